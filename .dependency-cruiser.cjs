@@ -1,0 +1,96 @@
+// The dependency rule of the house: arrows point one way, pure files touch no world, one door per required package.
+// Read by test/unit/house.test.ts, which also fails when nothing was looked at.
+const services = (names) => `^services/(${names})/`;
+const fittings = 'config|logging|metrics|process|redis';
+
+/** The floors of the house, lowest first: a room may use its own floor's lower neighbours and whatever lies below. */
+const floors = [
+  ['address'],
+  ['directory'],
+  ['mupdate', 'lmtp', 'sasl'],
+  ['moves', 'placement', 'replication', 'lookup'],
+  ['cli', 'api', 'dashboard'],
+];
+const above = (floor) => floors.slice(floor + 1).flat().join('|');
+
+/** Rules and values: no socket, no clock, no chance, no Redis. */
+const pure = [
+  '^services/address/',
+  '^services/directory/(entry|rules|cyrus-rules|tree|order|freshness|directory)[.]ts$',
+  '^services/mupdate/(grammar|commands|responses|session)[.]ts$',
+  '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
+  '^services/sasl/',
+];
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    ...floors.slice(0, -1).map((rooms, floor) => ({
+      name: `arrows-point-down-from-${rooms[0]}`,
+      severity: 'error',
+      from: { path: services(rooms.join('|')) },
+      to: { path: services(above(floor)) },
+    })),
+    {
+      name: 'fittings-use-nobody-above',
+      severity: 'error',
+      from: { path: services(`${fittings}|backends|events`) },
+      to: { path: services(floors.flat().join('|')) },
+    },
+    { name: 'services-do-not-use-workers', severity: 'error', from: { path: '^services/' }, to: { path: '^workers/' } },
+    { name: 'the-program-does-not-use-its-tests', severity: 'error', from: { path: '^(services|workers|infra)/' }, to: { path: '^test/' } },
+    {
+      name: 'pure-files-touch-no-world',
+      severity: 'error',
+      from: { path: pure },
+      to: { dependencyTypes: ['core'], path: '^(?!buffer$)' },
+    },
+    {
+      name: 'pure-files-use-no-package',
+      severity: 'error',
+      from: { path: pure },
+      to: { dependencyTypes: ['npm', 'npm-dev'] },
+    },
+    {
+      name: 'pure-files-use-pure-files',
+      severity: 'error',
+      from: { path: pure },
+      to: { path: '^services/', pathNot: pure },
+    },
+    {
+      name: 'one-door-smtp-server',
+      severity: 'error',
+      from: { pathNot: '^(services/lmtp/listener|test/)' },
+      to: { path: 'node_modules/smtp-server' },
+    },
+    {
+      name: 'one-door-nodemailer',
+      severity: 'error',
+      from: { pathNot: '^(services/lmtp/backend-session|test/)' },
+      to: { path: 'node_modules/nodemailer' },
+    },
+    {
+      name: 'one-door-ioredis',
+      severity: 'error',
+      from: { pathNot: '^(services/redis/|services/directory/redis/|test/)' },
+      to: { path: 'node_modules/ioredis' },
+    },
+    {
+      name: 'one-door-bullmq',
+      severity: 'error',
+      from: { pathNot: '^(services/events/|workers/host|test/)' },
+      to: { path: 'node_modules/bullmq' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.json', '.d.ts'],
+    },
+  },
+};

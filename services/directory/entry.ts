@@ -1,0 +1,62 @@
+// What the directory knows of one mailbox: its name, where it lives, in which state, and since which change.
+
+/**
+ * A byte string: a JavaScript string of which each character (0 to 255) is one byte. Names, locations and ACLs are
+ * bytes on the wire (RFC 3656 section 2.2, Cyrus' modified UTF-7 and raw 8-bit names); kept so, nothing can be lost.
+ */
+export type Bytes = string;
+
+/**
+ * `active`: the mailbox exists there. `created`: reserved by RESERVE. `handed`: reserved by DEACTIVATE, the prior row
+ * kept. `tombstone`: deleted a moment ago, the prior row kept. RFC 3656 knows the middle two as "reserved".
+ */
+export type State = 'active' | 'created' | 'handed' | 'tombstone';
+
+export interface Entry {
+  name: Bytes;
+  state: State;
+  /** `server!partition`; the partition may be empty (`mail1!`, Cyrus' RENAME) or missing altogether (`mail1`). */
+  location: Bytes;
+  /** Cyrus' ACL: `identifier TAB rights TAB`, repeated; empty for a created row. */
+  acl: Bytes;
+  /** The number of the change that made the entry what it is, in its shard's change log. */
+  version: number;
+  /** The session that made the row what it is; only rows that are not active remember it. */
+  session?: string;
+  /** When that was, in milliseconds since 1970; only rows that are not active remember it. */
+  since?: number;
+}
+
+/** The server of a location: what stands before the first `!`, or all of it. */
+export function serverOf(location: Bytes): Bytes {
+  const mark = location.indexOf('!');
+  return mark < 0 ? location : location.slice(0, mark);
+}
+
+/** The partition of a location: what follows the first `!`; empty when there is none. */
+export function partitionOf(location: Bytes): Bytes {
+  const mark = location.indexOf('!');
+  return mark < 0 ? '' : location.slice(mark + 1);
+}
+
+/**
+ * The location after a write that names `given` for a row at `known` on the same server: an empty partition (`mail1!`,
+ * as Cyrus' RENAME sends) never overwrites a known one.
+ */
+export function mergedLocation(known: Bytes, given: Bytes): Bytes {
+  return serverOf(known) === serverOf(given) && partitionOf(given) === '' ? known : given;
+}
+
+/** Whether readers see the entry as reserved (RFC 3656 section 3.5). */
+export function isReserved(entry: Entry): boolean {
+  return entry.state === 'created' || entry.state === 'handed';
+}
+
+/** A byte string from text, and back: UTF-8 on the outside, bytes inside. */
+export function bytesFromText(text: string): Bytes {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}
+
+export function textFromBytes(bytes: Bytes): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}

@@ -1,0 +1,57 @@
+// Which tree a mailbox name belongs to, and what it is called inside it.
+import type { Bytes } from './entry.ts';
+
+/**
+ * The rule of trees, as it is written into the directory's meta: a directory made under another rule is refused, not
+ * misread.
+ */
+export const treeRule = 1;
+
+export interface Place {
+  /** The root mailbox's name: `user.jdoe`, `example.org!user.jdoe`, `news`. */
+  tree: Bytes;
+  /** The rest of the name: empty for the root, `Sent`, `a.b`; with a leading dot for what was deleted. */
+  field: Bytes;
+  /** A user's tree is one hash, however large; a shared one is split into buckets as it grows. */
+  shared: boolean;
+}
+
+/**
+ * Where a name belongs: a user and all folders below are one tree; `DELETED.user.x.HEX` belongs to its user, so that a
+ * delayed delete (a RENAME in Cyrus) stays inside one hash; anything else belongs to its first component. No two names
+ * share tree and field: a name with an empty component, which no Cyrus makes, is a tree of its own.
+ */
+export function placeOf(name: Bytes): Place {
+  const mark = name.indexOf('!');
+  const domain = name.slice(0, mark + 1);
+  const local = name.slice(mark + 1);
+  const parts = local.split('.');
+  if (parts.includes('')) return { tree: name, field: '', shared: true };
+  if (parts[0] === 'user' && parts.length > 1) {
+    return { tree: domain + parts.slice(0, 2).join('.'), field: parts.slice(2).join('.'), shared: false };
+  }
+  if (parts[0] === 'DELETED' && parts[1] === 'user' && parts.length > 2) {
+    return { tree: domain + parts.slice(1, 3).join('.'), field: '.' + parts.slice(3).join('.'), shared: false };
+  }
+  return { tree: domain + (parts[0] ?? ''), field: parts.slice(1).join('.'), shared: true };
+}
+
+/** The name of a field of a tree: the way back from `placeOf`. */
+export function nameIn(tree: Bytes, field: Bytes): Bytes {
+  if (field === '') return tree;
+  if (!field.startsWith('.')) return `${tree}.${field}`;
+  const local = tree.indexOf('!') + 1;
+  const deleted = `${tree.slice(0, local)}DELETED.${tree.slice(local)}`;
+  return field === '.' ? deleted : deleted + field;
+}
+
+/** Above this many rows a shared tree gets its second bucket (a listpack of at most 512 fields; rules.md section 5). */
+export const bucketRows = 512;
+
+/**
+ * How many buckets a shared tree of `rows` rows has. It grows by one bucket at a time (linear hashing), so that no write
+ * ever moves more than one bucket's rows.
+ */
+export function bucketsFor(rows: number): number {
+  return rows <= bucketRows ? 1 : Math.ceil((2 * rows) / bucketRows) - 1;
+}

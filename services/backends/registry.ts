@@ -1,0 +1,56 @@
+// The backends this installation knows: their names, how to reach them, and what they speak.
+
+/** Where a listener is found: a TCP port, or a Unix socket. */
+export type Address = { host: string; port: number } | { path: string };
+
+/** How to deliver to a backend by LMTP. */
+export interface LmtpAccess {
+  address: Address;
+  /** For AUTH PLAIN; both or neither. */
+  username?: string;
+  password?: string;
+  /** The most connections one process keeps open to this backend at a time. */
+  connections: number;
+}
+
+export interface Backend {
+  /** The server part of locations: `mail1.example.org`. */
+  name: string;
+  /** Undefined when mail for it cannot be delivered from here. */
+  lmtp: LmtpAccess | undefined;
+  /**
+   * Whether the backend pushes its own list of mailboxes by MUPDATE, as Cyrus does at its start: until it has,
+   * absence is not proven. Rows of one that does not are written by placement or import, which is the truth for it.
+   */
+  mupdate: boolean;
+}
+
+export class Registry {
+  readonly #backends: ReadonlyMap<string, Backend>;
+
+  constructor(backends: Iterable<Backend>) {
+    this.#backends = new Map(Array.from(backends, (backend) => [backend.name, backend]));
+  }
+
+  /** The backend of a location's server part; undefined for a server this installation does not know. */
+  find(server: string): Backend | undefined {
+    return this.#backends.get(server);
+  }
+
+  all(): Backend[] {
+    return [...this.#backends.values()];
+  }
+
+  /** The servers that must have pushed before absence is proven. */
+  pushing(): string[] {
+    return this.all()
+      .filter((backend) => backend.mupdate)
+      .map((backend) => backend.name);
+  }
+}
+
+/** An address as people write it: `127.0.0.1:24`, `[::1]:24`, or a path. */
+export function addressText(address: Address): string {
+  if ('path' in address) return address.path;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

@@ -45,13 +45,5 @@ export function nameIn(tree: Bytes, field: Bytes): Bytes {
   return field === '.' ? deleted : deleted + field;
 }
 
-/** Above this many rows a shared tree gets its second bucket (a listpack of at most 512 fields; rules.md section 5). */
+/** A bucket of a shared tree that outgrows this many rows makes the tree one bucket larger. */
 export const bucketRows = 512;
-
-/**
- * How many buckets a shared tree of `rows` rows has. It grows by one bucket at a time (linear hashing), so that no write
- * ever moves more than one bucket's rows.
- */
-export function bucketsFor(rows: number): number {
-  return rows <= bucketRows ? 1 : Math.ceil((2 * rows) / bucketRows) - 1;
-}

@@ -1,0 +1,32 @@
+// The names of the directory's keys in Redis, and which shard a tree lives in.
+import { crc32 } from 'node:zlib';
+import type { Bytes } from '../entry.ts';
+
+/** All keys of one shard share a hash tag, so that a script may touch them together on Redis Cluster too. */
+export function shardPrefix(shard: number): string {
+  return `rookery:{d${shard}}:`;
+}
+
+/**
+ * The suffixes after a shard's prefix. `tree:<tree>` is the hash of a tree's rows, `bucket:<n>:<tree>` further buckets of
+ * a large shared tree, `server:<server>` the rows a server has in each tree.
+ */
+export const keyNames = {
+  /** Hash: how the directory was made, its epoch, and who was heard in it. */
+  meta: 'meta',
+  /** Hash: `seq` and `nonce` of the last change. */
+  head: 'head',
+  /** Stream: the change log; an entry's id is `<seq>-0`. */
+  log: 'log',
+  /** Sorted set, all scores 0: the trees that have rows. */
+  trees: 'trees',
+  /** Hash: rows by server. */
+  servers: 'servers',
+  /** Hash: the number of buckets of each tree that has more than one. */
+  buckets: 'buckets',
+} as const;
+
+/** The shard of a tree. Fixed when the directory is made: the number of shards is written into its meta. */
+export function shardOf(tree: Bytes, shards: number): number {
+  return shards === 1 ? 0 : crc32(Buffer.from(tree, 'latin1')) % shards;
+}

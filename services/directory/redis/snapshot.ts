@@ -1,0 +1,78 @@
+// All rows of one shard as they are after exactly one change of its log.
+import type { Redis } from 'ioredis';
+import type { Bytes, Entry } from '../entry.ts';
+import { ChainBroken } from './change-log.ts';
+import type { ChangeLog, LinkedChange } from './change-log.ts';
+import { keyNames, shardPrefix } from './keys.ts';
+
+export interface ShardSnapshot {
+  entries: Entry[];
+  /** The last change that the rows contain. */
+  seq: number;
+}
+
+export interface SnapshotSource {
+  redis: Redis;
+  log: ChangeLog;
+  treesAtOnce: number;
+  readTrees: (trees: readonly Bytes[]) => Promise<Entry[]>;
+}
+
+/** A log that is trimmed faster than a shard is read three times over is configured far too short. */
+const attempts = 3;
+
+/**
+ * Reads the tree index page by page (never SCAN: other keys live in the same Redis), then applies what the log says has
+ * changed meanwhile, and begins again when the log was trimmed past its start.
+ */
+export async function takeSnapshot(source: SnapshotSource): Promise<ShardSnapshot> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await readOnce(source);
+    } catch (error) {
+      if (!(error instanceof ChainBroken) || attempt === attempts) throw error;
+    }
+  }
+}
+
+async function readOnce(source: SnapshotSource): Promise<ShardSnapshot> {
+  const { seq } = await source.log.head(source.redis);
+  const rows = new Map<Bytes, Entry>();
+  for await (const trees of treePages(source)) {
+    for (const entry of await source.readTrees(trees)) rows.set(entry.name, entry);
+  }
+  const end = await applyChanges(source, seq, rows);
+  return { entries: [...rows.values()], seq: end };
+}
+
+async function* treePages(source: SnapshotSource): AsyncGenerator<Bytes[]> {
+  const key = shardPrefix(source.log.shard) + keyNames.trees;
+  let from: string | Buffer = '-';
+  for (;;) {
+    const page: Buffer[] = await source.redis.zrangebylexBuffer(key, from, '+', 'LIMIT', 0, source.treesAtOnce);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page.map((tree) => tree.toString('latin1'));
+    from = Buffer.concat([Buffer.from('('), last]);
+  }
+}
+
+/** Brings the rows to one point of the log, and returns that point. Its changes carry whole rows, so repeats do no harm. */
+async function applyChanges(source: SnapshotSource, from: number, rows: Map<Bytes, Entry>): Promise<number> {
+  const { seq: goal } = await source.log.head(source.redis);
+  let seq = from;
+  while (seq < goal) {
+    const changes = await source.log.after(source.redis, seq, 1000);
+    if (changes.length === 0) throw new ChainBroken(`change ${seq + 1} is gone from the log`);
+    for (const change of changes) apply(change, rows);
+    seq = changes.at(-1)?.seq ?? seq;
+  }
+  return seq;
+}
+
+function apply(change: LinkedChange, rows: Map<Bytes, Entry>): void {
+  const { name, state, location, acl, seq, session, time } = change;
+  if (state === 'absent') rows.delete(name);
+  else if (state === 'active') rows.set(name, { name, state, location, acl, version: seq });
+  else rows.set(name, { name, state, location, acl, version: seq, session, since: time });
+}

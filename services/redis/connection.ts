@@ -1,0 +1,71 @@
+// Connections to Redis: how they are made, how long they wait, and what they do when Redis is away.
+import { Redis } from 'ioredis';
+import type { RedisOptions } from 'ioredis';
+
+type Options = Omit<RedisOptions, 'replyMapping'>;
+
+/** Where a Redis is: an URL (`redis://`, `rediss://`, with user and password), or a Unix socket. */
+export type RedisPlace = { url: string } | { socket: string };
+
+export interface ConnectionSettings {
+  place: RedisPlace;
+  /** How long a command may take, in milliseconds, before it counts as failed. */
+  commandTimeout: number;
+  /** Told of each failure once; a connection comes back by itself. */
+  onError: (error: Error) => void;
+}
+
+/**
+ * A connection for commands. Fails at once while Redis is away, so that a delivery is put off and not held up; a command
+ * whose connection broke is not sent a second time, for nobody knows whether it was carried out.
+ */
+export function commandConnection(settings: ConnectionSettings): Redis {
+  return connect(settings, {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: settings.commandTimeout,
+  });
+}
+
+/** A connection of its own for a blocking reader (XREAD BLOCK): no command on it times out by itself. */
+export function blockingConnection(settings: ConnectionSettings): Redis {
+  return connect(settings, {
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+  });
+}
+
+/** Resolves when the connection is usable; rejects when it is not within `timeout` milliseconds. */
+export function connected(redis: Redis, timeout: number): Promise<void> {
+  if (redis.status === 'ready') return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      redis.off('ready', ready);
+      reject(new Error(`no connection to Redis within ${timeout} ms`));
+    }, timeout);
+    const ready = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    redis.once('ready', ready);
+  });
+}
+
+function connect(settings: ConnectionSettings, options: Options): Redis {
+  const all: Options = {
+    ...options,
+    connectTimeout: settings.commandTimeout,
+    retryStrategy: (times) => Math.min(50 * times, 1000),
+  };
+  const redis =
+    'url' in settings.place ? new Redis(settings.place.url, all) : new Redis({ ...all, path: settings.place.socket });
+  let last = '';
+  redis.on('error', (error: Error) => {
+    if (error.message !== last) settings.onError(error);
+    last = error.message;
+  });
+  redis.on('ready', () => (last = ''));
+  return redis;
+}

@@ -126,7 +126,7 @@ export class EmbeddedRedis {
 /** Both come with Debian's and Ubuntu's util-linux, which every installation has. */
 function needHelpers(): void {
   for (const helper of [
-    ['setpriv', '--pdeathsig', 'TERM', 'true'],
+    ['setpriv', '--pdeathsig', 'KILL', 'true'],
     ['flock', '--no-fork', '/dev/null', 'true'],
   ]) {
     const [program = '', ...args] = helper;

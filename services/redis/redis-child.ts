@@ -129,14 +129,15 @@ export class RedisChild {
 
 /**
  * Both helpers replace themselves by what they start, so the process id stays the same all along. setpriv: when the
- * process that started it dies, even by kill -9, the kernel sends Redis a SIGTERM (prctl(2), PR_SET_PDEATHSIG). flock:
- * the server holds the lock itself, so it is free exactly when no server uses the files, and can't go stale.
+ * process that started it dies, even by kill -9, the kernel kills Redis (prctl(2), PR_SET_PDEATHSIG). What it answered
+ * is in its append-only file by then; a SIGTERM it could refuse, when its snapshot fails. flock: the server holds the
+ * lock itself, so it is free exactly when no server uses the files, and can't go stale.
  */
 function commandLine(launch: RedisLaunch): [string, ...string[]] {
   const seconds = (launch.lockWaitMs / 1000).toFixed(3);
   return [
     'setpriv',
-    ...['--pdeathsig', 'TERM', '--'],
+    ...['--pdeathsig', 'KILL', '--'],
     ...['flock', '--no-fork', '--wait', seconds, '--conflict-exit-code', String(LOCKED), launch.lock],
     ...[launch.binary, launch.settingsFile, '--dir', launch.folder],
     ...['--unixsocket', launch.socket, '--appendfsync', launch.appendfsync],

@@ -129,7 +129,7 @@ test('kill -9 of the process that started it takes Redis along, its data kept', 
   ]);
   const [line] = (await once(owner.stdout, 'data')) as [Buffer];
   const pid = Number(line.toString());
-  t.after(() => alive(pid) && process.kill(pid));
+  t.after(() => alive(pid) && process.kill(pid, 'SIGKILL'));
   assert.ok(alive(pid));
   assert.deepEqual(await redisSays(redisFolder(data).socket, 'SET kept 1'), ['+OK']);
   owner.kill('SIGKILL');

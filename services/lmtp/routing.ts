@@ -1,0 +1,48 @@
+// What becomes of a recipient, from what was found: deliver, put off, or refuse. The rule: no refusal without proof.
+import { serverOf, type Bytes, type Entry } from '../directory/entry.ts';
+import type { Finding } from '../directory/freshness.ts';
+import {
+  directoryAway,
+  directoryNotTrusted,
+  justDeleted,
+  reserved,
+  unknownServer,
+  unknownUser,
+} from './reply-codes.ts';
+import type { Reply } from './reply.ts';
+
+export type Decision =
+  | { action: 'deliver'; server: Bytes; location: Bytes }
+  | { action: 'defer'; reply: Reply; reason: string }
+  | { action: 'reject'; reply: Reply; reason: string };
+
+/**
+ * The decision on one name. `entry` is its row, `finding` what its absence is worth, `reachable` tells whether mail can
+ * be delivered from here to a server.
+ */
+export function decide(entry: Entry | undefined, finding: Finding, reachable: (server: Bytes) => boolean): Decision {
+  if (entry === undefined) return decideAbsent(finding);
+  switch (entry.state) {
+    case 'active': {
+      const server = serverOf(entry.location);
+      if (reachable(server)) return { action: 'deliver', server, location: entry.location };
+      return { action: 'defer', reply: unknownServer(server), reason: 'server' };
+    }
+    case 'created':
+    case 'handed':
+      return { action: 'defer', reply: reserved, reason: 'reserved' };
+    case 'tombstone':
+      return { action: 'defer', reply: justDeleted, reason: 'deleted' };
+  }
+}
+
+function decideAbsent(finding: Finding): Decision {
+  if (!finding.found && finding.proven) return unknown;
+  return { action: 'defer', reply: directoryNotTrusted, reason: 'untrusted' };
+}
+
+/** A name that nobody can have, or whose absence is proven. */
+export const unknown: Decision = { action: 'reject', reply: unknownUser, reason: 'unknown' };
+
+/** The directory could not be asked. */
+export const unasked: Decision = { action: 'defer', reply: directoryAway, reason: 'directory' };

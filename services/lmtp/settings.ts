@@ -1,0 +1,63 @@
+// The settings of the LMTP side, and what each is by default.
+
+/** Of the listener: what an MTA may do. Times are in milliseconds, sizes in bytes. */
+export interface LmtpSettings {
+  /** The largest message taken (RFC 1870), announced by SIZE; 0 for no limit. Default 0, as Cyrus' `maxmessagesize`. */
+  size_limit: number;
+  /** The most accepted recipients a message. RFC 5321 section 4.5.3.1.8 asks for 100 at least. Default 1000. */
+  recipients_limit: number;
+  /** The most sessions at a time, over all addresses; more are told 421. Default 1000. */
+  sessions_limit: number;
+  /** The longest command line, its end included. Default 4096, Cyrus' line buffer. */
+  command_limit: number;
+  /** Commands that are none, after which a session is closed. Default 10. */
+  bad_commands_limit: number;
+  /** How long a client may be silent when it is its turn. Default 360000, as Cyrus; RFC 5321 asks for 5 minutes. */
+  session_timeout: number;
+  /** Octets above 127 in addresses are refused. Default true, as Cyrus. */
+  lmtp_strict_rfc2821: boolean;
+  /** The file mode of Unix sockets: who may connect. Default 0o666, the folder they are in being the gate. */
+  socket_mode: number;
+}
+
+export const lmtpDefaults: LmtpSettings = {
+  size_limit: 0,
+  recipients_limit: 1000,
+  sessions_limit: 1000,
+  command_limit: 4096,
+  bad_commands_limit: 10,
+  session_timeout: 360_000,
+  lmtp_strict_rfc2821: true,
+  socket_mode: 0o666,
+};
+
+/**
+ * Of the sessions with backends. Times are in milliseconds. They add up to less than an MTA waits: Postfix gives 180 s
+ * to each write of the message (`lmtp_data_xfer_timeout`), and 600 s to the replies after it (`lmtp_data_done_timeout`).
+ */
+export interface BackendSettings {
+  /** For connecting, greeting, LHLO and AUTH together. Default 10000, Cyrus' `client_timeout`. */
+  connect_timeout: number;
+  /** How long to wait for a connection when all of a backend's are in use. Default 30000. */
+  wait_timeout: number;
+  /** For the replies to MAIL, RCPT and DATA. Default 60000: the MTA's message is held up meanwhile. */
+  envelope_timeout: number;
+  /** How long a backend may take none of the message. Default 60000. */
+  stall_timeout: number;
+  /** From the final dot to the backend's last reply. Default 300000, Cyrus' `lmtptxn_timeout`. */
+  reply_timeout: number;
+  /** How long an unused connection is kept. Default 60000; Cyrus' lmtpd hangs up after 360 s. */
+  idle_timeout: number;
+  /** Bytes of one message held for one backend that is slower than the MTA. Default 262144. */
+  buffer: number;
+}
+
+export const backendDefaults: BackendSettings = {
+  connect_timeout: 10_000,
+  wait_timeout: 30_000,
+  envelope_timeout: 60_000,
+  stall_timeout: 60_000,
+  reply_timeout: 300_000,
+  idle_timeout: 60_000,
+  buffer: 262_144,
+};

@@ -1,0 +1,49 @@
+// What a backend said, and what the MTA is told for it: only a verdict on a recipient may be permanent.
+import type { Bytes } from '../directory/entry.ts';
+import { backendRefused, staleDirectory } from './reply-codes.ts';
+import { isPermanent, isPositive, plainText, type Reply } from './reply.ts';
+
+/** A backend's words inside a reply of ours: on one line, and short enough for it. */
+function quoted(said: Reply): Bytes {
+  return `${said.code} ${said.enhanced} ${plainText(said)}`.replace('  ', ' ').slice(0, 300);
+}
+
+/**
+ * The enhanced code a reply without one is sent with, since we announce ENHANCEDSTATUSCODES (RFC 2034 section 3). A
+ * reply that has one on any line is left as it is.
+ */
+function withEnhanced(said: Reply): Reply {
+  if (said.enhanced !== '') return said;
+  const enhanced = isPositive(said) ? '2.1.5' : said.code === 452 ? '4.2.2' : said.code === 552 ? '5.2.2' : '4.0.0';
+  return { code: said.code, enhanced, lines: said.lines.map((line) => `${enhanced} ${line}`.trimEnd()) };
+}
+
+/**
+ * Permanent replies that are a verdict on the recipient's mailbox (X.2), its policy (X.7) or the message (X.6, and
+ * X.3.4 too big); and 552 in words of its own (RFC 5321: exceeded storage allocation). The rest says something about
+ * addresses, routes, or how we speak: not for the MTA to bounce on.
+ */
+function isVerdict(said: Reply): boolean {
+  if (said.code < 550) return false;
+  return /^5\.(?:[267]\.|3\.4$)/.test(said.enhanced) || (said.code === 552 && said.enhanced === '');
+}
+
+/**
+ * A reply to RCPT, or one of those after the final dot. Positive and temporary ones, and verdicts, are passed on whole.
+ * "Unknown there" contradicts the directory, so it is temporary, and so is any refusal that we can't read.
+ */
+export function recipientReply(said: Reply, server: Bytes): Reply {
+  if (isPositive(said) || (!isPermanent(said) && said.code >= 400) || isVerdict(said)) return withEnhanced(said);
+  if (said.code >= 550 && /^(?:5\.1\.|$)/.test(said.enhanced)) return staleDirectory(server, quoted(said));
+  return backendRefused(server, quoted(said));
+}
+
+/** A refusal of the session: greeting, LHLO, AUTH, DATA. */
+export function sessionReply(said: Reply, server: Bytes): Reply {
+  return backendRefused(server, quoted(said));
+}
+
+/** A refusal of MAIL: about the session, unless it is about the message's size (RFC 1870 section 6.1). */
+export function senderReply(said: Reply, server: Bytes): Reply {
+  return said.code === 552 || said.code === 452 ? withEnhanced(said) : sessionReply(said, server);
+}

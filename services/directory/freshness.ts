@@ -19,6 +19,7 @@ export function unheard(standing: Standing, required: readonly Bytes[]): Bytes[]
  */
 export function finding(lookup: Lookup, required: readonly Bytes[]): Finding {
   if (lookup.entries.some((entry) => entry !== undefined)) return { found: true };
+  if (lookup.standing.epoch < 1) return { found: false, proven: false, reason: 'the directory has lost its data' };
   const silent = unheard(lookup.standing, required);
   if (silent.length === 0) return { found: false, proven: true };
   return { found: false, proven: false, reason: `directory not trusted: not heard from ${silent.join(', ')}` };

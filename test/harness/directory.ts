@@ -1,0 +1,36 @@
+// The real directory for a test: on a Redis at a socket, with connections that go when the test does.
+import { connected, blockingConnection, commandConnection } from '../../services/redis/connection.ts';
+import { RedisDirectory } from '../../services/directory/redis/redis-directory.ts';
+import type { RedisDirectoryOptions } from '../../services/directory/redis/redis-directory.ts';
+import { policyOf } from '../../services/directory/rules.ts';
+import type { Redis } from 'ioredis';
+
+export interface ScratchDirectory {
+  directory: RedisDirectory;
+  redis: Redis;
+  close(): Promise<void>;
+}
+
+/** Opens the directory of the Redis at this socket: policy strict, one shard, unless the options say otherwise. */
+export async function openScratchDirectory(
+  socket: string,
+  options: Partial<Omit<RedisDirectoryOptions, 'commands' | 'blocking'>> = {},
+): Promise<ScratchDirectory> {
+  const settings = { place: { socket }, commandTimeout: 5000, onError: () => undefined };
+  const redis = commandConnection(settings);
+  await connected(redis, 5000);
+  const blocking = async () => {
+    const connection = blockingConnection(settings);
+    await connected(connection, 5000);
+    return connection;
+  };
+  const directory = await RedisDirectory.open({
+    ...{ policy: policyOf('strict', 3_600_000), shards: 1, changeLogLength: 100_000, onError: () => undefined },
+    ...{ ...options, commands: redis, blocking },
+  });
+  const close = async () => {
+    await directory.close();
+    redis.disconnect();
+  };
+  return { directory, redis, close };
+}

@@ -1,0 +1,72 @@
+// Which real peers this machine has: what a test that needs one says to node:test's `skip`.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Why the tests of a peer are left out, or false when the peer is there. Where CI is set nothing is left out. */
+type Absence = string | false;
+
+const CYRUS_PROGRAMS = ['master', 'mupdate', 'imapd', 'lmtpd', 'ctl_cyrusdb', 'ctl_mboxlist'];
+
+/** Real Cyrus servers, each in a mount namespace of its own. */
+export function withoutCyrus(): Absence {
+  return absence(
+    () => missingPrograms(...CYRUS_PROGRAMS.map((program) => `/usr/lib/cyrus/bin/${program}`)),
+    () => missingPrograms('saslpasswd2', 'perl', 'setpriv', 'unshare'),
+    () => notRoot('Cyrus servers'),
+    () =>
+      spawnSync('unshare', ['-m', 'mount', '--bind', '/etc/hosts', '/etc/hosts']).status !== 0 &&
+      'no mount namespaces here',
+  );
+}
+
+/** A Postfix of our own in a scratch folder. */
+export function withoutPostfix(): Absence {
+  return absence(
+    () => missingPrograms('postfix', 'postconf', '/usr/lib/postfix/sbin/master'),
+    () => notRoot('a Postfix master'),
+  );
+}
+
+/** Postfix's test programs smtp-source and smtp-sink, which need no root. */
+export function withoutSmtpTools(): Absence {
+  return absence(() => missingPrograms('smtp-source', 'smtp-sink'));
+}
+
+export function withoutSwaks(): Absence {
+  return absence(() => missingPrograms('swaks'));
+}
+
+export function withoutHaproxy(): Absence {
+  return absence(() => missingPrograms('haproxy'));
+}
+
+function absence(...doubts: (() => Absence)[]): Absence {
+  if (process.env['CI'] === 'true') return false;
+  if (process.env['ROOKERY_PEERS'] === 'none') return 'ROOKERY_PEERS=none';
+  for (const doubt of doubts) {
+    const reason = doubt();
+    if (reason !== false) return reason;
+  }
+  return false;
+}
+
+function notRoot(what: string): Absence {
+  return process.getuid?.() !== 0 && `not root: ${what} can't be started`;
+}
+
+/** Debian keeps servers in sbin folders, which are not on everybody's PATH. */
+function missingPrograms(...programs: string[]): Absence {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  const missing = programs.filter((program) => !folders.some((folder) => runs(program, folder)));
+  return missing.length > 0 && `not installed: ${missing.join(', ')}`;
+}
+
+function runs(program: string, folder: string): boolean {
+  try {
+    accessSync(program.startsWith('/') ? program : join(folder, program), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,115 @@
+// What keys must agree on with each other, where each is right by itself.
+import { nearest } from './nearest.ts';
+import type { Config } from './schema.ts';
+import { shownValue } from './shown-value.ts';
+import type { Fault } from './structure.ts';
+import type { ConfiguredAddress } from './address.ts';
+import { pathText } from './walk.ts';
+import type { Path } from './walk.ts';
+
+/** A disagreement, and the other keys it rests on: no disagreement is told where one of those is wrong itself. */
+export interface Disagreement extends Fault {
+  restsOn: readonly Path[];
+}
+
+function disagreement(path: Path, value: unknown, expected: string, restsOn: readonly Path[]): Disagreement {
+  return { path, key: pathText(path), value: shownValue(value, path), expected, restsOn };
+}
+
+const everywhere = new Set(['0.0.0.0', '::', '[::]', '*']);
+
+function collide(a: ConfiguredAddress, b: ConfiguredAddress): boolean {
+  if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
+  return a.port !== 0 && a.port === b.port && (a.host === b.host || everywhere.has(a.host) || everywhere.has(b.host));
+}
+
+function* listeners(config: Config): Generator<[Path, ConfiguredAddress]> {
+  for (const [index, address] of config.directory.listen.entries()) yield [['directory', 'listen', index], address];
+  for (const [index, address] of config.lmtp.listen.entries()) yield [['lmtp', 'listen', index], address];
+  yield [['api', 'listen'], config.api.listen];
+}
+
+function* sharedListeners(config: Config): Generator<Disagreement> {
+  const all = Array.from(listeners(config));
+  for (const [index, [path, address]] of all.entries()) {
+    const taken = all.slice(0, index).find(([, other]) => collide(address, other));
+    if (taken)
+      yield disagreement(path, address, `an address of its own: ${pathText(taken[0])} has this one`, [taken[0]]);
+  }
+}
+
+const secretKeys = (path: Path): Path[] => ['username', 'password', 'password_file'].map((name) => [...path, name]);
+
+function* users(config: Config): Generator<Disagreement> {
+  const backends = Object.keys(config.backends);
+  for (const [name, user] of Object.entries(config.directory.users)) {
+    const path = ['directory', 'users', name];
+    if (user.password === undefined && user.password_file === undefined) {
+      const expected = 'text of 1 to 1024 characters on one line (or give password_file)';
+      yield disagreement([...path, 'password'], undefined, expected, secretKeys(path));
+    }
+    if (user.server === undefined || Object.hasOwn(config.backends, user.server)) continue;
+    const hint = nearest(user.server, backends);
+    const expected = `the name of one of the backends${hint === undefined ? '' : `; did you mean ${hint}?`}`;
+    yield disagreement([...path, 'server'], user.server, expected, [['backends']]);
+  }
+}
+
+interface Credentials {
+  username?: string;
+  password?: string;
+  password_file?: string;
+}
+
+function* credentials(path: Path, access: Credentials, needed: boolean): Generator<Disagreement> {
+  const secret = access.password ?? access.password_file;
+  if (secret === undefined && (access.username !== undefined || needed)) {
+    yield disagreement(
+      [...path, 'password'],
+      undefined,
+      'the password of the username (or give password_file)',
+      secretKeys(path),
+    );
+  }
+  if (access.username === undefined && (secret !== undefined || needed)) {
+    yield disagreement(
+      [...path, 'username'],
+      undefined,
+      'the user name that the password belongs to',
+      secretKeys(path),
+    );
+  }
+}
+
+function* backends(config: Config): Generator<Disagreement> {
+  for (const [name, { lmtp, imap }] of Object.entries(config.backends)) {
+    if (lmtp) yield* credentials(['backends', name, 'lmtp'], lmtp, false);
+    if (imap) yield* credentials(['backends', name, 'imap'], imap, true);
+  }
+}
+
+function* redis({ redis }: Config): Generator<Disagreement> {
+  if (!redis) return;
+  const has = (place?: { url?: string; url_file?: string }) => (place?.url ?? place?.url_file) !== undefined;
+  const restsOn = [['redis']];
+  if (has(redis)) {
+    for (const part of ['directory', 'events'] as const) {
+      if (redis[part])
+        yield disagreement(['redis', part], {}, 'left out where redis.url or redis.url_file is given', restsOn);
+    }
+    return;
+  }
+  const expected = 'redis://HOST:PORT or the path of a Unix socket (or leave the section out for an embedded Redis)';
+  if (!redis.directory && !redis.events) yield disagreement(['redis', 'url'], undefined, expected, restsOn);
+  else {
+    if (!has(redis.directory)) yield disagreement(['redis', 'directory', 'url'], undefined, expected, restsOn);
+    if (!has(redis.events)) yield disagreement(['redis', 'events', 'url'], undefined, expected, restsOn);
+  }
+}
+
+export function* disagreements(config: Config): Generator<Disagreement> {
+  yield* redis(config);
+  yield* users(config);
+  yield* backends(config);
+  yield* sharedListeners(config);
+}

@@ -1,0 +1,114 @@
+// The section `directory`: the MUPDATE server, who may speak to it, and how long things are kept.
+import { z } from 'zod';
+import { listener } from './address.ts';
+import { key } from './key.ts';
+import { choice, count, flag, hostName, seconds, word } from './kinds.ts';
+import { passwordKeys } from './secret.ts';
+
+const listen = key(
+  z
+    .array(listener({ port: 3905, path: '/run/rookery/mupdate.sock' }))
+    .min(1)
+    .default([{ host: '127.0.0.1', port: 3905 }]),
+  {
+    doc: 'Where backends and frontends reach the directory by MUPDATE (RFC 3656).',
+    expects: 'a list of one or more { host, port } or { path }',
+    example: [{ host: '127.0.0.1', port: 3905 }],
+  },
+);
+
+const user = z.strictObject({
+  ...passwordKeys('that the user authenticates with', '/etc/rookery/mail1.secret'),
+  server: key(z.exactOptional(hostName), {
+    doc: "The backend that the user speaks for, by its name under `backends`: it then writes that backend's rows and no others. Recommended for every backend.",
+    expects: 'the name of a backend',
+    example: 'mail1.example.org',
+    otherwise: 'the server that each session names first',
+  }),
+  access: choice(['read', 'write'], {
+    doc: 'Whether the user may change the directory. Frontends only read.',
+    default: 'write',
+    example: 'read',
+  }),
+  admin: flag({ doc: "Whether the user may write every server's rows.", default: false }),
+});
+
+const users = key(z.record(word.max(255), user).prefault({}), {
+  doc: 'Who may speak to the directory, by name.',
+  expects: 'a map of user names, each with a password or password_file',
+  example: { mail1: { password_file: '/etc/rookery/mail1.secret', server: 'mail1.example.org' } },
+});
+
+const rows = {
+  shards: count({
+    doc: 'Into how many shards the directory is cut when it is made. More than 1 only makes sense on Redis Cluster; an existing directory keeps the number it was made with.',
+    min: 1,
+    max: 1024,
+    default: 1,
+  }),
+  change_log_length: count({
+    doc: 'How many changes each shard keeps for readers to resume from; one that is further behind reads everything anew.',
+    min: 1000,
+    max: 100_000_000,
+    default: 100_000,
+  }),
+  reservation_max_age: seconds({
+    doc: 'After how long at the latest a name reserved by RESERVE and never activated may be taken by another server.',
+    default: 3600,
+  }),
+  reservation_grace: seconds({
+    doc: 'How long such a reservation still holds after its session has ended.',
+    default: 60,
+  }),
+};
+
+const sessions = {
+  sessions_limit: count({ doc: 'The most MUPDATE sessions at a time.', min: 1, max: 100_000, default: 1000 }),
+  line_limit: count({
+    doc: 'The longest command line taken, without its literals.',
+    unit: 'bytes',
+    min: 1024,
+    max: 16_777_216,
+    default: 65_536,
+  }),
+  literal_limit: count({
+    doc: 'The longest literal or quoted string taken; an ACL is the longest there is. A longer one is refused before it is read.',
+    unit: 'bytes',
+    min: 1024,
+    max: 16_777_216,
+    default: 131_072,
+  }),
+  output_limit: count({
+    doc: 'How much may wait to be read by a client before its session is closed.',
+    unit: 'bytes',
+    min: 65_536,
+    max: 2_147_483_647,
+    default: 67_108_864,
+  }),
+  login_timeout: seconds({ doc: 'How long a client may take to authenticate.', default: 60 }),
+  idle_timeout: seconds({
+    doc: 'How long an authenticated session may keep silent before it is closed; one that gets UPDATEs is not.',
+    default: 3600,
+  }),
+  write_timeout: seconds({ doc: 'How long a client may leave what it is sent unread.', default: 120 }),
+};
+
+export const directorySection = key(
+  z
+    .strictObject({
+      policy: choice(['strict', 'cyrus'], {
+        doc: 'By which rules writes are granted. strict: nobody overwrites the row of another server. cyrus: answers as Cyrus 3.6 gives them, but what kills its master is answered.',
+        default: 'strict',
+      }),
+      listen,
+      users,
+      ...rows,
+      ...sessions,
+    })
+    .prefault({}),
+  {
+    doc: 'The directory (role directory): where every mailbox lives, spoken to by MUPDATE, kept in Redis.',
+    expects: 'a section of keys',
+    example: { listen: [{ host: '127.0.0.1', port: 3905 }] },
+  },
+);

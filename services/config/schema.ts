@@ -1,0 +1,76 @@
+// The configuration as a whole: its sections, and the type that the program works with.
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { listener } from './address.ts';
+import { backendsSection } from './backends-section.ts';
+import { directorySection } from './directory-section.ts';
+import { key } from './key.ts';
+import { choice, hostName } from './kinds.ts';
+import { lmtpSection } from './lmtp-section.ts';
+import { redisSection } from './redis-section.ts';
+
+const servername = key(
+  hostName.default(() => hostname()),
+  {
+    doc: 'The name this host goes by: in greetings, Received lines and logs.',
+    expects: 'a host name',
+    example: 'frontend1.example.org',
+    otherwise: "the machine's host name",
+  },
+);
+
+const data = key(z.string().startsWith('/').default('/var/lib/rookery'), {
+  doc: 'The folder for what must outlive a restart; the embedded Redis lives here.',
+  expects: 'an absolute path',
+  example: '/var/lib/rookery',
+});
+
+const apiSection = key(
+  z
+    .strictObject({
+      listen: key(listener({ port: 8025, path: '/run/rookery/api.sock' }).default({ host: '127.0.0.1', port: 8025 }), {
+        doc: 'Where /livez, /readyz and /metrics are served.',
+        expects: '{ host, port } or { path }',
+        example: { host: '127.0.0.1', port: 8025 },
+      }),
+    })
+    .prefault({}),
+  {
+    doc: 'Health and metrics by HTTP (role api).',
+    expects: 'a section of keys',
+    example: { listen: { host: '127.0.0.1', port: 8025 } },
+  },
+);
+
+const logSection = key(
+  z
+    .strictObject({
+      level: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+        doc: 'The least grave lines that are logged. The line about each recipient is `info`.',
+        default: 'info',
+      }),
+    })
+    .prefault({}),
+  { doc: 'The log: JSON lines on standard error.', expects: 'a section of keys', example: { level: 'info' } },
+);
+
+export const configSchema = z.strictObject({
+  servername,
+  data,
+  redis: redisSection,
+  directory: directorySection,
+  lmtp: lmtpSection,
+  backends: backendsSection,
+  api: apiSection,
+  log: logSection,
+});
+
+/** The configuration, whole and checked: defaults filled in, secrets read. Durations are in seconds, sizes in bytes. */
+export type Config = z.output<typeof configSchema>;
+
+/** Keys that a later version brings: refused, with more to say than that they are unknown. */
+export const later: Readonly<Record<string, string>> = {
+  follow: 'not in this version: it keeps its own directory and cannot follow a foreign MUPDATE master yet',
+  'redis.sentinel': 'not in this version: give the url of one Redis',
+  'redis.cluster': 'not in this version: give the url of one Redis',
+};

@@ -1,0 +1,99 @@
+// Every key of the configuration is told of, can be set, and is named when it is wrong.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import fc from 'fast-check';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { ConfigError } from '../../services/config/config-error.ts';
+import { describeConfig } from '../../services/config/describe.ts';
+import { exampleConfig } from '../../services/config/example.ts';
+import { configJsonSchema } from '../../services/config/json-schema.ts';
+import { loadConfig } from '../../services/config/load.ts';
+import { configSchema } from '../../services/config/schema.ts';
+import { keysBelow, pathText } from '../../services/config/walk.ts';
+import type { Key } from '../../services/config/walk.ts';
+
+const keys = Array.from(keysBelow());
+const file = join(mkdtempSync(join(tmpdir(), 'rookery-keys-')), 'config.yaml');
+after(() => {
+  rmSync(dirname(file), { recursive: true });
+});
+
+function load(text: string) {
+  writeFileSync(file, text);
+  return loadConfig({ file, env: {} });
+}
+
+test('every key has a doc, a default, an example, and says what it may be', () => {
+  const rows = describeConfig();
+  assert.ok(rows.length > 60);
+  for (const row of rows) {
+    for (const column of ['doc', 'default', 'example', 'expects'] as const)
+      assert.ok(row[column], `${row.key}: ${column}`);
+  }
+  assert.equal(new Set(rows.map(({ key }) => key)).size, rows.length);
+  const variables = rows.map(({ variable }) => variable).filter(Boolean);
+  assert.equal(new Set(variables).size, variables.length, 'no two keys share a variable');
+});
+
+test('every example and every default is a value that the key may have', () => {
+  for (const { path, schema, facts } of keys) {
+    const result = z.safeParse(schema, facts?.example);
+    assert.ok(result.success, `${pathText(path)}: ${String(result.error)}`);
+  }
+});
+
+test('the sample and the schema in infra are those of the code: run node infra/config/generate.ts', () => {
+  const read = (name: string) => readFileSync(new URL(`../../infra/config/${name}`, import.meta.url), 'utf8');
+  assert.equal(read('rookery.example.yaml'), exampleConfig());
+  assert.deepEqual(JSON.parse(read('rookery.schema.json')), configJsonSchema());
+});
+
+test('the sample sets nothing; with its comment marks off it is a whole configuration, but for the files it names', () => {
+  assert.deepEqual(parse(exampleConfig()), { directory: null, lmtp: null, api: null, log: null });
+  const text = exampleConfig().replace(/^( *)# (?=( *- | *[a-z][\w.]*:( \S+)?$))/gm, '$1');
+  assert.deepEqual(Object.keys(parse(text) as object), Object.keys(configSchema.shape));
+  assert.throws(
+    () => load(text),
+    (error: ConfigError) => error.problems.every(({ key }) => key.endsWith('_file')) && error.problems.length === 1,
+  );
+});
+
+/** A tree that holds a value at a key, with whatever must stand beside it. */
+function treeWith({ path }: Key, value: unknown): Record<string, unknown> {
+  return path.reduceRight<unknown>((below, step) => (step === 0 ? [below] : { [step]: below }), value) as Record<
+    string,
+    unknown
+  >;
+}
+
+test('any value that a key may not have is named by the key', () => {
+  const nonsense = fc.oneof(
+    fc.constantFrom(null, -1, 1.5, '', '\u0000', ' ', [], [[]], {}, { nonsense: 1 }, Number.MAX_SAFE_INTEGER),
+    fc.string(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.dictionary(fc.constantFrom('a', 'b'), fc.integer(), { minKeys: 1 }),
+  );
+  fc.assert(
+    fc.property(fc.constantFrom(...keys), nonsense, (key, value) => {
+      fc.pre(!z.safeParse(key.schema, value).success);
+      fc.pre(!(value === null && key.path.length === 1)); // an empty section counts as left out
+      const name = pathText(key.path);
+      try {
+        load(JSON.stringify(treeWith(key, value)));
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+        assert.ok(
+          error.problems.some((problem) => problem.key.startsWith(name)),
+          `${name} = ${JSON.stringify(value)}: ${error.message}`,
+        );
+        return;
+      }
+      assert.fail(`${name} = ${JSON.stringify(value)} was taken`);
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -18,6 +18,7 @@ import {
   imapdConf,
   servicesFile,
 } from './cyrus-config.ts';
+import { groupRuns, signalGroup } from './process-group.ts';
 import { until } from './until.ts';
 
 const VIEW = join(import.meta.dirname, 'cyrus-view.sh');
@@ -129,7 +130,7 @@ export class CyrusNode {
 
   /** Ends everything of this node at once, without waiting; the folder stays. */
   discard(): void {
-    signalGroup(this.#master, 'SIGKILL');
+    if (this.#master?.pid !== undefined) signalGroup(this.#master.pid, 'SIGKILL');
     this.#syslog.kill('SIGKILL');
   }
 
@@ -176,29 +177,17 @@ export class CyrusNode {
     return greeting.test(await firstLine(address));
   }
 
+  /** The master leads a process group of its own, and its services are in it: all of them are gone afterwards. */
   async #end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const master = this.#master;
-    if (master === undefined) return;
-    const exited = master.exitCode === null && master.signalCode === null ? once(master, 'exit') : undefined;
-    signalGroup(master, signal);
-    const bound = setTimeout(() => {
-      signalGroup(master, 'SIGKILL');
-    }, STOP_BOUND_MS);
-    await exited;
-    clearTimeout(bound);
-    // A service that has not heard its master's SIGTERM, or is busy.
-    signalGroup(master, 'SIGKILL');
+    const group = this.#master?.pid;
     this.#master = undefined;
-  }
-}
-
-/** The master leads a process group of its own, and its services are in it. */
-function signalGroup(leader: ChildProcess | undefined, signal: NodeJS.Signals): void {
-  if (leader?.pid === undefined) return;
-  try {
-    process.kill(-leader.pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if (group === undefined) return;
+    signalGroup(group, signal);
+    const gone = until(`${this.name} is gone`, () => !groupRuns(group), STOP_BOUND_MS);
+    await gone.catch(() => {
+      signalGroup(group, 'SIGKILL');
+    });
+    await until(`${this.name} is gone`, () => !groupRuns(group), STOP_BOUND_MS);
   }
 }
 

@@ -56,41 +56,67 @@ const rows = {
     doc: 'After how long at the latest a name reserved by RESERVE and never activated may be taken by another server.',
     default: 3600,
   }),
-  reservation_grace: seconds({
-    doc: 'How long such a reservation still holds after its session has ended.',
-    default: 60,
+  redis_timeout: seconds({
+    doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked.',
+    default: 5,
+  }),
+  appendfsync: choice(['always', 'everysec', 'no'], {
+    doc: 'When the embedded Redis forces accepted writes to disk. always: before they are acknowledged. Of another Redis, its own configuration decides.',
+    default: 'always',
   }),
 };
 
 const sessions = {
-  sessions_limit: count({ doc: 'The most MUPDATE sessions at a time.', min: 1, max: 100_000, default: 1000 }),
-  line_limit: count({
-    doc: 'The longest command line taken, without its literals.',
-    unit: 'bytes',
-    min: 1024,
-    max: 16_777_216,
-    default: 65_536,
+  sessions_limit: count({
+    doc: 'The most MUPDATE sessions at a time; a further one is told BYE. A Cyrus backend opens one for each operation of its users (its mupdate_connections_max, 128).',
+    min: 1,
+    max: 100_000,
+    default: 1024,
   }),
-  literal_limit: count({
-    doc: 'The longest literal or quoted string taken; an ACL is the longest there is. A longer one is refused before it is read.',
-    unit: 'bytes',
-    min: 1024,
-    max: 16_777_216,
-    default: 131_072,
+  unauthenticated_limit: count({
+    doc: 'Of these, the most that have not authenticated yet; for a further one the oldest of them goes.',
+    min: 1,
+    max: 100_000,
+    default: 128,
+  }),
+  login_timeout: seconds({ doc: 'How long a client may take to authenticate.', default: 30 }),
+  failedloginpause: seconds({ doc: 'How long a failed AUTHENTICATE waits for its answer.', default: 3 }),
+  idle_timeout: seconds({
+    doc: 'How long an authenticated session may keep silent before it is closed. RFC 3656 section 2 asks for 15 minutes at least.',
+    default: 1800,
+  }),
+  stall_timeout: seconds({
+    doc: 'How long a client may leave unread what it is sent, once that is more than output_limit.',
+    default: 60,
   }),
   output_limit: count({
-    doc: 'How much may wait to be read by a client before its session is closed.',
+    doc: 'How much may wait for a client that reads slowly; above it, no more is made for it.',
     unit: 'bytes',
     min: 65_536,
     max: 2_147_483_647,
-    default: 67_108_864,
+    default: 1_048_576,
   }),
-  login_timeout: seconds({ doc: 'How long a client may take to authenticate.', default: 60 }),
-  idle_timeout: seconds({
-    doc: 'How long an authenticated session may keep silent before it is closed; one that gets UPDATEs is not.',
-    default: 3600,
+  line_limit: count({
+    doc: 'The longest command line taken, without its literals.',
+    unit: 'bytes',
+    min: 4096, // RFC 3656 section 2
+    max: 16_777_216,
+    default: 16_384,
   }),
-  write_timeout: seconds({ doc: 'How long a client may leave what it is sent unread.', default: 120 }),
+  literal_limit: count({
+    doc: 'The longest literal taken; an ACL is the longest there is. A longer one is refused before it is read.',
+    unit: 'bytes',
+    min: 4096,
+    max: 16_777_216,
+    default: 131_072,
+  }),
+  command_limit: count({
+    doc: 'The most bytes in all literals of one command together.',
+    unit: 'bytes',
+    min: 4096,
+    max: 67_108_864,
+    default: 262_144,
+  }),
 };
 
 export const directorySection = key(

@@ -127,7 +127,7 @@ const recipients = {
       .regex(/^[^\x00-\x20\x7f+@]*$/)
       .default(''),
     {
-      doc: 'The user whose +detail names a shared mailbox: with `bb`, bb+news.local is delivered to news.local. Empty: there are none.',
+      doc: 'The user whose +detail names a shared mailbox: with `bb`, bb+news.local is delivered to news.local. Empty: +news.local is.',
       expects: 'a local part without @, + or spaces, or nothing',
       example: 'bb',
     },

@@ -47,7 +47,8 @@ test('the configuration of the documentation is taken as it is meant', () => {
   writeFileSync(join(folder, 'mail1.secret'), 'geheim\n');
   const config = load(sample);
   assert.equal(config.servername, 'frontend1.example.org');
-  assert.deepEqual(redisUrls(config.redis), { directory: 'redis://127.0.0.1:6379', events: 'redis://127.0.0.1:6379' });
+  const url = 'redis://127.0.0.1:6379';
+  assert.deepEqual(redisUrls(config.redis), { directory: url, events: url });
   assert.deepEqual(config.directory.users['mail1'], {
     password: 'geheim',
     password_file: 'mail1.secret',
@@ -87,7 +88,10 @@ test('Cyrus spellings of a switch are taken', () => {
 test('two Redis, one for the directory and one for events', () => {
   writeFileSync(join(folder, 'events.url'), 'rediss://u:p@h2:6380/3\n');
   const config = load('redis: { directory: { url: /run/redis.sock }, events: { url_file: events.url } }');
-  assert.deepEqual(redisUrls(config.redis), { directory: '/run/redis.sock', events: 'rediss://u:p@h2:6380/3' });
+  assert.deepEqual(redisUrls(config.redis), {
+    directory: '/run/redis.sock',
+    events: 'rediss://u:p@h2:6380/3',
+  });
 });
 
 test('the environment overrides the file, key by key', () => {

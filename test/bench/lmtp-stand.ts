@@ -77,36 +77,26 @@ export class Stand {
   }
 
   async #startPeers(options: StandOptions): Promise<void> {
-    const start = async (way: Way, command: string[], env?: NodeJS.ProcessEnv) => {
-      this.#peers.set(way, await Peer.start(command, places[way], join(this.folder, `${way}.log`), env));
-    };
     // As root, smtp-sink wants somebody else to be.
     const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-    await start('direct', ['smtp-sink', ...user, '-L', '-m', '2000', this.address('direct'), '1000']);
-    await start('haproxy', ['haproxy', '-db', '-f', await this.#haproxyConfig()]);
+    await this.#start('direct', ['smtp-sink', ...user, '-L', '-m', '2000', this.address('direct'), '1000']);
+    await this.#startHaproxy();
     const profile = options.profile && `--cpu-prof --cpu-prof-dir=${resolve(options.profile)}`;
     const command = [options.program, 'run', 'lmtp', '--config', await this.#rookeryConfig(options.connections)];
-    await start('rookery', command, profile ? { NODE_OPTIONS: profile } : {});
+    await this.#start('rookery', command, profile ? { NODE_OPTIONS: profile } : {});
   }
 
-  /** TCP mode, one thread: what passing the bytes on costs at least. */
-  async #haproxyConfig(): Promise<string> {
-    const lines = [
-      'global',
-      '  nbthread 1',
-      '  maxconn 2000',
-      'defaults',
-      '  mode tcp',
-      '  timeout connect 10s',
-      '  timeout client 5m',
-      '  timeout server 5m',
-      'listen lmtp',
-      `  bind ${this.address('haproxy')}`,
-      `  server sink ${this.address('direct')}`,
-    ];
-    const file = join(this.folder, 'haproxy.cfg');
-    await writeFile(file, `${lines.join('\n')}\n`);
-    return file;
+  async #start(way: Way, command: string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
+    this.#peers.set(way, await Peer.start(command, places[way], join(this.folder, `${way}.log`), env));
+  }
+
+  /** The configuration that the project offers, held to one thread: one process beside one process. */
+  async #startHaproxy(): Promise<void> {
+    const oneThread = join(this.folder, 'haproxy.cfg');
+    await writeFile(oneThread, 'global\n  nbthread 1\n');
+    const offered = join(import.meta.dirname, '../../infra/mta/haproxy.cfg');
+    const addresses = { LMTP_LISTEN: this.address('haproxy'), LMTP_FRONTEND1: this.address('direct') };
+    await this.#start('haproxy', ['haproxy', '-db', '-f', offered, '-f', oneThread], addresses);
   }
 
   async #rookeryConfig(connections: number): Promise<string> {

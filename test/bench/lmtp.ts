@@ -41,6 +41,8 @@ interface Run {
 
 /** As many recipients have mailboxes; no run sends more messages. */
 const mostMessages = 10_000;
+/** Postfix' own load generator. */
+const generator = 'smtp-source';
 /** A run that takes longer than this, in milliseconds, is ended and counts as failed. */
 const longestRun = 120_000;
 
@@ -51,13 +53,13 @@ async function send(stand: Stand, way: Way, load: Load, messages: number): Promi
   const args = ['-L', ...shape, '-m', String(messages), ...to, stand.address(way)];
   const before = cpuOf(stand, way);
   const begin = performance.now();
-  const source = spawn('smtp-source', args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: longestRun });
+  const source = spawn(generator, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: longestRun });
   let complaint = '';
   source.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString().slice(0, 2000)));
   const [code] = (await once(source, 'close')) as [number | null];
   const seconds = (performance.now() - begin) / 1000;
   if (code !== 0) {
-    throw new Error(`smtp-source ${args.join(' ')}: ${complaint.trim() || 'took too long'}\n${await stand.lastLog()}`);
+    throw new Error(`${generator} ${args.join(' ')}: ${complaint.trim() || 'took too long'}\n${await stand.lastLog()}`);
   }
   await sleep(50); // what follows the last reply (logging, closing) belongs to the run
   const after = cpuOf(stand, way);

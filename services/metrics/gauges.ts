@@ -1,0 +1,51 @@
+// Gauges: asked of whoever knows, at the moment they are read.
+import { Gauge } from 'prom-client';
+import type { Metrics } from './metrics.ts';
+
+/** One value of a gauge, with the values of its labels in their order. */
+export type Sample = readonly [value: number, ...labels: string[]];
+
+interface GaugeFacts {
+  help: string;
+  labels: readonly string[];
+}
+
+/** The gauges there are. Names, helps and labels stay in one place, so that dashboards can be checked against them. */
+const gauges = {
+  rookery_lmtp_sessions: { help: 'LMTP sessions open now.', labels: [] },
+  rookery_backend_connections: { help: 'Connections to a backend: busy or idle.', labels: ['backend', 'state'] },
+  rookery_mupdate_sessions: {
+    help: 'MUPDATE sessions open now: of clients, of pushing backends, of readers of UPDATE.',
+    labels: ['role'],
+  },
+  rookery_directory_trusted: { help: '1 when absence from the directory is proof, else 0.', labels: [] },
+} as const satisfies Record<string, GaugeFacts>;
+
+export type GaugeName = keyof typeof gauges;
+
+/**
+ * Has a gauge read from `source` whenever it is asked for. A source that fails leaves its gauge without a value, and the
+ * others as they are.
+ */
+export function watch(
+  metrics: Metrics,
+  name: GaugeName,
+  source: () => Iterable<Sample> | Promise<Iterable<Sample>>,
+): void {
+  const { help, labels } = gauges[name];
+  new Gauge({
+    name,
+    help,
+    labelNames: labels,
+    registers: [metrics.registry],
+    async collect() {
+      this.reset();
+      const samples = await Promise.resolve()
+        .then(source)
+        .catch(() => []);
+      if (labels.length === 0) this.remove();
+      for (const [value, ...values] of samples)
+        this.set(Object.fromEntries(labels.map((label, at) => [label, values[at] ?? ''])), value);
+    },
+  });
+}

@@ -1,0 +1,71 @@
+// What is measured, under the names that dashboards and alerts know. No mailbox and no address in any label.
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { Outcome } from '../logging/outcome.ts';
+
+/** What became of a lookup: `unproven` is an absence that is not believed, `failed` a directory that could not be asked. */
+export type LookupResult = 'found' | 'absent' | 'unproven' | 'failed';
+
+/** Seconds: from what a local backend takes, over Postfix' patience with an envelope, to its 600 s for the replies. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #recipients: Counter<'outcome' | 'reason' | 'backend'>;
+  readonly #transactions: Histogram;
+  readonly #lookups: Counter<'result'>;
+
+  constructor(version: string) {
+    const registers = [this.registry];
+    this.#recipients = new Counter({
+      name: 'rookery_lmtp_recipients_total',
+      help: 'Recipients answered, by what became of them, why, and the backend concerned.',
+      labelNames: ['outcome', 'reason', 'backend'],
+      registers,
+    });
+    this.#transactions = new Histogram({
+      name: 'rookery_lmtp_transaction_seconds',
+      help: 'From MAIL to the last reply of a mail transaction.',
+      buckets,
+      registers,
+    });
+    this.#lookups = new Counter({
+      name: 'rookery_directory_lookups_total',
+      help: 'Names looked up in the directory, by what was found.',
+      labelNames: ['result'],
+      registers,
+    });
+    new Gauge({ name: 'rookery_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers })
+      .labels(version, process.versions.node)
+      .set(1);
+    this.#collectProcess();
+  }
+
+  /** Node's own figures, but for those that promtool rejects: gauges called `_total`, as a counter is. */
+  #collectProcess(): void {
+    collectDefaultMetrics({ register: this.registry });
+    for (const { name, type } of this.registry.getMetricsAsArray()) {
+      // prom-client's types say that `type` is an enum, but it is a word.
+      if (name.endsWith('_total') && String(type) !== 'counter') this.registry.removeSingleMetric(name);
+    }
+  }
+
+  /** Counts a recipient's outcome. */
+  observeOutcome(outcome: Outcome): void {
+    const { reason = '', backend = '' } = outcome;
+    this.#recipients.inc({ outcome: outcome.outcome, reason, backend });
+  }
+
+  /** Notes how long a mail transaction took, in seconds. */
+  observeTransaction(seconds: number): void {
+    this.#transactions.observe(seconds);
+  }
+
+  countLookup(result: LookupResult): void {
+    this.#lookups.inc({ result });
+  }
+
+  /** The text for Prometheus, and its content type. */
+  async exposition(): Promise<{ contentType: string; text: string }> {
+    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+  }
+}

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# npm test (all) and npm run test:fast (fast): brings what the tests need, saying first what that is, and runs them.
+#   ROOKERY_PEERS=none  leaves the real peers (Cyrus, Postfix, swaks, haproxy) out: neither installed nor tested against
+#   CI=true             nothing may be left out: what can't be installed, and any skipped test, is a failure
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH=$PWD/node_modules/.bin:$PATH
+peers=(cyrus-imapd cyrus-murder cyrus-replication cyrus-admin sasl2-bin libsasl2-modules libsasl2-modules-db postfix swaks haproxy)
+fast=(unit property dialogs integration)
+all=("${fast[@]}" fault peers)
+say() { echo "test: $*"; }
+fail() {
+  say "$*"
+  exit 1
+}
+
+missing_peers() {
+  local name
+  for name in "${peers[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || echo "$name"
+  done
+}
+
+# Leaving something out is said, with the reason; in CI it is a failure.
+leave_peers_out() {
+  [ "${CI:-}" != true ] || fail "the real peers can't be tested against ($1), and in CI nothing may be left out"
+  say "left out: the tests against real peers ($1)"
+}
+
+bring_peers() {
+  local missing
+  [ "${ROOKERY_PEERS:-}" != none ] || { leave_peers_out 'ROOKERY_PEERS=none' && return; }
+  type -P apt-get dpkg-query >/dev/null || { leave_peers_out 'no Debian: each test says what it misses' && return; }
+  mapfile -t missing < <(missing_peers)
+  [ "$(id -u)" = 0 ] || { leave_peers_out "not root: Cyrus and Postfix can't be started${missing[0]:+, nor installed: ${missing[*]}}" && return; }
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "installing with apt, daemons kept from starting: ${missing[*]}"
+  infra/local/apt-install.sh "${missing[@]}" >"$scratch/apt" 2>&1 && return
+  tail -n 20 "$scratch/apt" >&2
+  leave_peers_out "apt could not install ${missing[*]}"
+  export ROOKERY_PEERS=none
+}
+
+# node --test is content with a pattern that matches nothing; we are not.
+test_files() {
+  local room
+  for room in "$@"; do
+    compgen -G "test/$room/*.test.ts" || fail "no test in test/$room" >&2
+  done
+}
+
+run_tests() {
+  local status=0 files count counts
+  files=$(test_files "$@")
+  # Real servers are heavy: a few files at a time.
+  count=$(nproc 2>/dev/null || echo 2)
+  count=$((count < 2 ? 2 : count > 4 ? 4 : count))
+  # shellcheck disable=SC2086 # file names of ours: no blanks
+  node --test --test-concurrency=$count --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$scratch/tap" $files || status=$?
+  count_of() { sed -n "s/^# $1 //p" "$scratch/tap" | tail -n 1; }
+  counts="$(count_of pass) passed, $(($(count_of fail) + $(count_of cancelled))) failed, $(count_of skipped) skipped"
+  [ "$(count_of tests)" -gt 0 ] || fail 'no test was run'
+  if [ "${CI:-}" = true ] && [ "$(count_of skipped)" -gt 0 ]; then
+    say 'tests were skipped, and in CI nothing may be left out'
+    status=1
+  fi
+  say "done in $SECONDS s"
+  echo "$counts"
+  return $status
+}
+
+mode=${1:-}
+[ "$mode" = all ] || [ "$mode" = fast ] || fail 'usage: test/run.sh all|fast'
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+say 'needs the npm packages and a redis-server or valkey-server; brings what is missing'
+infra/local/packages.sh
+ROOKERY_REDIS_BIN=$(infra/local/redis-bring.sh "$PWD/var")
+export ROOKERY_REDIS_BIN
+if [ "$mode" = fast ]; then
+  run_tests "${fast[@]}"
+else
+  say "needs the real peers, from Debian's packages: ${peers[*]}"
+  bring_peers
+  npm run --silent check
+  run_tests "${all[@]}"
+fi

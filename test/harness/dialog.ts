@@ -152,9 +152,10 @@ class Connection {
 
   async #until(met: () => boolean, what: string): Promise<void> {
     const deadline = Date.now() + stepWait;
+    // A little later than the deadline, for a timer may come a millisecond early.
     const timer = setTimeout(() => {
       this.#wake();
-    }, stepWait);
+    }, stepWait + 10);
     while (!met() && Date.now() < deadline) await new Promise<void>((wake) => (this.#wake = wake));
     clearTimeout(timer);
     assert.ok(met(), `waited ${stepWait} ms for ${what}, got ${show(this.unread.slice(0, 1000))}`);

@@ -1,0 +1,70 @@
+// A MUPDATE server for a test, on a port of its own, and what it has logged.
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
+import type { Directory } from '../../services/directory/directory.ts';
+import { MupdateClient } from '../../services/mupdate/client.ts';
+import { MupdateServer } from '../../services/mupdate/server.ts';
+import type { Ring } from '../../services/mupdate/service.ts';
+import type { User } from '../../services/mupdate/session.ts';
+import { mupdateDefaults } from '../../services/mupdate/settings.ts';
+import type { MupdateSettings } from '../../services/mupdate/settings.ts';
+
+/** Backends as Cyrus' test accounts name them, an operator, a frontend; `shared` is bound to no server. */
+export const users: ReadonlyMap<string, User> = new Map<string, User>([
+  ['mup-mail1', { password: 'muppw', server: 'mail1', access: 'write' }],
+  ['mup-mail2', { password: 'muppw', server: 'mail2', access: 'write' }],
+  ['mup-extra', { password: 'muppw', access: 'write', admin: true }],
+  ['mup-frontend', { password: 'muppw', access: 'read' }],
+  ['shared', { password: 'muppw', access: 'write' }],
+]);
+
+let sessions = 0;
+
+export class ScratchMupdate {
+  readonly server: MupdateServer;
+  readonly directory: Directory;
+  readonly rings: Ring[] = [];
+  /** Texts of log lines with their level: `warn mupdate: authentication failed`. */
+  readonly logged: string[] = [];
+  trusted = true;
+  port = 0;
+
+  constructor(directory: Directory, settings: Partial<MupdateSettings>) {
+    this.directory = directory;
+    const line = (level: string) => (_fields: object, text: string) => void this.logged.push(`${level} ${text}`);
+    this.server = new MupdateServer({
+      servername: 'mupdate',
+      directory,
+      users,
+      nextSession: () => `test-${process.pid}-${(sessions += 1)}`,
+      trusted: () => Promise.resolve(this.trusted),
+      settings: { ...mupdateDefaults, version: '1.2.3', failedloginpause: 0, ...settings },
+      log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
+      onRing: (ring) => void this.rings.push(ring),
+    });
+  }
+
+  static async start(options: Partial<MupdateSettings> & { directory?: Directory } = {}): Promise<ScratchMupdate> {
+    const { directory = new MemoryDirectory(), ...settings } = options;
+    const scratch = new ScratchMupdate(directory, settings);
+    const address = await scratch.server.listen({ host: '127.0.0.1', port: 0 });
+    if ('port' in address) scratch.port = address.port;
+    return scratch;
+  }
+
+  /** A bare connection. */
+  connect(): Socket {
+    return connect(this.port, '127.0.0.1');
+  }
+
+  /** A client that has authenticated. */
+  client(username: string): Promise<MupdateClient> {
+    const address = { host: '127.0.0.1', port: this.port };
+    return MupdateClient.connect({ address, username, password: 'muppw', timeout: 10_000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.close(0);
+  }
+}

@@ -1,0 +1,41 @@
+// The LMTP listener (RFC 2033): sessions on any number of addresses, all handing their messages to one handler.
+import type { Address } from '../backends/registry.ts';
+import type { ServerFacts } from './listener-facts.ts';
+import { LmtpServer } from './listener-server.ts';
+import { bind } from './listener-socket.ts';
+
+export type { Log, ServerFacts as LmtpListenerOptions } from './listener-facts.ts';
+
+export class LmtpListener {
+  readonly #facts: ServerFacts;
+  readonly #servers: LmtpServer[] = [];
+
+  constructor(options: ServerFacts) {
+    this.#facts = options;
+  }
+
+  /**
+   * Listens on one more address; resolves to it, with its port when 0 was asked for. Rejects when it can't be had (in
+   * use, no permission, no such folder).
+   */
+  async listen(address: Address): Promise<Address> {
+    // The session that asks is counted already.
+    const server = new LmtpServer(this.#facts, () => this.sessions <= this.#facts.settings.sessions_limit);
+    const bound = await bind(server.server, address, this.#facts.settings.socket_mode);
+    this.#servers.push(server);
+    return bound;
+  }
+
+  /** Sessions open now, over all addresses. */
+  get sessions(): number {
+    return this.#servers.reduce((sum, server) => sum + server.connections.size, 0);
+  }
+
+  /**
+   * Stops accepting, lets messages under way be answered, and tells the rest 421; what is not over after `graceMs`
+   * milliseconds is cut off. Resolves when all is closed.
+   */
+  async close(graceMs: number): Promise<void> {
+    await Promise.all(this.#servers.splice(0).map((server) => server.end(graceMs)));
+  }
+}

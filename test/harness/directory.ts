@@ -28,9 +28,5 @@ export async function openScratchDirectory(
     ...{ policy: policyOf('strict', 3_600_000), shards: 1, changeLogLength: 100_000, onError: () => undefined },
     ...{ ...options, commands: redis, blocking },
   });
-  const close = async () => {
-    await directory.close();
-    redis.disconnect();
-  };
-  return { directory, redis, close };
+  return { directory, redis, close: () => directory.close() };
 }

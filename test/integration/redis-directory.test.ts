@@ -29,6 +29,10 @@ beforeEach(async () => {
   await redisSays(redis.socket, 'FLUSHALL');
 });
 
+function unexpected(reason: string): void {
+  throw new Error(reason);
+}
+
 function send(directory: Directory, verb: Verb, name: string, location = 'mail1!default', acl = 'x\tlrs\t') {
   const write = { verb, name, location: verb === 'DELETE' ? '' : location, acl: verb === 'ACTIVATE' ? acl : '' };
   return directory.write(write, mail1);
@@ -83,7 +87,7 @@ test('a follower sees every change once and in order, from any point, while writ
   const { directory } = await open();
   const writing = (async () => {
     for (let i = 0; i < 400; i++)
-      await send(directory, i % 3 === 2 ? 'DELETE' : 'ACTIVATE', `user.u${i % 20}`, 'mail1!p' + i);
+      await send(directory, i % 3 === 2 ? 'DELETE' : 'ACTIVATE', `user.u${i % 20}`, `mail1!p${i}`);
   })();
   const feeds = [];
   for (let i = 0; i < 8; i++) {
@@ -96,7 +100,7 @@ test('a follower sees every change once and in order, from any point, while writ
       else rows.set(one.name, one.location);
     };
     const start = at[0] ?? 0;
-    feeds.push({ feed: directory.follow(at, { change, lost: assert.fail }), seen, rows, start });
+    feeds.push({ feed: directory.follow(at, { change, lost: unexpected }), seen, rows, start });
   }
   await writing;
   const head = await directory.head();
@@ -114,9 +118,14 @@ test('a follower sees every change once and in order, from any point, while writ
 
 test('a follower whose log was trimmed past it is told so, and a fresh snapshot serves', async () => {
   const { directory } = await open({ changeLogLength: 100 });
-  for (let i = 0; i < 600; i++) await send(directory, 'ACTIVATE', 'user.a', 'mail1!p' + i);
+  for (let i = 0; i < 600; i++) await send(directory, 'ACTIVATE', 'user.a', `mail1!p${i}`);
   const lost = await new Promise<string>((resolve) => {
-    directory.follow([1], { change: () => assert.fail('a gap was passed over'), lost: resolve });
+    directory.follow([1], {
+      change: () => {
+        unexpected('a gap was passed over');
+      },
+      lost: resolve,
+    });
   });
   assert.match(lost, /change log of shard 0|gone from the log/);
   assert.deepEqual((await directory.snapshot()).at, [600]);

@@ -107,7 +107,7 @@ async function readsAgree(script: Directory, model: Directory): Promise<void> {
 
 function heard(directory: Directory): Change[] {
   const list: Change[] = [];
-  directory.follow([0], { change: (change) => list.push(change), lost: assert.fail });
+  directory.follow([0], { change: (change) => list.push(change), lost: unexpected });
   return list;
 }
 
@@ -121,8 +121,12 @@ async function changes(directory: Directory): Promise<Change[]> {
     list.push(rest);
   };
   let last = '';
-  const feed = directory.follow([0], { change, lost: assert.fail });
+  const feed = directory.follow([0], { change, lost: unexpected });
   await feed.reached(await directory.head());
   feed.close();
   return list;
+}
+
+function unexpected(reason: string): void {
+  throw new Error(reason);
 }

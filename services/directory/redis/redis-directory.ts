@@ -28,7 +28,7 @@ import type { Bytes, Entry } from '../entry.ts';
 import type { Policy, Situation } from '../rules.ts';
 
 export interface RedisDirectoryOptions {
-  /** Ready for commands (services/redis/connection.ts). */
+  /** Ready for commands (services/redis/connection.ts); closed with the directory. */
   commands: Redis;
   /** Makes one connection for a blocking reader. */
   blocking: () => Promise<Redis>;
@@ -73,21 +73,13 @@ export class RedisDirectory implements Directory {
 
   /** Opens the directory, or makes it where there is none. Throws when it was made in another way than is asked for. */
   static async open(options: RedisDirectoryOptions): Promise<RedisDirectory> {
-    for (let shard = 0; shard < options.shards; shard++) {
-      const prefix = shardPrefix(shard);
-      const args = [prefix, String(options.shards), String(treeRule)];
-      const meta = pairs(stringsIn(await makeScript.run(options.commands, prefix + keyNames.meta, args)));
-      const made = Number(meta.get('shards'));
-      if (made !== options.shards) {
-        throw new Error(`the directory was made with ${made} shards, but the configuration asks for ${options.shards}`);
-      }
-      if (meta.get('tree_rule') !== String(treeRule)) {
-        throw new Error(
-          `the directory was made under tree rule ${meta.get('tree_rule')}, this program knows ${treeRule}`,
-        );
-      }
+    try {
+      for (let shard = 0; shard < options.shards; shard++) await makeShard(options, shard);
+      return new RedisDirectory(options);
+    } catch (error) {
+      options.commands.disconnect();
+      throw error;
     }
-    return new RedisDirectory(options);
   }
 
   async write(write: Write, writer: Writer): Promise<Answer> {
@@ -202,6 +194,7 @@ export class RedisDirectory implements Directory {
 
   close(): Promise<void> {
     for (const tail of this.#tails) tail.close();
+    this.#redis.disconnect();
     return Promise.resolve();
   }
 
@@ -244,6 +237,19 @@ export class RedisDirectory implements Directory {
       });
     }
     return entries;
+  }
+}
+
+async function makeShard(options: RedisDirectoryOptions, shard: number): Promise<void> {
+  const prefix = shardPrefix(shard);
+  const args = [prefix, String(options.shards), String(treeRule)];
+  const meta = pairs(stringsIn(await makeScript.run(options.commands, prefix + keyNames.meta, args)));
+  const made = Number(meta.get('shards'));
+  if (made !== options.shards) {
+    throw new Error(`the directory was made with ${made} shards, but the configuration asks for ${options.shards}`);
+  }
+  if (meta.get('tree_rule') !== String(treeRule)) {
+    throw new Error(`the directory was made under tree rule ${meta.get('tree_rule')}, this program knows ${treeRule}`);
   }
 }
 

@@ -104,7 +104,7 @@ const recipients = {
     default: true,
   }),
   lmtp_strict_rfc2821: flag({
-    doc: 'Refuse 8-bit characters in addresses. When off, each is changed to X, as Cyrus does.',
+    doc: 'Refuse octets above 127 in addresses. When off they are kept; Cyrus then changes each to X.',
     default: true,
   }),
   virtdomains: choice(['off', 'userid', 'on'], {

@@ -1,0 +1,42 @@
+// The options that several commands share: --config and --format.
+import { existsSync } from 'node:fs';
+import { Option } from 'commander';
+import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/schema.ts';
+import type { Format } from './render.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Read where no other file is named and this one exists. */
+export const usualFile = '/etc/rookery/rookery.yaml';
+
+export interface ConfigOption {
+  config?: string;
+}
+
+export interface FormatOption {
+  format: Format;
+}
+
+export function configOption(): Option {
+  return new Option(
+    '-c, --config <file>',
+    `the configuration (default: $ROOKERY_CONFIG, else ${usualFile} if it exists)`,
+  );
+}
+
+export function formatOption(): Option {
+  return new Option('-f, --format <format>', 'how to show the result').choices(['table', 'json']).default('table');
+}
+
+/** The file that the configuration is read from; undefined when there are only defaults and the environment. */
+export function configFile(options: ConfigOption, { env }: Surroundings): string | undefined {
+  const named = options.config ?? env['ROOKERY_CONFIG'];
+  if (named !== undefined && named !== '') return named;
+  return existsSync(usualFile) ? usualFile : undefined;
+}
+
+/** Loads the configuration. Throws ConfigError. */
+export function configOf(options: ConfigOption, surroundings: Surroundings): Config {
+  const file = configFile(options, surroundings);
+  return loadConfig({ env: surroundings.env, ...(file !== undefined && { file }) });
+}

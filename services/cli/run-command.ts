@@ -1,0 +1,59 @@
+// rookery up and rookery run: start, say so, and stay until asked to stop.
+import { Command } from 'commander';
+import { configOf, configOption } from './command-options.ts';
+import type { ConfigOption } from './command-options.ts';
+import { CommandError, exit } from './exit-codes.ts';
+import { roles, rolesOf } from './roles.ts';
+import type { Running, StartOptions, Surroundings } from './surroundings.ts';
+
+async function started(options: StartOptions, surroundings: Surroundings): Promise<Running> {
+  try {
+    return await surroundings.startRoles(options);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CommandError(exit.unavailable, `could not start: ${reason}`, { cause: error });
+  }
+}
+
+/** Runs until asked to stop; asked while still starting, it stops as soon as it has started. */
+async function stayUp(options: StartOptions, surroundings: Surroundings): Promise<void> {
+  const asked = surroundings.stopAsked();
+  const running = await started(options, surroundings);
+  await asked;
+  await running.stop();
+}
+
+function up(surroundings: Surroundings): Command {
+  return new Command('up')
+    .description('start everything in one process, with a Redis of its own unless the configuration names one')
+    .option('--demo', 'bring two demonstration backends, five users and a first message', false)
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery up --demo\n  rookery up --config /etc/rookery/rookery.yaml',
+    )
+    .action(async (options: ConfigOption & { demo: boolean }) => {
+      const config = configOf(options, surroundings);
+      await stayUp({ config, roles: [...roles], demo: options.demo, out: surroundings.out }, surroundings);
+    });
+}
+
+function run(surroundings: Surroundings): Command {
+  return new Command('run')
+    .description(`start one or more roles: ${roles.join(', ')}`)
+    .argument('<role...>', `of ${roles.join(', ')}`)
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml',
+    )
+    .action(async (names: string[], options: ConfigOption) => {
+      const wanted = rolesOf(names);
+      const config = configOf(options, surroundings);
+      await stayUp({ config, roles: wanted, demo: false, out: surroundings.out }, surroundings);
+    });
+}
+
+export function runCommands(surroundings: Surroundings): Command[] {
+  return [up(surroundings), run(surroundings)];
+}

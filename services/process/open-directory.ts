@@ -1,0 +1,48 @@
+// Opens the directory that the configuration names, for a role or for one command of an operator.
+import type { Config } from '../config/schema.ts';
+import { policyOf } from '../directory/rules.ts';
+import { RedisDirectory } from '../directory/redis/redis-directory.ts';
+import { blockingConnection, commandConnection, connected } from '../redis/connection.ts';
+import { redisName, redisPlace } from './redis-access.ts';
+
+/** How long one command may take, in milliseconds, before the directory counts as away; well below any MTA's patience. */
+const commandTimeout = 5000;
+
+/** Redis does not answer where the configuration says it is. */
+export class DirectoryAway extends Error {
+  override readonly name = 'DirectoryAway';
+}
+
+/**
+ * Opens the directory, making it where there is none. Throws DirectoryAway when Redis does not answer. `onError` is told
+ * of failures of the connections, which come back by themselves.
+ */
+export async function openDirectory(
+  config: Config,
+  onError: (error: Error) => void = () => undefined,
+): Promise<RedisDirectory> {
+  const place = redisPlace(config);
+  const settings = { place, commandTimeout, onError };
+  const commands = commandConnection(settings);
+  try {
+    await connected(commands, commandTimeout);
+  } catch (error) {
+    commands.disconnect();
+    const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
+    throw new DirectoryAway(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
+  }
+  const blocking = async () => {
+    const connection = blockingConnection(settings);
+    await connected(connection, commandTimeout).catch((error: unknown) => {
+      connection.disconnect();
+      throw error;
+    });
+    return connection;
+  };
+  return RedisDirectory.open({
+    policy: policyOf(config.directory.policy, config.directory.reservation_max_age * 1000),
+    shards: config.directory.shards,
+    changeLogLength: config.directory.change_log_length,
+    ...{ commands, blocking, onError },
+  });
+}

@@ -45,11 +45,16 @@ export class ScratchMupdate {
     });
   }
 
-  static async start(options: Partial<MupdateSettings> & { directory?: Directory } = {}): Promise<ScratchMupdate> {
+  /** Starts one that ends with the test, or whatever else has an `after`. */
+  static async start(
+    test: { after(end: () => Promise<void>): void },
+    options: Partial<MupdateSettings> & { directory?: Directory } = {},
+  ): Promise<ScratchMupdate> {
     const { directory = new MemoryDirectory(), ...settings } = options;
     const scratch = new ScratchMupdate(directory, settings);
     const address = await scratch.server.listen({ host: '127.0.0.1', port: 0 });
     if ('port' in address) scratch.port = address.port;
+    test.after(() => scratch.server.close(0));
     return scratch;
   }
 
@@ -62,9 +67,5 @@ export class ScratchMupdate {
   client(username: string): Promise<MupdateClient> {
     const address = { host: '127.0.0.1', port: this.port };
     return MupdateClient.connect({ address, username, password: 'muppw', timeout: 10_000 });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.close(0);
   }
 }

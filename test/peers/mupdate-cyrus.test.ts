@@ -15,7 +15,7 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
   let mail2: ImapClient;
 
   before(async () => {
-    master = await ScratchMupdate.start();
+    master = await ScratchMupdate.start({ after });
     const names = ['unixhierarchysep: yes', 'virtdomains: userid'];
     const mupdate = { host: '127.0.0.1', port: master.port };
     cyrus = await startCyrus({ mupdate, frontend: true, options: { mail1: names, mail2: names, frontend: names } });
@@ -26,7 +26,6 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     mail1.close();
     mail2.close();
     await cyrus.stop();
-    await master.server.close(1000);
   });
 
   async function admin(node: string): Promise<ImapClient> {

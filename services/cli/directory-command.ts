@@ -28,7 +28,7 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
   const standing = await directory.standing();
   const waiting = unheard(standing, registryOf(config).pushing());
   return {
-    trusted: waiting.length === 0,
+    trusted: standing.epoch >= 1 && waiting.length === 0,
     vouched: standing.vouched,
     epoch: standing.epoch,
     heard: standing.heard.map(readable),
@@ -39,8 +39,9 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
 
 function statusPairs(status: Status): [string, string][] {
   const trusted = status.vouched ? 'yes, an operator vouches for it' : 'yes';
+  const why = status.epoch < 1 ? 'it has lost its data' : 'it has not heard from every backend';
   return [
-    ['trusted', status.trusted ? trusted : 'no: unknown recipients are put off, not refused'],
+    ['trusted', status.trusted ? trusted : `no, ${why}: unknown recipients are put off, not refused`],
     ['waiting for', status.waiting_for.join(', ') || 'nobody'],
     ['heard from', status.heard.join(', ') || 'nobody yet'],
     ['epoch', String(status.epoch)],

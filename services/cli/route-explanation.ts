@@ -36,6 +36,7 @@ function rowStep(entry: Entry | undefined): string {
 }
 
 function trustStep({ standing }: Lookup, required: readonly Bytes[]): string {
+  if (standing.epoch < 1) return 'trust: the directory has lost its data, absence is no proof';
   if (standing.vouched) return `trust: an operator vouches for epoch ${standing.epoch}, absence is proof`;
   const silent = unheard(standing, required);
   if (silent.length === 0)

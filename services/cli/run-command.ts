@@ -19,6 +19,7 @@ async function started(options: StartOptions, surroundings: Surroundings): Promi
 async function stayUp(options: StartOptions, surroundings: Surroundings): Promise<void> {
   const asked = surroundings.stopAsked();
   const running = await started(options, surroundings);
+  surroundings.out('ready');
   await asked;
   await running.stop();
 }

@@ -8,7 +8,7 @@ export interface StartOptions {
   roles: Role[];
   /** Whether demonstration backends are started, users made and a first message delivered. */
   demo: boolean;
-  /** Takes a line for people; `ready` is one of them. */
+  /** Takes lines for people, before `ready`. */
   out: (line: string) => void;
 }
 

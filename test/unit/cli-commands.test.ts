@@ -168,7 +168,7 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
   const events: string[] = [];
   const startRoles = ({ roles, demo, out }: StartOptions) => {
     events.push(`start ${roles.join('+')}${demo ? ' demo' : ''}`);
-    out('ready');
+    out('LMTP at 127.0.0.1:2003');
     return Promise.resolve({
       stop: () => {
         events.push('stop');
@@ -184,7 +184,7 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
       }),
     );
   const up = await rookery(['up', '--demo'], { startRoles, stopAsked });
-  assert.deepEqual([up.code, up.out], [0, ['ready']]);
+  assert.deepEqual([up.code, up.out], [0, ['LMTP at 127.0.0.1:2003', 'ready']]);
   const run = await rookery(['run', 'lmtp', 'api', 'lmtp'], { startRoles, stopAsked });
   assert.equal(run.code, 0);
   assert.deepEqual(events, ['start directory+lmtp+api demo', 'asked', 'stop', 'start lmtp+api', 'asked', 'stop']);

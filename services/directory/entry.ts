@@ -1,10 +1,8 @@
 // What the directory knows of one mailbox: its name, where it lives, in which state, and since which change.
 
-/**
- * A byte string: a JavaScript string of which each character (0 to 255) is one byte. Names, locations and ACLs are
- * bytes on the wire (RFC 3656 section 2.2, Cyrus' modified UTF-7 and raw 8-bit names); kept so, nothing can be lost.
- */
-export type Bytes = string;
+import type { Bytes } from '../address/bytes.ts';
+
+export type { Bytes } from '../address/bytes.ts';
 
 /**
  * `active`: the mailbox exists there. `created`: reserved by RESERVE. `handed`: reserved by DEACTIVATE, the prior row

@@ -3,19 +3,27 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CYRUS_PASSWORD, startCyrus } from '../harness/cyrus.ts';
 import type { Cyrus } from '../harness/cyrus.ts';
+import { openScratchDirectory } from '../harness/directory.ts';
+import type { ScratchDirectory } from '../harness/directory.ts';
 import { ImapClient } from '../harness/imap.ts';
 import { ScratchMupdate } from '../harness/mupdate.ts';
 import { withoutCyrus } from '../harness/peers.ts';
+import { startRedis } from '../harness/redis.ts';
+import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
+  let redis: ScratchRedis;
+  let scratch: ScratchDirectory;
   let master: ScratchMupdate;
   let cyrus: Cyrus;
   let mail1: ImapClient;
   let mail2: ImapClient;
 
   before(async () => {
-    master = await ScratchMupdate.start({ after });
+    redis = await startRedis();
+    scratch = await openScratchDirectory(redis.socket);
+    master = await ScratchMupdate.start({ after }, { directory: scratch.directory });
     const names = ['unixhierarchysep: yes', 'virtdomains: userid'];
     const mupdate = { host: '127.0.0.1', port: master.port };
     cyrus = await startCyrus({ mupdate, frontend: true, options: { mail1: names, mail2: names, frontend: names } });
@@ -26,6 +34,8 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     mail1.close();
     mail2.close();
     await cyrus.stop();
+    await scratch.close();
+    await redis.stop();
   });
 
   async function admin(node: string): Promise<ImapClient> {

@@ -1,0 +1,75 @@
+// From the configuration, in the operator's units and names, to the settings of the rooms.
+import { Registry } from '../backends/registry.ts';
+import type { Config } from '../config/schema.ts';
+import { bytesFromText } from '../directory/entry.ts';
+import type { User } from '../mupdate/session.ts';
+import type { MupdateSettings } from '../mupdate/settings.ts';
+import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
+import { version } from './version.ts';
+
+/** A second of the configuration in milliseconds. */
+const second = 1000;
+
+export function registryOf(config: Config): Registry {
+  return new Registry(
+    Object.entries(config.backends).map(([name, { lmtp, mupdate }]) => ({
+      ...{ name, mupdate },
+      lmtp: lmtp && {
+        ...{ address: lmtp.address, connections: lmtp.connections },
+        ...(lmtp.username !== undefined && lmtp.password !== undefined
+          ? { username: lmtp.username, password: lmtp.password }
+          : {}),
+      },
+    })),
+  );
+}
+
+export function usersOf(config: Config): Map<string, User> {
+  return new Map(
+    Object.entries(config.directory.users).map(([name, { password = '', server, access, admin }]) => [
+      name,
+      { password, access, admin, ...(server === undefined ? {} : { server: bytesFromText(server) }) },
+    ]),
+  );
+}
+
+export function mupdateSettings({ directory }: Config): MupdateSettings {
+  return {
+    version,
+    sessions_limit: directory.sessions_limit,
+    unauthenticated_limit: directory.unauthenticated_limit,
+    login_timeout: directory.login_timeout * second,
+    failedloginpause: directory.failedloginpause * second,
+    idle_timeout: directory.idle_timeout * second,
+    output_limit: directory.output_limit,
+    stall_timeout: directory.stall_timeout * second,
+    line_limit: directory.line_limit,
+    literal_limit: directory.literal_limit,
+    command_limit: directory.command_limit,
+  };
+}
+
+export function lmtpSettings({ lmtp }: Config): LmtpSettings {
+  return {
+    size_limit: lmtp.size_limit,
+    recipients_limit: lmtp.recipients_limit,
+    sessions_limit: lmtp.sessions_limit,
+    command_limit: lmtp.command_limit,
+    bad_commands_limit: lmtp.bad_commands_limit,
+    session_timeout: lmtp.session_timeout * second,
+    lmtp_strict_rfc2821: lmtp.lmtp_strict_rfc2821,
+    socket_mode: Number.parseInt(lmtp.socket_mode, 8),
+  };
+}
+
+export function backendSettings({ lmtp }: Config): BackendSettings {
+  return {
+    connect_timeout: lmtp.connect_timeout * second,
+    wait_timeout: lmtp.wait_timeout * second,
+    envelope_timeout: lmtp.envelope_timeout * second,
+    stall_timeout: lmtp.stall_timeout * second,
+    reply_timeout: lmtp.reply_timeout * second,
+    idle_timeout: lmtp.idle_timeout * second,
+    buffer: lmtp.buffer,
+  };
+}

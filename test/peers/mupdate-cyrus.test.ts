@@ -13,6 +13,7 @@ import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
+  const ends: (() => Promise<void>)[] = [];
   let redis: ScratchRedis;
   let scratch: ScratchDirectory;
   let master: ScratchMupdate;
@@ -23,7 +24,7 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
   before(async () => {
     redis = await startRedis();
     scratch = await openScratchDirectory(redis.socket);
-    master = await ScratchMupdate.start({ after }, { directory: scratch.directory });
+    master = await ScratchMupdate.start({ after: (end) => void ends.push(end) }, { directory: scratch.directory });
     const names = ['unixhierarchysep: yes', 'virtdomains: userid'];
     const mupdate = { host: '127.0.0.1', port: master.port };
     cyrus = await startCyrus({ mupdate, frontend: true, options: { mail1: names, mail2: names, frontend: names } });
@@ -34,6 +35,7 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     mail1.close();
     mail2.close();
     await cyrus.stop();
+    for (const end of ends) await end();
     await scratch.close();
     await redis.stop();
   });

@@ -14,7 +14,7 @@ Exit codes: 0 well, 64 wrong usage, 65 wrong data, 67 no such mailbox, 69 someth
 70 a fault of this program, 75 try again, 78 wrong configuration.
 
 Examples:
-  rookery up --demo
+  rookery up
   rookery run lmtp --config /etc/rookery/rookery.yaml
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org

@@ -27,15 +27,14 @@ async function stayUp(options: StartOptions, surroundings: Surroundings): Promis
 function up(surroundings: Surroundings): Command {
   return new Command('up')
     .description('start everything in one process, with a Redis of its own unless the configuration names one')
-    .option('--demo', 'bring two demonstration backends, five users and a first message', false)
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery up --demo\n  rookery up --config /etc/rookery/rookery.yaml',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery up\n  rookery up --config /etc/rookery/rookery.yaml',
     )
-    .action(async (options: ConfigOption & { demo: boolean }) => {
+    .action(async (options: ConfigOption) => {
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: [...roles], demo: options.demo, out: surroundings.out }, surroundings);
+      await stayUp({ config, roles: [...roles], out: surroundings.out }, surroundings);
     });
 }
 
@@ -51,7 +50,7 @@ function run(surroundings: Surroundings): Command {
     .action(async (names: string[], options: ConfigOption) => {
       const wanted = rolesOf(names);
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: wanted, demo: false, out: surroundings.out }, surroundings);
+      await stayUp({ config, roles: wanted, out: surroundings.out }, surroundings);
     });
 }
 

@@ -6,8 +6,6 @@ import type { Role } from './roles.ts';
 export interface StartOptions {
   config: Config;
   roles: Role[];
-  /** Whether demonstration backends are started, users made and a first message delivered. */
-  demo: boolean;
   /** Takes lines for people, before `ready`. */
   out: (line: string) => void;
 }
@@ -25,5 +23,5 @@ export interface Surroundings {
   openDirectory: (config: Config) => Promise<Directory>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
-  stopAsked: () => Promise<void>;
+  stopAsked: () => Promise<unknown>;
 }

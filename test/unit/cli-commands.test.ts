@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { mailboxPattern } from '../../services/cli/mailbox-pattern.ts';
 import { runProgram } from '../../services/cli/program.ts';
 import type { StartOptions, Surroundings } from '../../services/cli/surroundings.ts';
 import type { Verb } from '../../services/directory/directory.ts';
@@ -73,6 +74,22 @@ test('mailbox list shows all, or those that fit a pattern or are on a server', a
   );
   const none = await rookery(['mailbox', 'list', 'nobody'], await filled());
   assert.deepEqual([none.code, none.out.length], [0, 1]);
+});
+
+test('the wildcards of patterns are those of IMAP, and other signs stand for themselves', () => {
+  const cases: [string, string, boolean][] = [
+    ['user.%', 'user.jdoe', true],
+    ['user.%', 'user.jdoe.Sent', false],
+    ['user.*', 'user.jdoe.Sent', true],
+    ['user.j%.S%', 'user.jdoe.Sent', true],
+    ['%*%', 'user.jdoe.Sent', true],
+    ['user', 'user.jdoe', false],
+    ['user.jdo', 'user.jdoe', false],
+    ['user.j.oe', 'user.jdoe', false],
+    ['*(a+)+[x]*', 'user.(a+)+[x]\n', true],
+    ['\xf6*', '\xf6\xff', true],
+  ];
+  for (const [pattern, name, fits] of cases) assert.equal(mailboxPattern(pattern)(name), fits, `${pattern} ${name}`);
 });
 
 test('mailbox list as JSON has an object a line, and loses no byte of a name', async () => {
@@ -166,8 +183,8 @@ test('a directory that cannot be opened is 69, one that fails is 75', async () =
 
 test('up and run start what is asked for, stay until asked to stop, and stop', async () => {
   const events: string[] = [];
-  const startRoles = ({ roles, demo, out }: StartOptions) => {
-    events.push(`start ${roles.join('+')}${demo ? ' demo' : ''}`);
+  const startRoles = ({ roles, out }: StartOptions) => {
+    events.push(`start ${roles.join('+')}`);
     out('LMTP at 127.0.0.1:2003');
     return Promise.resolve({
       stop: () => {
@@ -183,11 +200,11 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
         resolve();
       }),
     );
-  const up = await rookery(['up', '--demo'], { startRoles, stopAsked });
+  const up = await rookery(['up'], { startRoles, stopAsked });
   assert.deepEqual([up.code, up.out], [0, ['LMTP at 127.0.0.1:2003', 'ready']]);
   const run = await rookery(['run', 'lmtp', 'api', 'lmtp'], { startRoles, stopAsked });
   assert.equal(run.code, 0);
-  assert.deepEqual(events, ['start directory+lmtp+api demo', 'asked', 'stop', 'start lmtp+api', 'asked', 'stop']);
+  assert.deepEqual(events, ['start directory+lmtp+api', 'asked', 'stop', 'start lmtp+api', 'asked', 'stop']);
   const taken = await rookery(['up']);
   assert.deepEqual([taken.code, taken.err], [69, ['rookery: could not start: address taken']]);
 });

@@ -121,7 +121,7 @@ export class Wire {
       wake = resolve;
       this.#socket.once('drain', wake).once('close', wake);
       timer = setTimeout(() => {
-        this.#options.stalled();
+        if (!this.#socket.destroyed) this.#options.stalled();
         this.destroy();
       }, this.#options.stallTimeout);
     });

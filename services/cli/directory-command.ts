@@ -4,7 +4,7 @@ import { readable } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { unheard } from '../directory/freshness.ts';
-import { registryOf } from './backend-registry.ts';
+import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { pairLines } from './render.ts';

@@ -6,7 +6,7 @@ import { finding } from '../directory/freshness.ts';
 import { bytesFromText, partitionOf, serverOf, textFromBytes } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { readable } from '../address/bytes.ts';
-import { registryOf } from './backend-registry.ts';
+import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { entriesTable, entryJson, entryPairs, stateText } from './entry-view.ts';

@@ -13,7 +13,7 @@ import { recipientOk } from '../lmtp/reply-codes.ts';
 import { wireText } from '../lmtp/reply.ts';
 import { decide, unasked, unknown } from '../lmtp/routing.ts';
 import type { Decision } from '../lmtp/routing.ts';
-import { registryOf } from './backend-registry.ts';
+import { registryOf } from '../process/settings.ts';
 import { stateText } from './entry-view.ts';
 import { CommandError, exit } from './exit-codes.ts';
 

@@ -62,6 +62,46 @@ const filled = () =>
     ['RESERVE', 'user.new', 'mail2.example.org!p2'],
   );
 
+const commands = [
+  ['up'],
+  ['run'],
+  ['mailbox', 'list'],
+  ['mailbox', 'where'],
+  ['mailbox', 'show'],
+  ['route', 'explain'],
+  ['directory', 'status'],
+  ['directory', 'trust'],
+  ['config', 'check'],
+  ['config', 'describe'],
+  ['config', 'show'],
+  ['config', 'example'],
+];
+
+test('every command has a help with examples', async () => {
+  for (const words of [[], ...commands]) {
+    const { code, out, err } = await rookery([...words, '--help']);
+    assert.deepEqual([code, err], [0, []], words.join(' '));
+    const example = new RegExp(`\\nExamples:\\n[^]*^  (ROOKERY\\S* )?rookery ${words.join(' ')}`, 'm');
+    assert.match(out.join('\n'), example);
+  }
+});
+
+test('wrong usage is 64, and is told on standard error', async () => {
+  const wrong = [
+    [],
+    ['mailbox'],
+    ['mailbox', 'where'],
+    ['config', 'show', '-f', 'xml'],
+    ['up', '--nonsense'],
+    ['up', 'x'],
+  ];
+  for (const args of wrong) {
+    const { code, out, err } = await rookery(args);
+    assert.deepEqual([code, out], [64, []], args.join(' '));
+    assert.notEqual(err.join(''), '');
+  }
+});
+
 test('mailbox list shows all, or those that fit a pattern or are on a server', async () => {
   const all = await rookery(['mailbox', 'list'], await filled());
   assert.equal(all.code, 0);

@@ -51,12 +51,9 @@ export class BodyReader {
 
   /** The replies, after the final dot; one for each of `recipients`. Rejects when the sink failed. */
   async replies(recipients: number): Promise<readonly Reply[]> {
-    if (this.#refused !== undefined) {
-      const refusal = this.#refused === 'too big' ? tooBig(this.#limit) : ambiguousEnd;
-      return Array.from({ length: recipients }, () => refusal);
-    }
-    const given = (await this.#replies) ?? [];
-    return Array.from({ length: recipients }, (_, index) => given[index] ?? localError);
+    const refusal = this.#refusal();
+    const given = refusal === undefined ? ((await this.#replies) ?? []) : [];
+    return Array.from({ length: recipients }, (_, index) => refusal ?? given[index] ?? localError);
   }
 
   /** The client is gone. Does nothing after the final dot: then the message is whole, and under way. */
@@ -74,6 +71,11 @@ export class BodyReader {
   #refuse(why: Abort): void {
     if (this.#refused !== undefined) return;
     this.#refused = why;
-    this.#sink.abort(why);
+    this.#sink.abort(why, this.#refusal());
+  }
+
+  #refusal(): Reply | undefined {
+    if (this.#refused === 'too big') return tooBig(this.#limit);
+    return this.#refused === 'ambiguous end' ? ambiguousEnd : undefined;
   }
 }

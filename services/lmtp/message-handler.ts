@@ -47,8 +47,11 @@ export interface MessageSink {
    * recipient accepted, in their order (RFC 2033 section 4.2). When it rejects, each is told 451.
    */
   end(last: Buffer | undefined): Promise<readonly Reply[]>;
-  /** The message will not be whole and must come to nothing. The listener answers, if there is anybody to be answered. */
-  abort(why: Abort): void;
+  /**
+   * The message will not be whole and must come to nothing. `told` is what the listener tells each recipient, once the
+   * client has sent the rest; undefined when the client is lost.
+   */
+  abort(why: Abort, told: Reply | undefined): void;
 }
 
 /** One mail transaction: made at MAIL, and over after `end`, `abort` or `reset`. */

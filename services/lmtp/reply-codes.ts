@@ -45,6 +45,8 @@ export const ambiguousEnd = reply(
   '5.6.0',
   'A line with a lone dot and bare CR or LF around it: ambiguous end of message',
 );
+/** For the log: there is nobody left to be told. */
+export const clientLost = reply(421, '4.4.2', 'Client went away before the end of the message');
 export const localError = reply(451, '4.3.0', 'Local error in processing');
 
 /** A verdict on a recipient (cyrus-imapd's words where it has them). */

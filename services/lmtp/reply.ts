@@ -32,6 +32,11 @@ export function isPositive(reply: Reply): boolean {
   return reply.code >= 200 && reply.code < 300;
 }
 
+/** "Go on": no answer to anything but DATA. */
+export function isIntermediate(reply: Reply): boolean {
+  return reply.code >= 300 && reply.code < 400;
+}
+
 export function isPermanent(reply: Reply): boolean {
   return reply.code >= 500;
 }

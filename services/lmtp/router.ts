@@ -1,0 +1,74 @@
+// From a recipient's address to what becomes of it, keeping the facts of each step for whoever wants to know why.
+import type { Path } from '../address/path.ts';
+import { targetOf, type RecipientSettings, type Target } from '../address/recipient.ts';
+import type { Registry } from '../backends/registry.ts';
+import type { Directory, Lookup } from '../directory/directory.ts';
+import type { Bytes, Entry } from '../directory/entry.ts';
+import { finding, type Finding } from '../directory/freshness.ts';
+import { decide, unasked, unknown, type Decision } from './routing.ts';
+
+/** The way of one recipient; what was not reached is undefined. */
+export interface Route {
+  path: Path;
+  target: Target;
+  /** The row of the mailbox. */
+  entry: Entry | undefined;
+  /** What the absence of a row is worth. */
+  finding: Finding | undefined;
+  /** Why the directory could not be asked. */
+  failure: string | undefined;
+  decision: Decision;
+}
+
+export class Router {
+  readonly #directory: Pick<Directory, 'lookup'>;
+  readonly #registry: Registry;
+  readonly #settings: RecipientSettings;
+  readonly #lookupTimeout: number;
+  readonly #required: readonly Bytes[];
+
+  /** `lookupTimeout` in milliseconds: a directory that is silent for so long counts as away. */
+  constructor(
+    directory: Pick<Directory, 'lookup'>,
+    registry: Registry,
+    settings: RecipientSettings,
+    lookupTimeout = 10_000,
+  ) {
+    this.#directory = directory;
+    this.#registry = registry;
+    this.#settings = settings;
+    this.#lookupTimeout = lookupTimeout;
+    this.#required = registry.pushing();
+  }
+
+  /** Never rejects: what cannot be found out is a reason to put the recipient off. */
+  async route(path: Path): Promise<Route> {
+    const target = targetOf(path, this.#settings);
+    const none = { path, target, entry: undefined, finding: undefined, failure: undefined };
+    if (target.mailbox === '') return { ...none, decision: unknown };
+    try {
+      const lookup = await this.#lookup(target.mailbox);
+      const entry = lookup.entries[0];
+      const found = finding(lookup, this.#required);
+      return { ...none, entry, finding: found, decision: decide(entry, found, this.#reachable) };
+    } catch (error) {
+      return { ...none, failure: (error as Error).message, decision: unasked };
+    }
+  }
+
+  readonly #reachable = (server: Bytes): boolean => this.#registry.find(server)?.lmtp !== undefined;
+
+  async #lookup(mailbox: Bytes): Promise<Lookup> {
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Error(`no answer from the directory in ${this.#lookupTimeout} ms`));
+      }, this.#lookupTimeout);
+    });
+    try {
+      return await Promise.race([this.#directory.lookup([mailbox]), tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,167 @@
+// A backend for tests: an LMTP server that keeps what it is sent, and misbehaves in whatever way it is told to.
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Address } from '../../services/backends/registry.ts';
+
+/** What a step of the conversation does: `CLOSE`, `HANG`, `STOP READING`; other text is sent, CRLF added to each line. */
+export type Say = string;
+
+export interface Behaviour {
+  greeting: Say;
+  /** Keywords of LHLO. */
+  keywords: string[];
+  /** Overrides the reply to a command: by its verb (`AUTH`, `MAIL`, `RCPT`, `DATA`, `RSET`), or undefined for the usual one. */
+  command: (verb: string, line: string, connection: number) => Say | undefined;
+  /** What comes after the final dot, for the recipients accepted. */
+  after: (recipients: string[], raw: string) => Say;
+  /** Does something once so many bytes of a message have come. */
+  inMessage: { bytes: number; say: Say } | undefined;
+}
+
+/** One message as it came, or what there was of it. */
+export interface Received {
+  mail: string;
+  rcpts: string[];
+  raw: string;
+  whole: boolean;
+  connection: number;
+}
+
+const usual: Behaviour = {
+  greeting: '220 fake LMTP',
+  keywords: ['PIPELINING', '8BITMIME', 'ENHANCEDSTATUSCODES', 'SIZE', 'IGNOREQUOTA'],
+  command: () => undefined,
+  after: (recipients) => recipients.map((to) => `250 2.1.5 ${to} Ok SESSIONID=<fake>`).join('\n'),
+  inMessage: undefined,
+};
+
+export class FakeBackend {
+  readonly messages: Received[] = [];
+  /** Every command line, as it came. */
+  readonly lines: string[] = [];
+  connections = 0;
+  behaviour: Behaviour;
+  address: Address = { host: '127.0.0.1', port: 0 };
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+
+  constructor(behaviour: Partial<Behaviour> = {}) {
+    this.behaviour = { ...usual, ...behaviour };
+  }
+
+  async listen(path?: string): Promise<this> {
+    const server = createServer((socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+      new Conversation(this, socket, ++this.connections);
+    });
+    this.#server = server;
+    server.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path });
+    await once(server, 'listening');
+    this.address = path === undefined ? { host: '127.0.0.1', port: (server.address() as AddressInfo).port } : { path };
+    return this;
+  }
+
+  get open(): number {
+    return this.#sockets.size;
+  }
+
+  hangUp(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async close(): Promise<void> {
+    this.hangUp();
+    const server = this.#server;
+    if (server?.listening) await new Promise((closed) => server.close(closed));
+  }
+}
+
+class Conversation {
+  readonly #backend: FakeBackend;
+  readonly #socket: Socket;
+  readonly #number: number;
+  #input = '';
+  #mail = '';
+  #rcpts: string[] = [];
+  #message: Received | undefined;
+  #told = false;
+
+  constructor(backend: FakeBackend, socket: Socket, number: number) {
+    this.#backend = backend;
+    this.#socket = socket;
+    this.#number = number;
+    socket.on('error', () => undefined);
+    this.#say(backend.behaviour.greeting);
+    socket.on('data', (chunk) => {
+      this.#input += chunk.toString('latin1');
+      while (this.#message === undefined ? this.#command() : this.#body(this.#message)) {
+        // One step at a time.
+      }
+    });
+  }
+
+  #say(say: Say): void {
+    if (say === 'CLOSE') this.#socket.destroy();
+    else if (say === 'STOP READING') this.#socket.pause();
+    else if (say !== 'HANG' && this.#socket.writable)
+      this.#socket.write(say.replaceAll('\n', '\r\n') + '\r\n', 'latin1');
+  }
+
+  #command(): boolean {
+    const end = this.#input.indexOf('\r\n');
+    if (end < 0 || this.#socket.destroyed) return false;
+    const line = this.#input.slice(0, end);
+    this.#input = this.#input.slice(end + 2);
+    this.#backend.lines.push(line);
+    const verb = (line.split(/[ :]/, 1)[0] ?? '').toUpperCase();
+    const said = this.#backend.behaviour.command(verb, line, this.#number) ?? this.#usual(verb);
+    if (said.startsWith('354')) {
+      this.#message = { mail: this.#mail, rcpts: this.#rcpts, raw: '', whole: false, connection: this.#number };
+      this.#backend.messages.push(this.#message);
+      this.#told = false;
+    }
+    if (said.startsWith('250') && verb === 'MAIL') this.#mail = line;
+    if (said.startsWith('250') && verb === 'RCPT') this.#rcpts.push(line.replace(/^RCPT TO:/, ''));
+    this.#say(said);
+    if (verb === 'QUIT') this.#socket.end();
+    return true;
+  }
+
+  #usual(verb: string): Say {
+    if (verb === 'LHLO') return ['fake', ...this.#backend.behaviour.keywords].map(lhloLine).join('\n');
+    if (verb === 'AUTH') return '235 2.7.0 ok';
+    if (verb === 'QUIT') return '221 2.0.0 bye';
+    if (verb === 'RSET' || verb === 'MAIL') {
+      if (verb === 'MAIL' && this.#mail !== '') return '503 5.5.1 Nested MAIL command';
+      this.#mail = '';
+      this.#rcpts = [];
+      return '250 2.0.0 ok';
+    }
+    if (verb === 'RCPT') return this.#mail === '' ? '503 5.5.1 Need MAIL command' : '250 2.1.5 ok';
+    if (verb === 'DATA') return this.#rcpts.length === 0 ? '503 5.5.1 No recipients' : '354 go ahead';
+    return '500 5.5.2 what';
+  }
+
+  #body(message: Received): boolean {
+    const end = `\r\n${this.#input}`.indexOf('\r\n.\r\n');
+    const { inMessage, after } = this.#backend.behaviour;
+    if (inMessage !== undefined && !this.#told && this.#input.length >= inMessage.bytes) {
+      this.#told = true;
+      this.#say(inMessage.say);
+    }
+    message.raw = end < 0 ? this.#input : this.#input.slice(0, end);
+    if (end < 0) return false;
+    message.whole = true;
+    this.#input = this.#input.slice(end + 3);
+    this.#message = undefined;
+    this.#mail = '';
+    this.#rcpts = [];
+    this.#say(after(message.rcpts, message.raw));
+    return true;
+  }
+}
+
+function lhloLine(keyword: string, index: number, all: string[]): string {
+  return `250${index < all.length - 1 ? '-' : ' '}${keyword}`;
+}

@@ -1,0 +1,182 @@
+// A proxy in this process, between a client of the test's and fake backends, with a directory that is a map.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+import type { RecipientSettings } from '../../services/address/recipient.ts';
+import { Registry, type Address, type Backend } from '../../services/backends/registry.ts';
+import type { Directory, Lookup } from '../../services/directory/directory.ts';
+import type { Entry } from '../../services/directory/entry.ts';
+import { BackendPools } from '../../services/lmtp/backend-pool.ts';
+import { LmtpListener } from '../../services/lmtp/listener.ts';
+import { Router } from '../../services/lmtp/router.ts';
+import {
+  backendDefaults,
+  lmtpDefaults,
+  type BackendSettings,
+  type LmtpSettings,
+} from '../../services/lmtp/settings.ts';
+import { Proxy } from '../../services/lmtp/transaction.ts';
+import type { Outcome } from '../../services/logging/outcome.ts';
+import type { FakeBackend } from './lmtp-backend.ts';
+import { quietLog } from './quiet-log.ts';
+
+const recipientSettings: RecipientSettings = {
+  virtdomains: 'off',
+  defaultdomain: 'internal',
+  unixhierarchysep: true,
+  lmtp_downcase_rcpt: true,
+  postuser: '',
+  lmtp_strict_rfc2821: true,
+};
+
+/** Deadlines that a test can wait for. */
+const hasty: BackendSettings = {
+  ...backendDefaults,
+  connect_timeout: 400,
+  wait_timeout: 400,
+  envelope_timeout: 400,
+  stall_timeout: 600,
+  reply_timeout: 600,
+};
+
+export interface ProxyRun {
+  address: Address;
+  outcomes: Outcome[];
+  pools: BackendPools;
+  listener: LmtpListener;
+  /** Rows by name; change it to change the directory. */
+  rows: Map<string, Entry>;
+  lookup: { answer: (names: readonly string[]) => Promise<Lookup> };
+}
+
+export interface ProxySetup {
+  backends: Record<string, FakeBackend | Address | undefined>;
+  /** Mailbox by server: `{ joe: 'mail1' }` is `user.joe` at `mail1!default`. */
+  users: Record<string, string>;
+  settings?: Partial<BackendSettings>;
+  listening?: Partial<LmtpSettings>;
+  username?: string;
+  connections?: number;
+  trusted?: boolean;
+}
+
+export async function runProxy(t: TestContext, setup: ProxySetup): Promise<ProxyRun> {
+  const registry = new Registry(
+    Object.entries(setup.backends).map(([name, at]): Backend => {
+      const address = at !== undefined && 'messages' in at ? at.address : at;
+      if (address === undefined) return { name, mupdate: true, lmtp: undefined };
+      const credentials = setup.username === undefined ? {} : { username: setup.username, password: 's3cret' };
+      return { name, mupdate: true, lmtp: { address, connections: setup.connections ?? 5, ...credentials } };
+    }),
+  );
+  const rows = new Map<string, Entry>();
+  for (const [user, server] of Object.entries(setup.users)) {
+    rows.set(`user.${user}`, {
+      name: `user.${user}`,
+      state: 'active',
+      location: `${server}!default`,
+      acl: '',
+      version: 1,
+    });
+  }
+  const heard = setup.trusted === false ? [] : registry.pushing();
+  const lookup = {
+    answer: (names: readonly string[]): Promise<Lookup> =>
+      Promise.resolve({ entries: names.map((name) => rows.get(name)), standing: { epoch: 1, heard, vouched: false } }),
+  };
+  const directory: Pick<Directory, 'lookup'> = { lookup: (names) => lookup.answer(names) };
+  const settings = { ...hasty, ...setup.settings };
+  const pools = new BackendPools(registry, settings, 'mx.test');
+  const outcomes: Outcome[] = [];
+  const handler = new Proxy({
+    servername: 'mx.test',
+    router: new Router(directory, registry, recipientSettings, 300),
+    pools,
+    settings,
+    report: (outcome) => outcomes.push(outcome),
+  });
+  const listening = { ...lmtpDefaults, ...setup.listening };
+  const listener = new LmtpListener({ servername: 'mx.test', settings: listening, handler, log: quietLog });
+  const address = await listener.listen({ host: '127.0.0.1', port: 0 });
+  t.after(async () => {
+    await listener.close(0);
+    await pools.close(0);
+  });
+  return { address, outcomes, pools, listener, rows, lookup };
+}
+
+/** An MTA: commands one by one or all at once, and the replies to them. */
+export class Mta {
+  readonly socket: Socket;
+  #heard = '';
+  #wake: () => void = () => undefined;
+  #closed = false;
+
+  private constructor(address: Address) {
+    this.socket = connect(address);
+    this.socket.on('error', () => undefined);
+    this.socket.setEncoding('latin1');
+    this.socket.on('data', (text) => {
+      this.#heard += text.toString();
+      this.#wake();
+    });
+    this.socket.on('close', () => {
+      this.#closed = true;
+      this.#wake();
+    });
+  }
+
+  static async greet(address: Address): Promise<Mta> {
+    const mta = new Mta(address);
+    await mta.reply();
+    await mta.say('LHLO client.test');
+    return mta;
+  }
+
+  /** The next reply, its lines joined by LF. Rejects when the server has closed. */
+  async reply(): Promise<string> {
+    for (;;) {
+      const whole = /^(?:\d{3}-[^\n]*\r\n)*\d{3} [^\n]*\r\n/.exec(this.#heard)?.[0];
+      if (whole !== undefined) {
+        this.#heard = this.#heard.slice(whole.length);
+        return whole.trimEnd().replaceAll('\r\n', '\n');
+      }
+      if (this.#closed) throw new Error(`closed, after ${JSON.stringify(this.#heard)}`);
+      await new Promise<void>((wake) => (this.#wake = wake));
+    }
+  }
+
+  async say(line: string): Promise<string> {
+    this.socket.write(`${line}\r\n`, 'latin1');
+    return this.reply();
+  }
+
+  /** MAIL, RCPTs and DATA, one by one; resolves to the replies to RCPT. */
+  async envelope(rcpts: readonly string[], mail = '<s@example.org>'): Promise<string[]> {
+    const replies: string[] = [];
+    await this.say(`MAIL FROM:${mail}`);
+    for (const rcpt of rcpts) replies.push(await this.say(`RCPT TO:${rcpt}`));
+    await this.say('DATA');
+    return replies;
+  }
+
+  /** A body with its end, and the replies to it. */
+  async body(raw: string | Buffer, replies: number): Promise<string[]> {
+    this.socket.write(raw, 'latin1');
+    this.socket.write('.\r\n');
+    const all: string[] = [];
+    for (let count = 0; count < replies; count++) all.push(await this.reply());
+    return all;
+  }
+
+  /** A whole message to recipients that are all accepted; resolves to the replies after it. */
+  async send(rcpts: readonly string[], raw: string | Buffer = 'Subject: x\r\n\r\nhello\r\n'): Promise<string[]> {
+    await this.envelope(rcpts);
+    return this.body(raw, rcpts.length);
+  }
+
+  async quit(): Promise<void> {
+    this.socket.write('QUIT\r\n');
+    if (!this.#closed) await once(this.socket, 'close');
+  }
+}

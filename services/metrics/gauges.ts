@@ -13,7 +13,10 @@ interface GaugeFacts {
 /** The gauges there are. Names, helps and labels stay in one place, so that dashboards can be checked against them. */
 const gauges = {
   rookery_lmtp_sessions: { help: 'LMTP sessions open now.', labels: [] },
-  rookery_backend_connections: { help: 'Connections to a backend: busy or idle.', labels: ['backend', 'state'] },
+  rookery_backend_connections: {
+    help: 'Connections to a backend: busy, idle, or waited for.',
+    labels: ['backend', 'state'],
+  },
   rookery_mupdate_sessions: {
     help: 'MUPDATE sessions open now: of clients, of pushing backends, of readers of UPDATE.',
     labels: ['role'],

@@ -11,7 +11,7 @@ const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 export class Metrics {
   readonly registry = new Registry();
   readonly #recipients: Counter<'outcome' | 'reason' | 'backend'>;
-  readonly #transactions: Histogram;
+  readonly #delays: Histogram<'outcome'>;
   readonly #lookups: Counter<'result'>;
 
   constructor(version: string) {
@@ -22,9 +22,10 @@ export class Metrics {
       labelNames: ['outcome', 'reason', 'backend'],
       registers,
     });
-    this.#transactions = new Histogram({
-      name: 'rookery_lmtp_transaction_seconds',
-      help: 'From MAIL to the last reply of a mail transaction.',
+    this.#delays = new Histogram({
+      name: 'rookery_lmtp_recipient_seconds',
+      help: 'From RCPT to the last reply about the recipient, by what became of it.',
+      labelNames: ['outcome'],
       buckets,
       registers,
     });
@@ -49,15 +50,10 @@ export class Metrics {
     }
   }
 
-  /** Counts a recipient's outcome. */
-  observeOutcome(outcome: Outcome): void {
-    const { reason = '', backend = '' } = outcome;
-    this.#recipients.inc({ outcome: outcome.outcome, reason, backend });
-  }
-
-  /** Notes how long a mail transaction took, in seconds. */
-  observeTransaction(seconds: number): void {
-    this.#transactions.observe(seconds);
+  /** Counts a recipient's outcome, and how long it took. */
+  observeOutcome({ outcome, reason = '', backend = '', delay_ms }: Outcome): void {
+    this.#recipients.inc({ outcome, reason, backend });
+    this.#delays.observe({ outcome }, delay_ms / 1000);
   }
 
   countLookup(result: LookupResult): void {

@@ -122,7 +122,6 @@ test('what is measured is served in a form that Prometheus takes', async (t) => 
   } as const;
   metrics.observeOutcome({ ...recipient, code: 250, dsn: '2.1.5', text: '', outcome: 'delivered', backend: 'mail1' });
   metrics.observeOutcome({ ...recipient, code: 550, dsn: '5.1.1', text: '', outcome: 'rejected', reason: 'unknown' });
-  metrics.observeTransaction(0.02);
   metrics.countLookup('found');
   watch(metrics, 'rookery_lmtp_sessions', () => [[3]]);
   watch(metrics, 'rookery_backend_connections', () => Promise.resolve([[2, 'mail1', 'busy']]));
@@ -137,7 +136,8 @@ test('what is measured is served in a form that Prometheus takes', async (t) => 
   for (const line of [
     'rookery_lmtp_recipients_total{outcome="delivered",reason="",backend="mail1"} 1',
     'rookery_lmtp_recipients_total{outcome="rejected",reason="unknown",backend=""} 1',
-    'rookery_lmtp_transaction_seconds_count 1',
+    'rookery_lmtp_recipient_seconds_count{outcome="delivered"} 1',
+    'rookery_lmtp_recipient_seconds_sum{outcome="rejected"} 0.001',
     'rookery_directory_lookups_total{result="found"} 1',
     'rookery_lmtp_sessions 3',
     'rookery_backend_connections{backend="mail1",state="busy"} 2',

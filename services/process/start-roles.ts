@@ -1,0 +1,104 @@
+// Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
+import { addressText } from '../backends/registry.ts';
+import type { Address, Registry } from '../backends/registry.ts';
+import type { Config } from '../config/schema.ts';
+import type { Directory } from '../directory/directory.ts';
+import { unheard } from '../directory/freshness.ts';
+import { makeLogger } from '../logging/logger.ts';
+import { MailLog } from '../logging/mail-log.ts';
+import { watch } from '../metrics/gauges.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { startApiRole } from './api-role.ts';
+import { startDirectoryRole } from './directory-role.ts';
+import type { Log } from './log.ts';
+import { startLmtpRole } from './lmtp-role.ts';
+import { openDirectory } from './open-directory.ts';
+import { accessRedis } from './redis-access.ts';
+import type { RoleStart, StartedRole } from './role.ts';
+import { sessionIds } from './session-ids.ts';
+import { registryOf } from './settings.ts';
+import { version } from './version.ts';
+
+export const roles = ['directory', 'lmtp', 'api'] as const;
+export type Role = (typeof roles)[number];
+
+const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
+  directory: startDirectoryRole,
+  lmtp: startLmtpRole,
+  api: startApiRole,
+};
+
+/** How long work under way may take to end, in milliseconds, when a process is stopped: below systemd's 90 s. */
+const grace = 30_000;
+
+export interface StartOptions {
+  config: Config;
+  roles: readonly Role[];
+  /** Told where things run, a line each, before `ready`. */
+  out: (line: string) => void;
+  log?: Log;
+}
+
+export interface Running {
+  directory: Directory;
+  /** Where each role listens. */
+  addresses: Partial<Record<Role, Address[]>>;
+  stop(): Promise<void>;
+}
+
+/** Starts everything or nothing. Rejects with what went wrong; what had started is stopped then. */
+export async function startRoles(options: StartOptions): Promise<Running> {
+  const { config, out } = options;
+  const log = options.log ?? makeLogger({ level: config.log.level });
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const one of stops.splice(0).reverse()) await one();
+  };
+  try {
+    const redis = await accessRedis(config, log);
+    stops.push(() => redis.stop());
+    out(`Redis    ${redis.name}`);
+    const directory = await openDirectory(config, (error) => {
+      log.error({ err: error }, 'directory');
+    });
+    stops.push(() => directory.close());
+    const start = roleStart(config, directory, log);
+    const addresses: Running['addresses'] = {};
+    for (const role of options.roles) {
+      const started = await starters[role](start);
+      stops.push(() => started.stop());
+      addresses[role] = started.addresses;
+      out(`${started.name.padEnd(8)} ${started.addresses.map(addressText).join(', ')}`);
+    }
+    return { directory, addresses, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function roleStart(config: Config, directory: Directory, log: Log): RoleStart {
+  const registry = registryOf(config);
+  const metrics = new Metrics(version);
+  const trusted = () => isTrusted(directory, registry);
+  watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted()) ? 1 : 0]]);
+  return {
+    ...{ config, directory, registry, log, metrics, trusted, grace },
+    mailLog: new MailLog(log),
+    watch: (name, source) => {
+      watch(metrics, name, source);
+    },
+    nextSession: sessionIds(config.servername),
+    checks: {
+      directory: async () => {
+        const { epoch } = await directory.standing();
+        return epoch < 1 ? 'the directory has lost its data' : undefined;
+      },
+    },
+  };
+}
+
+async function isTrusted(directory: Directory, registry: Registry): Promise<boolean> {
+  const standing = await directory.standing();
+  return standing.epoch >= 1 && unheard(standing, registry.pushing()).length === 0;
+}

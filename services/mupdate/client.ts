@@ -106,10 +106,10 @@ export class MupdateClient {
     return this.#reply(tag, `the reply to ${verb}`, listener);
   }
 
-  /** Says LOGOUT and waits for the end. */
+  /** Says LOGOUT, waits for the answer, and closes. */
   async logout(): Promise<void> {
     await this.send('LOGOUT');
-    this.#socket.end();
+    this.#socket.destroySoon();
     await this.#closed;
   }
 

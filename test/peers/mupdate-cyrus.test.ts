@@ -1,7 +1,8 @@
 // Two real Cyrus backends and a real frontend with our MUPDATE server as their master: all that they do to a directory.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { CYRUS_PASSWORD, startCyrus } from '../harness/cyrus.ts';
+import { MupdateClient } from '../../services/mupdate/client.ts';
+import { CYRUS_PASSWORD, mupdateUser, startCyrus } from '../harness/cyrus.ts';
 import type { Cyrus } from '../harness/cyrus.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import type { ScratchDirectory } from '../harness/directory.ts';
@@ -179,4 +180,27 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     assert.equal(counted(), before + 1);
     assert.ok((await rows()).some((row) => row.startsWith('user.alice.a-b active mail1!')));
   });
+});
+
+test('our client with a real Cyrus master', { skip: withoutCyrus() }, async (t) => {
+  const master = await startCyrus({ nodes: [] });
+  t.after(() => master.stop());
+  const account = { username: mupdateUser('extra'), password: CYRUS_PASSWORD.mupdate, timeout: 10_000 };
+  const [client, follower] = await Promise.all([
+    MupdateClient.connect({ address: master.mupdate, ...account }),
+    MupdateClient.connect({ address: master.mupdate, ...account }),
+  ]);
+  const seen: string[] = [];
+  const update = await follower.send('UPDATE', [], ({ state, name }) => seen.push(`${state} ${name}`));
+  assert.equal(update.text, 'streaming starts');
+  const row = { name: 'user."q\\"', location: 'mail1!default', acl: 'q\tlrs\t' };
+  assert.equal((await client.send('RESERVE', [row.name, row.location])).text, 'done');
+  assert.equal((await client.send('ACTIVATE', Object.values(row))).text, 'done');
+  assert.equal((await client.send('RESERVE', [row.name, 'mail2!default'])).status, 'NO');
+  assert.deepEqual((await client.send('LIST', ['mail1!'])).data, [{ state: 'active', ...row }]);
+  assert.deepEqual((await client.send('FIND', ['user.absent'])).data, []);
+  await follower.send('NOOP');
+  assert.deepEqual(seen, ['active user."q\\"', 'active user."q\\"']);
+  await client.logout();
+  await follower.logout();
 });

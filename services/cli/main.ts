@@ -1,0 +1,24 @@
+// The program `rookery`: one command line carried out in the real world.
+import { stopAsked } from '../process/stop-asked.ts';
+import { version } from '../process/version.ts';
+import { runProgram } from './program.ts';
+import type { Surroundings } from './surroundings.ts';
+
+// Whoever reads no further (`| head`) has seen enough.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+// Loaded when needed: most commands want neither servers nor Redis, and start the faster for it.
+const surroundings: Surroundings = {
+  env: process.env,
+  out: (line) => process.stdout.write(`${line}\n`),
+  err: (line) => process.stderr.write(`${line}\n`),
+  openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
+  startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles(options),
+  stopAsked,
+};
+
+process.exitCode = await runProgram(process.argv.slice(2), surroundings, version);

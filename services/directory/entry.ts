@@ -45,11 +45,6 @@ export function mergedLocation(known: Bytes, given: Bytes): Bytes {
   return serverOf(known) === serverOf(given) && partitionOf(given) === '' ? known : given;
 }
 
-/** Whether readers see the entry as reserved (RFC 3656 section 3.5). */
-export function isReserved(entry: Entry): boolean {
-  return entry.state === 'created' || entry.state === 'handed';
-}
-
 /** A byte string from text, and back: UTF-8 on the outside, bytes inside. */
 export function bytesFromText(text: string): Bytes {
   return Buffer.from(text, 'utf8').toString('latin1');

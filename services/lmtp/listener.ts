@@ -4,7 +4,7 @@ import type { ServerFacts } from './listener-facts.ts';
 import { LmtpServer } from './listener-server.ts';
 import { bind } from './listener-socket.ts';
 
-export type { Log, ServerFacts as LmtpListenerOptions } from './listener-facts.ts';
+export type { Log } from './listener-facts.ts';
 
 export class LmtpListener {
   readonly #facts: ServerFacts;

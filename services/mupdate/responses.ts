@@ -16,9 +16,6 @@ export function bye(text: Bytes): Bytes {
 
 export const goAhead: Bytes = '+ go ahead\r\n';
 
-/** The challenge of a mechanism that lets the client begin: an empty line, not `+` (section 4.2). */
-export const emptyChallenge: Bytes = '\r\n';
-
 /** A row as FIND, LIST and UPDATE show it; nothing for a tombstone, unless in UPDATE's dump, where it is reserved. */
 export function row(tag: Bytes, entry: Pick<Entry, 'name' | 'state' | 'location' | 'acl'>): Bytes {
   if (entry.state === 'active') {

@@ -5,9 +5,6 @@ import { RedisDirectory } from '../directory/redis/redis-directory.ts';
 import { blockingConnection, commandConnection, connected } from '../redis/connection.ts';
 import { redisName, redisPlace } from './redis-access.ts';
 
-/** How long one command may take, in milliseconds, before the directory counts as away; well below any MTA's patience. */
-const commandTimeout = 5000;
-
 /** Redis does not answer where the configuration says it is. */
 export class DirectoryAway extends Error {
   override readonly name = 'DirectoryAway';
@@ -22,6 +19,7 @@ export async function openDirectory(
   onError: (error: Error) => void = () => undefined,
 ): Promise<RedisDirectory> {
   const place = redisPlace(config);
+  const commandTimeout = config.directory.redis_timeout * 1000;
   const settings = { place, commandTimeout, onError };
   const commands = commandConnection(settings);
   try {

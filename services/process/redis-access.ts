@@ -35,6 +35,7 @@ export async function accessRedis(config: Config, log: Log): Promise<RedisAccess
   if (config.redis) return { place, name, stop: () => Promise.resolve() };
   const redis = await EmbeddedRedis.start({
     data: config.data,
+    appendfsync: config.directory.appendfsync,
     onLog: (line) => {
       log.debug({ redis: line }, 'embedded redis');
     },

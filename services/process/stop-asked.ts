@@ -1,15 +1,20 @@
 // When the process is asked to stop.
 
 /**
- * Resolves at the first SIGINT or SIGTERM. From then on both do what they do by default: a second one ends the process
- * at once.
+ * How long, in milliseconds, further signals mean the same wish: a Ctrl-C under npm arrives twice, from the terminal and
+ * from npm, which forwards it.
  */
+const sameWish = 1000;
+
+/** Resolves at the first SIGINT or SIGTERM. One that comes later than a moment after it ends the process at once. */
 export function stopAsked(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const asked = (signal: NodeJS.Signals) => {
-      process.off('SIGINT', asked);
-      process.off('SIGTERM', asked);
       resolve(signal);
+      setTimeout(() => {
+        process.off('SIGINT', asked);
+        process.off('SIGTERM', asked);
+      }, sameWish).unref();
     };
     process.on('SIGINT', asked);
     process.on('SIGTERM', asked);

@@ -1,4 +1,5 @@
 // Connections to Redis: how they are made, how long they wait, and what they do when Redis is away.
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 
@@ -37,19 +38,13 @@ export function blockingConnection(settings: ConnectionSettings): Redis {
   });
 }
 
-/** Resolves when the connection is usable; rejects when it is not within `timeout` milliseconds. */
-export function connected(redis: Redis, timeout: number): Promise<void> {
-  if (redis.status === 'ready') return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      redis.off('ready', ready);
-      reject(new Error(`no connection to Redis within ${timeout} ms`));
-    }, timeout);
-    const ready = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    redis.once('ready', ready);
+/** Resolves when the connection is usable; rejects when its first attempt fails, or takes `timeout` milliseconds. */
+export async function connected(redis: Redis, timeout: number): Promise<void> {
+  if (redis.status === 'ready') return;
+  const signal = AbortSignal.timeout(timeout);
+  // events.once rejects with the connection's own error, should that come first.
+  await once(redis, 'ready', { signal }).catch((error: unknown) => {
+    throw signal.aborted ? new Error(`no connection to Redis within ${timeout} ms`) : error;
   });
 }
 

@@ -37,6 +37,11 @@ export function withoutSwaks(): Absence {
   return absence(() => missingPrograms('swaks'));
 }
 
+/** Prometheus' own judge of what is to be scraped. */
+export function withoutPromtool(): Absence {
+  return absence(() => missingPrograms('promtool'));
+}
+
 export function withoutHaproxy(): Absence {
   return absence(() => missingPrograms('haproxy'));
 }

@@ -109,7 +109,7 @@ test('a taken port is an error, not a wait', async () => {
   other.close();
 });
 
-test('what is measured is served in a form that Prometheus takes', { skip: withoutPromtool() }, async () => {
+test('what is measured is served in a form that Prometheus takes', { skip: withoutPromtool() }, async (t) => {
   const metrics = new Metrics('1.2.3');
   const recipient = {
     session: 's',

@@ -19,12 +19,36 @@ export interface Behaviour {
 }
 
 /** One message as it came, or what there was of it. */
-export interface Received {
-  mail: string;
-  rcpts: string[];
-  raw: string;
-  whole: boolean;
-  connection: number;
+export class Received {
+  readonly mail: string;
+  readonly rcpts: string[];
+  readonly connection: number;
+  whole = false;
+  size = 0;
+  /** The last bytes; a message begins behind a line's end. */
+  tail = '\r\n';
+  readonly #chunks: string[] = [];
+
+  constructor(mail: string, rcpts: string[], connection: number) {
+    this.mail = mail;
+    this.rcpts = rcpts;
+    this.connection = connection;
+  }
+
+  get raw(): string {
+    return this.#chunks.join('').slice(0, this.size);
+  }
+
+  /** Takes up to the final dot; returns what follows it, or undefined. */
+  take(text: string): string | undefined {
+    const known = this.tail.length;
+    const end = (this.tail + text).indexOf('\r\n.\r\n');
+    this.whole = end >= 0;
+    this.#chunks.push(text);
+    this.size += this.whole ? end + 2 - known : text.length;
+    this.tail = (this.tail + text).slice(-4);
+    return this.whole ? text.slice(end + 5 - known) : undefined;
+  }
 }
 
 const usual: Behaviour = {
@@ -117,7 +141,7 @@ class Conversation {
     const verb = (line.split(/[ :]/, 1)[0] ?? '').toUpperCase();
     const said = this.#backend.behaviour.command(verb, line, this.#number) ?? this.#usual(verb);
     if (said.startsWith('354')) {
-      this.#message = { mail: this.#mail, rcpts: this.#rcpts, raw: '', whole: false, connection: this.#number };
+      this.#message = new Received(this.#mail, this.#rcpts, this.#number);
       this.#backend.messages.push(this.#message);
       this.#told = false;
     }
@@ -144,16 +168,14 @@ class Conversation {
   }
 
   #body(message: Received): boolean {
-    const end = `\r\n${this.#input}`.indexOf('\r\n.\r\n');
     const { inMessage, after } = this.#backend.behaviour;
-    if (inMessage !== undefined && !this.#told && this.#input.length >= inMessage.bytes) {
+    const rest = message.take(this.#input);
+    this.#input = rest ?? '';
+    if (inMessage !== undefined && !this.#told && message.size >= inMessage.bytes) {
       this.#told = true;
       this.#say(inMessage.say);
     }
-    message.raw = end < 0 ? this.#input : this.#input.slice(0, end);
-    if (end < 0) return false;
-    message.whole = true;
-    this.#input = this.#input.slice(end + 3);
+    if (rest === undefined) return false;
     this.#message = undefined;
     this.#mail = '';
     this.#rcpts = [];

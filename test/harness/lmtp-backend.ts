@@ -116,6 +116,7 @@ class Conversation {
     this.#socket = socket;
     this.#number = number;
     socket.on('error', () => undefined);
+    socket.setNoDelay(true);
     this.#say(backend.behaviour.greeting);
     socket.on('data', (chunk) => {
       this.#input += chunk.toString('latin1');

@@ -22,8 +22,13 @@ unpack() {
   local own=$package/apt deb program
   mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$package/root"
   local options=(-q -o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
-  apt-get "${options[@]}" update >&2
-  apt-get "${options[@]}" -y --no-install-recommends --download-only install redis-server >&2
+  {
+    apt-get "${options[@]}" update
+    apt-get "${options[@]}" -y --no-install-recommends --download-only install redis-server
+  } >"$own/log" 2>&1 || {
+    tail -n 20 "$own/log" >&2
+    return 1
+  }
   for deb in "$own"/cache/archives/*.deb; do
     dpkg-deb -x "$deb" "$package/root"
   done
@@ -39,7 +44,7 @@ export LD_LIBRARY_PATH
 exec "$root/usr/bin/redis-server" "$@"
 RUN
   chmod 755 "$program"
-  "$program" --version >&2
+  "$program" --version >/dev/null
   mv "$program" "$package/redis-server" # last: it is there when all of it is there
 }
 
@@ -53,7 +58,7 @@ if [ "$(id -u)" = 0 ]; then
   "$here/apt-install.sh" redis-server >&2
 else
   say "none found: unpacking Debian's redis-server into $package"
-  unpack
+  unpack || say "apt could not bring it"
 fi
 found || {
   say 'could not be brought: install redis-server or valkey-server'

@@ -13,12 +13,14 @@ import { endGroupWithUs, groupRuns, signalGroup } from './process-group.ts';
 import { until } from './until.ts';
 
 export interface PostfixOptions {
-  /** What takes its mail: `inet:[127.0.0.1]:2003`, or `unix:/path`, as in `virtual_transport = lmtp:...`. */
+  /** What takes its mail, as in `virtual_transport = lmtp:...`: `inet:[127.0.0.1]:2003`, or `unix:/path`. */
   lmtp: string;
   /** The domains it takes mail for; default example.org. */
   domains?: readonly string[];
-  /** More lines for main.cf; the last of several for one parameter holds. */
+  /** More lines for main.cf; they take the place of ours for the same parameter. */
   options?: readonly string[];
+  /** More services for master.cf. */
+  services?: readonly string[];
 }
 
 export interface Postfix {
@@ -80,7 +82,7 @@ class Server implements Postfix {
     const { stdout } = await promisify(execFile)('id', ['-u', 'postfix']);
     await chown(this.#at('data'), Number(stdout), 0);
     await this.#write('main.cf', mainCf(this.#folder, this.smtp, options));
-    await this.#write('master.cf', masterCf(this.smtp));
+    await this.#write('master.cf', masterCf(this.smtp, options.services ?? []));
   }
 
   async start(): Promise<void> {
@@ -164,7 +166,9 @@ class Server implements Postfix {
 }
 
 function mainCf(folder: string, smtp: Address, options: PostfixOptions): string {
-  return [
+  const more = (options.options ?? []).join('\n');
+  const given = new Set([...more.matchAll(/^(\w+) *=/gm)].map(([, name]) => name));
+  const lines = [
     'compatibility_level = 3.6',
     `queue_directory = ${folder}/queue`,
     `data_directory = ${folder}/data`,
@@ -182,13 +186,12 @@ function mainCf(folder: string, smtp: Address, options: PostfixOptions): string 
     'smtpd_tls_security_level = none',
     `virtual_mailbox_domains = ${(options.domains ?? ['example.org']).join(' ')}`,
     `virtual_transport = lmtp:${options.lmtp}`,
-    ...(options.options ?? []),
-    '',
-  ].join('\n');
+  ];
+  return [...lines.filter((line) => !given.has(line.slice(0, line.indexOf(' ')))), more, ''].join('\n');
 }
 
 /** The services a message passes on its way in, through the queue, and out by LMTP, or back as a bounce. */
-function masterCf(smtp: Address): string {
+function masterCf(smtp: Address, more: readonly string[]): string {
   const service = (name: string, type: string, command: string, ...columns: string[]): string =>
     [name, type, ...(columns.length > 0 ? columns : ['y', '-', 'n', '-', '-']), command].join(' ');
   return [
@@ -213,6 +216,7 @@ function masterCf(smtp: Address): string {
     service('scache', 'unix', 'scache', '-', '-', 'n', '-', '1'),
     service('proxymap', 'unix', 'proxymap', '-', '-', 'n', '-', '-'),
     service('tlsmgr', 'unix', 'tlsmgr', '-', '-', 'n', '1000?', '1'),
+    ...more,
     '',
   ].join('\n');
 }

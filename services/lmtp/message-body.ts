@@ -13,6 +13,12 @@ const lf = 10;
 const dot = 46;
 const nothing = Buffer.alloc(0);
 
+/**
+ * Lines of so many octets and more may be cut into pieces by whoever reads them (RFC 5321 section 4.5.3.1.6 allows 1,000).
+ * Cyrus 3.6.1 does so at 8,189, and takes a lone dot in the last piece for the end of the message.
+ */
+const longLine = 8000;
+
 /** What the bytes passed on so far end with, as one sees it who minds no CR: a line's start, a lone dot, or neither. */
 type Border = 'line start' | 'lone dot' | 'text';
 
@@ -25,7 +31,8 @@ export class BodyScanner {
   /**
    * A server that takes a bare LF for a line's end, or drops bare CRs (Cyrus does both), would see the end of the message
    * where there is none, and take the text behind it for commands of ours. True once the message has such a line: LF, a
-   * dot and LF, with any number of CRs between them. The bytes of the chunk that made it true must not be passed on.
+   * dot and LF, with any number of CRs between them; or a long line that ends in a dot. The bytes of the chunk that made
+   * it true must not be passed on.
    */
   ambiguous = false;
   /** The message's size so far as RFC 1870 counts it: line ends as CRLF, without the dots of dot-stuffing. */
@@ -34,6 +41,14 @@ export class BodyScanner {
   #held: Buffer = nothing;
   #border: Border = 'line start';
   #atStart = true;
+  readonly #longLine: number;
+  /** Octets passed on since the last LF, and the last of them that was no CR. */
+  #lineOctets = 0;
+  #lastOctet = lf;
+
+  constructor(longest = longLine) {
+    this.#longLine = longest;
+  }
 
   scan(chunk: Buffer): Scanned {
     const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
@@ -41,6 +56,7 @@ export class BodyScanner {
     const end = this.#search(data, holdFrom);
     const body = data.subarray(0, end < 0 ? holdFrom : end);
     this.octets += body.length;
+    this.#measureLines(body);
     if (end >= 0) return { body, rest: data.subarray(end + 3) };
     this.#held = data.subarray(holdFrom);
     this.#border = borderAfter(body, this.#border);
@@ -64,6 +80,25 @@ export class BodyScanner {
       if (data[beforeCrs(data, at)] === lf && data[afterCrs(data, at + 2)] === lf) this.ambiguous = true;
     }
     return end;
+  }
+
+  /** Looks for long lines, in strides: in ordinary text a few short searches backward for each 64 KB. */
+  #measureLines(body: Buffer): void {
+    let start = -this.#lineOctets;
+    for (let far = start + this.#longLine; far < body.length; far = start + this.#longLine) {
+      const before = far < 0 ? -1 : body.lastIndexOf(lf, far);
+      if (before >= Math.max(start, 0)) {
+        start = before + 1;
+        continue;
+      }
+      const end = body.indexOf(lf, Math.max(far, 0));
+      if (end < 0) break;
+      if ((body[beforeCrs(body, end - 1)] ?? this.#lastOctet) === dot) this.ambiguous = true;
+      start = end + 1;
+    }
+    const last = body.lastIndexOf(lf);
+    this.#lineOctets = last < 0 ? this.#lineOctets + body.length : body.length - 1 - last;
+    this.#lastOctet = body[beforeCrs(body, body.length - 1)] ?? this.#lastOctet;
   }
 
   /** Looks at the beginning of `data`, whose line began in bytes passed on before; true for the end of an empty message. */

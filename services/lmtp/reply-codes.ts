@@ -43,7 +43,7 @@ export const tooManyRecipients = (limit: number) => reply(452, '4.5.3', `No more
 export const ambiguousEnd = reply(
   554,
   '5.6.0',
-  'A line with a lone dot and bare CR or LF around it: ambiguous end of message',
+  'The end of the message is ambiguous: a dot with bare CR or LF, or in a long line',
 );
 /** For the log: there is nobody left to be told. */
 export const clientLost = reply(421, '4.4.2', 'Client went away before the end of the message');

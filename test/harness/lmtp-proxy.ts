@@ -55,7 +55,9 @@ export interface ProxySetup {
   users: Record<string, string>;
   settings?: Partial<BackendSettings>;
   listening?: Partial<LmtpSettings>;
+  /** For AUTH PLAIN; the password is `s3cret` unless another is given. */
   username?: string;
+  password?: string;
   connections?: number;
   trusted?: boolean;
 }
@@ -65,7 +67,8 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
     Object.entries(setup.backends).map(([name, at]): Backend => {
       const address = at !== undefined && 'messages' in at ? at.address : at;
       if (address === undefined) return { name, mupdate: true, lmtp: undefined };
-      const credentials = setup.username === undefined ? {} : { username: setup.username, password: 's3cret' };
+      const credentials =
+        setup.username === undefined ? {} : { username: setup.username, password: setup.password ?? 's3cret' };
       return { name, mupdate: true, lmtp: { address, connections: setup.connections ?? 5, ...credentials } };
     }),
   );

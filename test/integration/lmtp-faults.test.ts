@@ -197,6 +197,8 @@ test('a message that may not be whole ends nowhere: too big, or with an ambiguou
     ['x'.repeat(60_000) + '\r\n' + 'y'.repeat(60_000) + '\r\n', /^552 5\.3\.4 /],
     ['x\r\n\n.\r\nMAIL FROM:<evil>\r\nRCPT TO:<ann>\r\nDATA\r\nevil\r\n', /^554 5\.6\.0 /],
     ['x'.repeat(70_000) + '\n.\nQUIT\r\n', /^554 5\.6\.0 /],
+    ['x\r\n' + 'y'.repeat(8189) + '.\r\nQUIT\r\n', /^554 5\.6\.0 /],
+    ['y'.repeat(90_000) + '\r\r.\r\r\nQUIT\r\n', /^554 5\.6\.0 /],
   ];
   for (const [body, told] of cases) {
     await mta.envelope(['<ann>', '<ann>']);

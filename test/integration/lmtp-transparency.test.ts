@@ -8,6 +8,13 @@ import { Mta, runProxy } from '../harness/lmtp-proxy.ts';
 /** Bodies in this test: the issue asks for a thousand at least. */
 const bodies = 1200;
 
+/** Long pieces by name, so that a counterexample can be read. */
+const large: Record<string, string> = {
+  'many lines': 'line '.repeat(30) + '\r\n',
+  'a long line': '\xc3\xbc'.repeat(4100),
+  'many dots': '..\r\n'.repeat(900),
+};
+
 const piece = fc.oneof(
   {
     weight: 8,
@@ -17,9 +24,9 @@ const piece = fc.oneof(
     weight: 2,
     arbitrary: fc.constantFrom('\r\n..\r\n', '\n.x\n', '\r.\r', 'Subject: x\r\n', '\r\n\r\n', '\r\r\n', '\n\r\n'),
   },
-  { weight: 1, arbitrary: fc.constantFrom('line '.repeat(30) + '\r\n', '\xc3\xbc'.repeat(3000), '..\r\n'.repeat(900)) },
+  { weight: 1, arbitrary: fc.constantFrom(...Object.keys(large)) },
 );
-const body = fc.array(piece, { maxLength: 25 }).map((pieces) => pieces.join(''));
+const body = fc.array(piece, { maxLength: 25 });
 /** Sizes of the writes, over and over. */
 const segments = fc.array(fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 100, max: 5000 })), {
   minLength: 1,
@@ -27,14 +34,16 @@ const segments = fc.array(fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ 
 });
 
 /** What a client makes of it: the last line is ended, and no line begins with a lone dot by accident. */
-function wire(text: string): string {
+function wire(pieces: readonly string[]): string {
+  const text = pieces.map((each) => large[each] ?? each).join('');
   const ended = text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`;
   return `\r\n${ended}`.replaceAll(/\r\n\.(?=\r\n)/g, '\r\n..').slice(2);
 }
 
 /** What is refused rather than passed on: see the smuggling dialog. */
 function isAmbiguous(raw: string): boolean {
-  return /\n\r*\.\r*\n/.test(`\n${raw}`);
+  const lines = raw.split('\n').slice(0, -1);
+  return lines.some((line) => /^\r*\.\r*$/.test(line) || (line.length > 8000 && /\.\r*$/.test(line)));
 }
 
 test(`${bodies} bodies arrive as they were sent, or are refused whole`, async (t) => {
@@ -45,8 +54,8 @@ test(`${bodies} bodies arrive as they were sent, or are refused whole`, async (t
   mta.socket.setNoDelay(true);
   let passed = 0;
   await fc.assert(
-    fc.asyncProperty(body, segments, async (text, sizes) => {
-      const raw = wire(text);
+    fc.asyncProperty(body, segments, async (pieces, sizes) => {
+      const raw = wire(pieces);
       await mta.envelope(['<ann>', '<bob>']);
       for (let at = 0, turn = 0; at < raw.length; turn++) {
         const size = sizes[turn % sizes.length] ?? 1;
@@ -67,7 +76,7 @@ test(`${bodies} bodies arrive as they were sent, or are refused whole`, async (t
       passed++;
       for (const { messages } of Object.values(backends)) {
         const got = messages.at(-1)?.raw ?? '';
-        assert.equal(got.slice(got.indexOf('+0000\r\n') + 7) === raw, true, JSON.stringify(raw.slice(0, 300)));
+        assert.equal(got.slice(got.indexOf('+0000\r\n') + 7) === raw, true);
         messages.length = 0;
       }
     }),

@@ -56,7 +56,7 @@ run_tests() {
   count=$(nproc 2>/dev/null || echo 2)
   count=$((count < 2 ? 2 : count > 4 ? 4 : count))
   # shellcheck disable=SC2086 # file names of ours: no blanks
-  node --test --test-concurrency=$count --test-reporter=spec --test-reporter-destination=stdout \
+  node --test --test-timeout=180000 --test-concurrency=$count --test-reporter=spec --test-reporter-destination=stdout \
     --test-reporter=tap --test-reporter-destination="$scratch/tap" $files || status=$?
   count_of() { sed -n "s/^# $1 //p" "$scratch/tap" | tail -n 1; }
   counts="$(count_of pass) passed, $(($(count_of fail) + $(count_of cancelled))) failed, $(count_of skipped) skipped"

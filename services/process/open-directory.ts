@@ -25,16 +25,12 @@ export async function openDirectory(
   try {
     await connected(commands, commandTimeout);
   } catch (error) {
-    commands.disconnect();
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
     throw new DirectoryAway(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
   }
   const blocking = async () => {
     const connection = blockingConnection(settings);
-    await connected(connection, commandTimeout).catch((error: unknown) => {
-      connection.disconnect();
-      throw error;
-    });
+    await connected(connection, commandTimeout);
     return connection;
   };
   return RedisDirectory.open({

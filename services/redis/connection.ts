@@ -38,12 +38,16 @@ export function blockingConnection(settings: ConnectionSettings): Redis {
   });
 }
 
-/** Resolves when the connection is usable; rejects when its first attempt fails, or takes `timeout` milliseconds. */
+/**
+ * Resolves when the connection is usable; rejects when its first attempt fails, or takes `timeout` milliseconds, and then
+ * it is given up.
+ */
 export async function connected(redis: Redis, timeout: number): Promise<void> {
   if (redis.status === 'ready') return;
   const signal = AbortSignal.timeout(timeout);
   // events.once rejects with the connection's own error, should that come first.
   await once(redis, 'ready', { signal }).catch((error: unknown) => {
+    redis.disconnect();
     throw signal.aborted ? new Error(`no connection to Redis within ${timeout} ms`) : error;
   });
 }

@@ -119,8 +119,10 @@ export class LogTail {
 
   /** A subscriber that claims to have seen more than there is has seen what was lost since. */
   async #verifyAhead(subscriber: Subscriber): Promise<void> {
+    // Changes may be given to it while the question is under way.
+    const claimed = subscriber.seq;
     const head = await this.#log.head(this.#commands);
-    if (subscriber.seq > head.seq) throw new ChainBroken(`the log ends at ${head.seq}, before ${subscriber.seq}`);
+    if (claimed > head.seq) throw new ChainBroken(`the log ends at ${head.seq}, before ${claimed}`);
   }
 
   async #read(connection: Redis): Promise<void> {

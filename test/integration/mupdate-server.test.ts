@@ -223,6 +223,23 @@ test('a flood of connections that never authenticate keeps nobody out', async (t
   await until('all are gone', () => mupdate.server.sessions.unauthenticated === 0);
 });
 
+test('bytes that never become a command keep no session open', async (t) => {
+  const mupdate = await ScratchMupdate.start(t, { idle_timeout: 300 });
+  const socket = mupdate.connect();
+  const said = allOf(socket);
+  socket.write(login('mup-mail1'));
+  const drip = setInterval(() => socket.write('x'), 20);
+  t.after(() => {
+    clearInterval(drip);
+  });
+  await until('the session is ended', () =>
+    mupdate.logged.includes('warn mupdate: connection ended: idle for too long'),
+  );
+  clearInterval(drip);
+  socket.end();
+  assert.match(await said, /\* BYE "idle for too long"\r\n$/);
+});
+
 test('above the limit of sessions a client is told BYE', async (t) => {
   const mupdate = await ScratchMupdate.start(t, { sessions_limit: 1 });
   const first = await mupdate.client('mup-mail1');

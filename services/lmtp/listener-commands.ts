@@ -44,6 +44,18 @@ export function readRcpt(line: Bytes, settings: LmtpSettings): { recipient: Reci
   return unknown ?? { recipient: { path, ignoreQuota: ignoreQuota === true } };
 }
 
+/**
+ * `XFORWARD IDENT=x` (Postfix' extension, XFORWARD_README): the MTA's own name for the message, for our log alone. Other
+ * attributes are not announced, so that none is sent. Empty when the MTA has none.
+ */
+export function readXforward(argument: Bytes): { ident: Bytes } | { refusal: Reply } {
+  const value = /^IDENT=([!-~]{1,255})$/i.exec(argument)?.[1];
+  if (value === undefined) return refused('IDENT is the only attribute taken');
+  // xtext: RFC 3461 section 4.
+  const ident = value.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
+  return { ident: ident.toUpperCase() === '[UNAVAILABLE]' ? '' : ident };
+}
+
 function readArgument(
   line: Bytes,
   start: string,

@@ -4,7 +4,7 @@ import type { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection';
 import type { Bytes } from '../directory/entry.ts';
 import { BodyReader } from './listener-body.ts';
-import { readMail, readRcpt } from './listener-commands.ts';
+import { readMail, readRcpt, readXforward } from './listener-commands.ts';
 import { LmtpParser } from './listener-parser.ts';
 import type { SessionHost } from './listener-facts.ts';
 import type { MailTransaction, SessionFacts } from './message-handler.ts';
@@ -27,6 +27,7 @@ export class LmtpSession extends SMTPConnection {
   /** A reply is being worked out: the client is silent because of us. */
   #busy = false;
   #held = '';
+  #mtaQueueId: Bytes = '';
 
   constructor(server: SMTPServer, socket: Socket, id: string, host: SessionHost) {
     super(server, socket, { id });
@@ -109,6 +110,8 @@ export class LmtpSession extends SMTPConnection {
         if (argument !== '') return codes.noArgument(verb);
         this.#reset();
         return codes.ok;
+      case 'XFORWARD':
+        return this.#xforwardReply(argument);
       case 'NOOP':
         return codes.ok;
       case 'VRFY':
@@ -132,7 +135,22 @@ export class LmtpSession extends SMTPConnection {
     this.#lhlo = argument;
     const { servername, settings } = this.#host.facts;
     const size = settings.size_limit > 0 ? `SIZE ${settings.size_limit}` : 'SIZE';
-    return codes.lhlo(servername, ['PIPELINING', 'ENHANCEDSTATUSCODES', '8BITMIME', size, 'IGNOREQUOTA']);
+    return codes.lhlo(servername, [
+      'PIPELINING',
+      'ENHANCEDSTATUSCODES',
+      '8BITMIME',
+      size,
+      'IGNOREQUOTA',
+      'XFORWARD IDENT',
+    ]);
+  }
+
+  #xforwardReply(argument: Bytes): Reply {
+    if (this.#open !== undefined) return codes.xforwardFirst;
+    const read = readXforward(argument);
+    if ('refusal' in read) return read.refusal;
+    this.#mtaQueueId = read.ident;
+    return codes.ok;
   }
 
   #mailReply(line: Bytes): Reply {
@@ -140,7 +158,8 @@ export class LmtpSession extends SMTPConnection {
     if (this.#open !== undefined) return codes.nestedMail;
     const read = readMail(line, this.#host.facts.settings);
     if ('refusal' in read) return read.refusal;
-    const facts: SessionFacts = { id: this.id, lhlo: this.#lhlo, client: this.remoteAddress };
+    const { id, remoteAddress: client } = this;
+    const facts: SessionFacts = { id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId };
     this.#open = { transaction: this.#host.facts.handler.begin(read.sender, facts), accepted: 0 };
     return codes.senderOk;
   }
@@ -177,6 +196,7 @@ export class LmtpSession extends SMTPConnection {
       this.#busy = false;
       this.#reader = undefined;
       this.#open = undefined;
+      this.#mtaQueueId = '';
       this._unrecognizedCommands = 0;
       for (const reply of replies) this.#answer(reply);
       if (this.#host.closing) this.#endWith(codes.shuttingDown);
@@ -225,6 +245,7 @@ export class LmtpSession extends SMTPConnection {
     if (this.#reader === undefined) this.#open?.transaction.reset();
     else this.#reader.lost();
     this.#open = undefined;
+    this.#mtaQueueId = '';
   }
 
   /** Ends the session now if nothing is under way in it, else at the end of what is (the server is closing). */

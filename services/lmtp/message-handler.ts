@@ -11,6 +11,8 @@ export interface SessionFacts {
   lhlo: Bytes;
   /** The client's IP address; empty on a Unix socket. */
   client: string;
+  /** What the MTA calls the message (XFORWARD IDENT); empty when it has not told us. */
+  mtaQueueId: Bytes;
 }
 
 /** MAIL FROM, read and found good. */

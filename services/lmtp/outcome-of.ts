@@ -26,6 +26,7 @@ export function outcomeOf(told: Told, transaction: string, sender: Sender, sessi
   const now = performance.now();
   const delivered = isPositive(reply);
   return {
+    ...(session.mtaQueueId !== '' && { mta_queue_id: readable(session.mtaQueueId) }),
     session: session.id,
     transaction,
     from: sender.path.raw === '' ? '<>' : readable(sender.path.raw),

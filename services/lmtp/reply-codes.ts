@@ -30,6 +30,8 @@ export const noArgument = (verb: string) => reply(501, '5.5.4', `${verb} takes n
 export const lhloArgument = reply(501, '5.5.4', 'LHLO needs one host name or address literal');
 export const lhloFirst = reply(503, '5.5.1', 'Send LHLO first');
 export const nestedMail = reply(503, '5.5.1', 'A mail transaction is open already');
+/** XFORWARD_README: not in the midst of a transaction. */
+export const xforwardFirst = reply(503, '5.5.1', 'XFORWARD comes before MAIL');
 export const needMail = reply(503, '5.5.1', 'Need MAIL before RCPT');
 /** RFC 2033 section 4.2: DATA without a recipient gets no 354. */
 export const noRecipients = reply(503, '5.5.1', 'No valid recipients');

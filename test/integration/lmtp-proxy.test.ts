@@ -60,6 +60,7 @@ test('what is written in the mail log', async (t) => {
   const mail1 = await backend(t, { after: () => '250 2.1.5 ok\n452 4.2.2 Over quota' });
   const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1', bob: 'mail1' } });
   const mta = await Mta.greet(proxy.address);
+  await mta.say('XFORWARD IDENT=4XyZ+2B1');
   await mta.envelope(['<Ann@x>', '<nobody>', '<bob>'], '<>');
   await mta.body('x\r\n', 2);
   const [unknown, ann, bob] = proxy.outcomes;
@@ -67,6 +68,7 @@ test('what is written in the mail log', async (t) => {
   const { delay_ms, session, transaction, ...rest } = unknown;
   assert.ok(delay_ms >= 0 && session.length > 10 && transaction.length > 10);
   assert.deepEqual(rest, {
+    mta_queue_id: '4XyZ+1',
     from: '<>',
     to: 'nobody',
     mailbox: 'user.nobody',

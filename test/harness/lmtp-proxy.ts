@@ -118,6 +118,7 @@ export class Mta {
   private constructor(address: Address) {
     this.socket = connect(address);
     this.socket.on('error', () => undefined);
+    this.socket.setNoDelay(true);
     this.socket.setEncoding('latin1');
     this.socket.on('data', (text) => {
       this.#heard += text.toString();

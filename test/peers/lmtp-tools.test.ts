@@ -16,6 +16,8 @@ import { withoutSmtpTools, withoutSwaks } from '../harness/peers.ts';
 import { until } from '../harness/until.ts';
 
 const run = promisify(execFile);
+/** Postfix's own LMTP server for tests. */
+const sinkProgram = 'smtp-sink';
 /** Debian keeps Postfix's programs in /usr/sbin, which is not on everybody's PATH. */
 const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
 
@@ -42,7 +44,7 @@ async function startSink(t: TestContext, ...options: string[]): Promise<Address>
   const address = { host: '127.0.0.1', port: await freePort() };
   // As root it wants somebody else to be.
   const who = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const sink = spawn('smtp-sink', ['-L', ...who, ...options, `127.0.0.1:${address.port}`, '100'], {
+  const sink = spawn(sinkProgram, ['-L', ...who, ...options, `127.0.0.1:${address.port}`, '100'], {
     env,
     stdio: 'ignore',
   });

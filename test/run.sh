@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# npm test (all) and npm run test:fast (fast): brings what the tests need, saying first what that is, and runs them.
+# npm test (all), npm run test:fast (fast), npm run proof (proof: the random tests at full size, and the benchmarks):
+# brings what the tests need, saying first what that is, and runs them.
 #   ROOKERY_PEERS=none  leaves the real peers (Cyrus, Postfix, swaks, haproxy) out: neither installed nor tested against
 #   CI=true             nothing may be left out: what can't be installed, and any skipped test, is a failure
 set -euo pipefail
@@ -9,6 +10,7 @@ peers=(cyrus-imapd cyrus-murder cyrus-replication cyrus-admin sasl2-bin libsasl2
 # The conversations in test/dialogs are played by tests in integration.
 fast=(unit property integration)
 all=("${fast[@]}" fault peers)
+patience=180 # seconds for one file: a test that hangs is a failure, not a wait
 say() { echo "test: $*"; }
 fail() {
   say "$*"
@@ -50,14 +52,19 @@ test_files() {
 }
 
 run_tests() {
-  local status=0 files count counts
-  files=$(test_files "$@")
+  local list files
+  list=$(test_files "$@") || exit 1
+  mapfile -t files <<<"$list"
+  run_files "${files[@]}"
+}
+
+run_files() {
+  local status=0 count counts
   # Real servers are heavy: a few files at a time.
   count=$(nproc 2>/dev/null || echo 2)
   count=$((count < 2 ? 2 : count > 4 ? 4 : count))
-  # shellcheck disable=SC2086 # file names of ours: no blanks
-  node --test --test-timeout=180000 --test-concurrency=$count --test-reporter=spec --test-reporter-destination=stdout \
-    --test-reporter=tap --test-reporter-destination="$scratch/tap" $files || status=$?
+  node --test --test-timeout=$((patience * 1000)) --test-concurrency=$count --test-reporter=spec --test-reporter-destination=stdout \
+    --test-reporter=tap --test-reporter-destination="$scratch/tap" "$@" || status=$?
   count_of() { sed -n "s/^# $1 //p" "$scratch/tap" | tail -n 1; }
   counts="$(count_of pass) passed, $(($(count_of fail) + $(count_of cancelled))) failed, $(count_of skipped) skipped"
   [ "$(count_of tests)" -gt 0 ] || fail 'no test was run'
@@ -71,7 +78,7 @@ run_tests() {
 }
 
 mode=${1:-}
-[ "$mode" = all ] || [ "$mode" = fast ] || fail 'usage: test/run.sh all|fast'
+[[ $mode =~ ^(all|fast|proof)$ ]] || fail 'usage: test/run.sh all|fast|proof'
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -81,6 +88,13 @@ ROOKERY_REDIS_BIN=$(infra/local/redis-bring.sh "$PWD/var")
 export ROOKERY_REDIS_BIN
 if [ "$mode" = fast ]; then
   run_tests "${fast[@]}"
+elif [ "$mode" = proof ]; then
+  export ROOKERY_TEST_OPERATIONS=1000000 ROOKERY_TEST_BODIES=20000
+  patience=900
+  bring_peers
+  run_files test/property/directory.test.ts test/integration/lmtp-transparency.test.ts
+  node test/bench/directory.ts
+  node test/bench/lmtp.ts
 else
   say "needs the real peers, from Debian's packages: ${peers[*]}"
   bring_peers

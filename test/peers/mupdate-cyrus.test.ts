@@ -5,44 +5,43 @@ import { MupdateClient } from '../../services/mupdate/client.ts';
 import { CYRUS_PASSWORD, mupdateUser, startCyrus } from '../harness/cyrus.ts';
 import type { Cyrus } from '../harness/cyrus.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
-import type { ScratchDirectory } from '../harness/directory.ts';
 import { ImapClient } from '../harness/imap.ts';
 import { ScratchMupdate } from '../harness/mupdate.ts';
 import { withoutCyrus } from '../harness/peers.ts';
 import { startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
-  const ends: (() => Promise<void>)[] = [];
-  let redis: ScratchRedis;
-  let scratch: ScratchDirectory;
+  /** What is to be ended, the last first; also when the beginning has failed half-way. */
+  const ends: (() => Promise<void> | void)[] = [];
   let master: ScratchMupdate;
   let cyrus: Cyrus;
   let mail1: ImapClient;
   let mail2: ImapClient;
 
   before(async () => {
-    redis = await startRedis();
-    scratch = await openScratchDirectory(redis.socket);
+    const redis = await startRedis();
+    ends.push(() => redis.stop());
+    const scratch = await openScratchDirectory(redis.socket);
+    ends.push(() => scratch.close());
     master = await ScratchMupdate.start({ after: (end) => void ends.push(end) }, { directory: scratch.directory });
     const names = ['unixhierarchysep: yes', 'virtdomains: userid'];
     const mupdate = { host: '127.0.0.1', port: master.port };
     cyrus = await startCyrus({ mupdate, frontend: true, options: { mail1: names, mail2: names, frontend: names } });
+    ends.push(() => cyrus.stop());
     mail1 = await admin('mail1');
     mail2 = await admin('mail2');
   });
   after(async () => {
-    mail1.close();
-    mail2.close();
-    await cyrus.stop();
-    for (const end of ends) await end();
-    await scratch.close();
-    await redis.stop();
+    for (const end of ends.reverse()) await end();
   });
 
   async function admin(node: string): Promise<ImapClient> {
-    return (await ImapClient.connect(cyrus.node(node).imap)).login('cyrus', CYRUS_PASSWORD.cyrus);
+    const client = await ImapClient.connect(cyrus.node(node).imap);
+    ends.push(() => {
+      client.close();
+    });
+    return client.login('cyrus', CYRUS_PASSWORD.cyrus);
   }
 
   /** The rows as `name state location`. */
@@ -51,11 +50,17 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     return entries.map(({ name, state, location }) => `${name} ${state} ${location}`);
   }
 
-  async function restarted(name: string): Promise<string[]> {
-    const earlier = cyrus.node(name).log.length;
+  async function restarted(name: string): Promise<void> {
     await cyrus.node(name).stop();
     await cyrus.node(name).start();
-    return cyrus.node(name).log.slice(earlier);
+  }
+
+  /** Starts a backend again, and waits for the end of its push, which its log tells a little later. */
+  async function pushedAgain(name: string): Promise<void> {
+    const { log } = cyrus.node(name);
+    const earlier = log.length;
+    await restarted(name);
+    await until('its push is done', () => log.slice(earlier).some((line) => line.includes('done populating mupdate')));
   }
 
   test('both start with nothing, and are heard', async () => {
@@ -116,8 +121,7 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
 
   test('a populated backend that starts again is heard, deletes nothing, and names its partitions', async () => {
     const before = await mail1.ok('LIST "" *');
-    const log = await restarted('mail1');
-    assert.match(log.join('\n'), /done populating mupdate/);
+    await pushedAgain('mail1');
     mail1 = await admin('mail1');
     assert.deepEqual((await mail1.ok('LIST "" *')).sort(), before.sort());
     assert.ok((await rows()).includes('user.new active mail1!default'));
@@ -143,8 +147,7 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     const taken = ['user.new', 'mail2!default', 'new\tlrs\t'];
     assert.equal((await operator.send('ACTIVATE', taken)).status, 'OK');
     await operator.logout();
-    const log = await restarted('mail1');
-    assert.match(log.join('\n'), /done populating mupdate/);
+    await pushedAgain('mail1');
     mail1 = await admin('mail1');
     assert.equal((await mail1.ok('LIST "" user/new')).length, 1);
     assert.ok((await rows()).includes('user.new active mail2!default'));

@@ -1,9 +1,10 @@
 // The MUPDATE server: listens, counts its clients, and gives each a connection of its own.
 import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { AddressInfo, Server, Socket } from 'node:net';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
+import { bind } from '../lmtp/listener-socket.ts';
 import { Connection } from './connection.ts';
 import { bye } from './responses.ts';
 import type { Service } from './service.ts';
@@ -14,6 +15,9 @@ export interface MupdateServerOptions extends Service {
   /** An id for each session, never used again, also not after a restart. */
   nextSession: () => string;
 }
+
+/** Who may connect to a Unix socket: all, for the folder it is in is the gate, and AUTHENTICATE the next. */
+const socketMode = 0o666;
 
 /** Milliseconds of silence after which TCP asks whether the other side is still there. */
 const keepAlive = 60_000;
@@ -40,18 +44,12 @@ export class MupdateServer {
     listener.on('connection', (socket) => {
       this.#accept(socket);
     });
-    await new Promise<void>((listening, refused) => {
-      listener.once('error', refused);
-      listener.listen(address, () => {
-        listener.off('error', refused);
-        listening();
-      });
-    });
+    const bound = await bind(listener, address, socketMode);
     listener.on('error', (error) => {
       this.#options.log.error({ err: error, address: addressText(address) }, 'mupdate: listener');
     });
     this.#listeners.push(listener);
-    return 'path' in address ? address : { host: address.host, port: (listener.address() as AddressInfo).port };
+    return bound;
   }
 
   /** How many clients there are of each role. */

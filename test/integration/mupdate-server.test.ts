@@ -1,11 +1,17 @@
 // The MUPDATE server's sessions: order, pushes, a directory that is away, floods, limits, and the end.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import type { Answer, Write, Writer } from '../../services/directory/directory.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
+import { MupdateClient } from '../../services/mupdate/client.ts';
 import { ScratchMupdate } from '../harness/mupdate.ts';
 import { until } from '../harness/until.ts';
 
@@ -238,6 +244,21 @@ test('bytes that never become a command keep no session open', async (t) => {
   clearInterval(drip);
   socket.end();
   assert.match(await said, /\* BYE "idle for too long"\r\n$/);
+});
+
+test('a Unix socket: left behind by a killed process it is taken over, in use it is not', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-mupdate-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'socket');
+  const script = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+  await assert.rejects(promisify(execFile)(process.execPath, ['-e', script]));
+  const mupdate = await ScratchMupdate.start(t);
+  assert.deepEqual(await mupdate.server.listen({ path }), { path });
+  const client = await MupdateClient.connect({
+    ...{ address: { path }, username: 'mup-mail1', password: 'muppw', timeout: 10_000 },
+  });
+  await client.logout();
+  await assert.rejects((await ScratchMupdate.start(t)).server.listen({ path }), /EADDRINUSE/);
 });
 
 test('above the limit of sessions a client is told BYE', async (t) => {

@@ -81,6 +81,8 @@ const faults: [string, Partial<Behaviour>, RegExp, RegExp?][] = [
   ['never answers the final dot', { after: () => 'HANG' }, /^451 4\.4\.2 .*no answer to the message/],
   ['closes after the final dot', { after: () => 'CLOSE' }, /^451 4\.4\.2 .*connection lost$/],
   ['answers nonsense after the dot', { after: () => 'thanks' }, /^451 4\.4\.2 .*nonsense$/],
+  ['says good-bye after the dot', { after: () => '221 2.0.0 bye\n220 hello' }, /^451 4\.4\.2 .*out of step$/],
+  ['greets again at RCPT', at('RCPT', '220 hello'), /^451 4\.4\.2 .*out of step$/],
   ['answers 354 after the dot', { after: () => '354 more' }, /^451 4\.4\.2 .*out of step$/],
   [
     'answers one of two and falls silent',

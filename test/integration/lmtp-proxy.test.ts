@@ -111,7 +111,8 @@ test('AUTH PLAIN, where it is offered and there are credentials', async (t) => {
   const silent = await backend(t);
   const refuses = await backend(t, {
     keywords: ['AUTH PLAIN'],
-    command: (verb) => (verb === 'AUTH' ? '535 5.7.8 no' : undefined),
+    // Whatever it was sent comes back: it must not reach the MTA or the log.
+    command: (verb, line) => (verb === 'AUTH' ? `535 5.7.8 no: ${line}` : undefined),
   });
   const proxy = await runProxy(t, {
     backends: { offers, silent, refuses },

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import type { Address } from '../../services/backends/registry.ts';
-import { LmtpListener } from '../../services/lmtp/listener.ts';
+import { LmtpListener, type Log } from '../../services/lmtp/listener.ts';
 import { lmtpDefaults, type LmtpSettings } from '../../services/lmtp/settings.ts';
 import { dialogFiles, runDialog } from '../harness/dialog.ts';
 import { LmtpStore } from '../harness/lmtp-store.ts';
@@ -26,13 +26,18 @@ interface Running {
   dial: () => Socket;
 }
 
-async function run(t: TestContext, settings: Partial<LmtpSettings> = {}, at: Address = tcp): Promise<Running> {
+async function run(
+  t: TestContext,
+  settings: Partial<LmtpSettings> = {},
+  at: Address = tcp,
+  log: Log = quietLog,
+): Promise<Running> {
   const store = new LmtpStore();
   const listener = new LmtpListener({
     servername: 'mx.test',
     settings: { ...lmtpDefaults, ...settings },
     handler: store,
-    log: quietLog,
+    log,
   });
   t.after(() => listener.close(0));
   const address = await listener.listen(at);
@@ -154,6 +159,34 @@ test('a silent client is told 421, in a command as well as in a message', async 
   const { dial } = await run(t, { session_timeout: 100 });
   assert.match(await talk(dial(), 'MAIL'), /\r\n421 4\.4\.2 [^\n]+\r\n$/);
   assert.match(await talk(dial(), `${envelope}text`), /354[^\n]+\r\n421 4\.4\.2 [^\n]+\r\n$/);
+});
+
+test('what is refused before it gets to the handler has its line in the log, and no other words of the client', async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const log = { ...quietLog, info: (fields: object) => void lines.push({ ...fields }) };
+  const { dial } = await run(t, { session_timeout: 200, bad_commands_limit: 4, size_limit: 9 }, tcp, log);
+  await talk(
+    dial(),
+    'LHLO mta\r\nMAIL FROM:<> SIZE=10\r\nMAIL FROM:<>\r\nRCPT TO:<a b@x>\r\n' +
+      `AUTH PLAIN AGEAczNjcmV0\r\n\x01\r\n${'x'.repeat(5000)}\r\nEND\r\n`,
+  );
+  await talk(dial(), 'MAIL');
+  assert.deepEqual(
+    lines.map(({ code, dsn, line }) => [code, dsn, line]),
+    [
+      [552, '5.3.4', 'MAIL FROM:<> SIZE=10'],
+      [501, '5.5.4', 'RCPT TO:<a b@x>'],
+      [500, '5.5.2', undefined],
+      [500, '5.5.2', undefined],
+      [500, '5.5.2', undefined],
+      [500, '5.5.2', undefined],
+      [421, '4.7.0', undefined],
+      [421, '4.4.2', undefined],
+    ],
+  );
+  assert.ok(lines.every(({ event, session, client }) => event === 'refused' && session && client === '127.0.0.1'));
+  assert.equal(lines[0]?.['lhlo'], 'mta');
+  assert.doesNotMatch(JSON.stringify(lines), /AGEAczNjcmV0/);
 });
 
 test('sessions beyond the limit are told 421', async (t) => {

@@ -68,7 +68,8 @@ export class Stream {
   async #hold(): Promise<void> {
     this.#feed?.close();
     this.#feed = undefined;
-    if ((await this.#options.wire.room()) && !this.#over) this.#follow();
+    if (!(await this.#options.wire.room())) this.close();
+    else if (!this.#over) this.#follow();
   }
 
   #give(change: Change): void {

@@ -16,6 +16,9 @@ export interface ConnectionSettings {
   onError: (error: Error) => void;
 }
 
+/** How long a blocking command may be told to wait, in milliseconds. */
+const longestBlock = 5000;
+
 /**
  * A connection for commands. Fails at once while Redis is away, so that a delivery is put off and not held up; a command
  * whose connection broke is not sent a second time, for nobody knows whether it was carried out.
@@ -26,15 +29,21 @@ export function commandConnection(settings: ConnectionSettings): Redis {
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     commandTimeout: settings.commandTimeout,
+    // A host that vanished closes nothing: without this, TCP itself gives up only after some 15 minutes.
+    socketTimeout: 2 * settings.commandTimeout,
   });
 }
 
-/** A connection of its own for a blocking reader (XREAD BLOCK): no command on it times out by itself. */
+/**
+ * A connection of its own for a blocking reader (XREAD BLOCK, up to `longestBlock`): no command on it times out by itself,
+ * but one that stays silent for longer than that is given up and made anew.
+ */
 export function blockingConnection(settings: ConnectionSettings): Redis {
   return connect(settings, {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    socketTimeout: longestBlock + settings.commandTimeout,
   });
 }
 

@@ -123,7 +123,7 @@ test('AUTH PLAIN, where it is offered and there are credentials', async (t) => {
   assert.deepEqual(await mta.send(['<ann>', '<bob>', '<cas>']), [
     '250 2.1.5 <ann> Ok SESSIONID=<fake>',
     '250 2.1.5 <bob> Ok SESSIONID=<fake>',
-    '451 4.4.3 Backend refuses refused the session: 535 5.7.8 no',
+    '451 4.4.3 Backend refuses refused the session: 535 5.7.8 (to AUTH)',
   ]);
   assert.equal(offers.lines[1], `AUTH PLAIN ${Buffer.from('\0mailproxy\0s3cret').toString('base64')}`);
   assert.equal(offers.lines[2], 'MAIL FROM:<s@example.org> AUTH=<>');
@@ -220,4 +220,27 @@ test('unknown is only said when it is proven', async (t) => {
     proxy.outcomes.map((each) => each.reason),
     ['untrusted', 'directory', 'directory', 'directory'],
   );
+});
+
+test('a directory that hangs is waited for once a message, not once a recipient', async (t) => {
+  const mail1 = await backend(t);
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });
+  let asked = 0;
+  const { answer } = proxy.lookup;
+  proxy.lookup.answer = async (names) => {
+    asked++;
+    return names[0] === 'user.ann' ? answer(names) : new Promise(() => undefined);
+  };
+  const mta = await Mta.greet(proxy.address);
+  const said = await mta.envelope(['<ann>', '<bob>', '<cas>', '<ann>']);
+  const away = '451 4.4.3 Directory is not available';
+  assert.deepEqual([said, asked], [['250 2.1.5 Ok', away, away, away], 2]);
+  assert.equal((await mta.body('x\r\n', 1)).length, 1);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /^250/);
+});
+
+test('where no backend is registered nobody is unknown', async (t) => {
+  const proxy = await runProxy(t, { backends: {}, users: {} });
+  const mta = await Mta.greet(proxy.address);
+  assert.deepEqual(await mta.envelope(['<ann>']), ['451 4.4.3 Directory cannot tell yet whether this mailbox exists']);
 });

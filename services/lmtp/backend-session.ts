@@ -5,7 +5,7 @@ import type { LmtpAccess } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendFailure, openingFailure } from './backend-failure.ts';
 import { backendLost } from './reply-codes.ts';
-import { isIntermediate, isPositive, parseReply, type Reply } from './reply.ts';
+import { isAnswer, isPositive, parseReply, type Reply } from './reply.ts';
 import type { BackendSettings } from './settings.ts';
 import { sessionReply } from './status-map.ts';
 
@@ -104,7 +104,7 @@ export class BackendSession extends SMTPConnection {
         this.once('error', reject);
         this.login({ method: 'PLAIN', user: username, pass: password }, (error) => {
           if (error === null) resolve();
-          else reject(error);
+          else reject(withoutWords(error));
         });
       });
     }
@@ -155,9 +155,9 @@ export class BackendSession extends SMTPConnection {
     const read = this.read(lines.length, (reply) => replies.push(reply));
     if (this.failure === undefined) this.socket.write(`${lines.join('\r\n')}\r\n`, 'latin1');
     await read;
-    // A 3xx to anything but DATA, which is always the last: we have lost step, and must not send what it may wait for.
+    // No answer, but to DATA, which is always the last: we have lost step, and must not send what it may wait for.
     const early = lines.at(-1) === 'DATA' ? replies.slice(0, -1) : replies;
-    if (early.some(isIntermediate)) throw this.fail('it answers out of step');
+    if (!early.every(isAnswer)) throw this.fail('it answers out of step');
     return replies;
   }
 
@@ -234,4 +234,11 @@ export class BackendSession extends SMTPConnection {
         : new BackendFailure(backendLost(this.server, 'it answers unasked')),
     );
   }
+}
+
+/** A refusal of AUTH without its text: some servers say again what they were sent, and this goes to the MTA and the log. */
+function withoutWords(error: Error & { response?: string | undefined }): Error {
+  const said = parseReply(error.response ?? '');
+  if (said !== undefined) error.response = `${said.code} ${said.enhanced} (to AUTH)`.replace('  ', ' ');
+  return error;
 }

@@ -5,7 +5,7 @@ import type { BackendPools, Loan } from './backend-pool.ts';
 import type { BackendSession, EnvelopeReplies } from './backend-session.ts';
 import type { Sender } from './message-handler.ts';
 import { localError } from './reply-codes.ts';
-import { isIntermediate, isPositive, type Reply } from './reply.ts';
+import { isAnswer, isIntermediate, isPositive, type Reply } from './reply.ts';
 import type { BackendSettings } from './settings.ts';
 import { recipientReply, senderReply, sessionReply } from './status-map.ts';
 
@@ -151,7 +151,7 @@ export class Branch {
       throw session?.failure ?? new BackendFailure(localError);
     const replies = session.read(accepted.length, (reply, index) => {
       const stop = accepted[index];
-      if (isIntermediate(reply)) session.fail('it answers out of step');
+      if (!isAnswer(reply)) session.fail('it answers out of step');
       // Nobody can have taken a message that has not ended yet: such a 250 must not be believed.
       else if (this.times.sent === 0) session.fail('it answers before the end of the message');
       else if (stop !== undefined) this.#settle(stop.slot, recipientReply(reply, this.#options.server));

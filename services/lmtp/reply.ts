@@ -28,8 +28,17 @@ export function plainText(reply: Reply): Bytes {
   return reply.lines.map((line) => (line.startsWith(prefix) ? line.slice(prefix.length) : line)).join(' ');
 }
 
+/**
+ * "It is done" (RFC 5321 section 4.2.3: 250, 251, 252). The other 2xx say something else: a backend that closes with 221
+ * has taken nothing.
+ */
 export function isPositive(reply: Reply): boolean {
-  return reply.code >= 200 && reply.code < 300;
+  return reply.code >= 250 && reply.code < 260;
+}
+
+/** Yes or no: what MAIL, RCPT and a message are answered with. Whoever says anything else has lost step with us. */
+export function isAnswer(reply: Reply): boolean {
+  return isPositive(reply) || reply.code >= 400;
 }
 
 /** "Go on": no answer to anything but DATA. */

@@ -23,5 +23,25 @@ export function makeLogger(options: LoggerOptions): Logger {
     serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
     redact: { paths: redacted, censor: '(hidden)' },
   };
-  return pino(settings, options.destination ?? pino.destination({ fd: 2, sync: false }));
+  return pino(settings, options.destination ?? standardError());
+}
+
+/** What is kept of the log while nobody takes it, in bytes; lines beyond it are dropped. */
+const mostKept = 16_777_216;
+
+/**
+ * A disk that is full, or a reader that is gone, must not end a mail server: the lines are kept, in bounds, and written
+ * with the next one that can be.
+ */
+function standardError(): DestinationStream {
+  const destination = pino.destination({ fd: 2, sync: false, maxLength: mostKept });
+  let failing = false;
+  destination.on('error', () => (failing = true));
+  destination.on('write', () => (failing = false));
+  // At the end of the process it would try again for ever.
+  const flushSync = destination.flushSync.bind(destination);
+  destination.flushSync = () => {
+    if (!failing) flushSync();
+  };
+  return destination;
 }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection';
+import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BodyReader } from './listener-body.ts';
 import { readMail, readRcpt, readXforward } from './listener-commands.ts';
@@ -9,7 +10,7 @@ import { LmtpParser } from './listener-parser.ts';
 import type { SessionHost } from './listener-facts.ts';
 import type { MailTransaction, SessionFacts } from './message-handler.ts';
 import * as codes from './reply-codes.ts';
-import { isPositive, wireText, type Reply } from './reply.ts';
+import { isPositive, plainText, wireText, type Reply } from './reply.ts';
 
 /** Replies held for one write, in bytes; a client that pipelines is answered in few writes. */
 const mostHeld = 16_384;
@@ -157,7 +158,7 @@ export class LmtpSession extends SMTPConnection {
     if (this.#lhlo === undefined) return codes.lhloFirst;
     if (this.#open !== undefined) return codes.nestedMail;
     const read = readMail(line, this.#host.facts.settings);
-    if ('refusal' in read) return read.refusal;
+    if ('refusal' in read) return this.#noted(read.refusal, line);
     const { id, remoteAddress: client } = this;
     const facts: SessionFacts = { id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId };
     this.#open = { transaction: this.#host.facts.handler.begin(read.sender, facts), accepted: 0 };
@@ -169,8 +170,9 @@ export class LmtpSession extends SMTPConnection {
     if (open === undefined) return codes.needMail;
     const { settings } = this.#host.facts;
     const read = readRcpt(line, settings);
-    if ('refusal' in read) return read.refusal;
-    if (open.accepted >= settings.recipients_limit) return codes.tooManyRecipients(settings.recipients_limit);
+    if ('refusal' in read) return this.#noted(read.refusal, line);
+    const most = settings.recipients_limit;
+    if (open.accepted >= most) return this.#noted(codes.tooManyRecipients(most), line);
     return this.#guarded(async () => {
       const said = await open.transaction.recipient(read.recipient);
       if (isPositive(said)) open.accepted++;
@@ -216,8 +218,21 @@ export class LmtpSession extends SMTPConnection {
 
   #badCommand(reply: Reply): void {
     if (this._closing) return;
+    this.#noted(reply);
     if (++this._unrecognizedCommands < this.#host.facts.settings.bad_commands_limit) this.#answer(reply);
     else this.#endWith(codes.tooManyErrors);
+  }
+
+  /**
+   * A line in the log for what is refused before it gets to the handler. Only MAIL and RCPT are shown: other lines may
+   * hold anything, also somebody's password.
+   */
+  #noted(reply: Reply, line?: Bytes): Reply {
+    const client = { session: this.id, client: this.remoteAddress, lhlo: this.#lhlo };
+    const said = { code: reply.code, dsn: reply.enhanced, text: readable(plainText(reply)) };
+    const shown = line === undefined ? {} : { line: readable(line) };
+    this.#host.facts.log.info({ event: 'refused', ...client, ...said, ...shown }, 'refused');
+    return reply;
   }
 
   #answer(reply: Reply): void {
@@ -234,6 +249,7 @@ export class LmtpSession extends SMTPConnection {
   /** The last reply of the session. */
   #endWith(reply: Reply): void {
     if (this._closing || this._closed) return;
+    if (reply.code === 421) this.#noted(reply);
     this.#reset();
     this.#answer(reply);
     this.#flush();

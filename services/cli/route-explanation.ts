@@ -13,7 +13,7 @@ import { wireText } from '../lmtp/reply.ts';
 import { Router } from '../lmtp/router.ts';
 import type { Route } from '../lmtp/router.ts';
 import type { Decision } from '../lmtp/routing.ts';
-import { registryOf } from '../process/settings.ts';
+import { directoryPatience, registryOf } from '../process/settings.ts';
 import { stateText } from './entry-view.ts';
 import { CommandError, exit } from './exit-codes.ts';
 
@@ -68,7 +68,9 @@ function pathOf(address: Bytes, config: Config): Path {
 /** What would become of a recipient. Throws 65 when the address is none. */
 export async function explainRoute(address: Bytes, directory: Directory, config: Config): Promise<Explanation> {
   const registry = registryOf(config);
-  const route = await new Router(directory, registry, config.lmtp).route(pathOf(address, config));
+  const route = await new Router(directory, registry, config.lmtp, directoryPatience(config)).route(
+    pathOf(address, config),
+  );
   const { decision, target } = route;
   const deliver = decision.action === 'deliver';
   const made = deliver ? `deliver to ${readable(decision.server)}` : `${decision.action}: ${decision.reason}`;

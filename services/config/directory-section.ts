@@ -57,7 +57,7 @@ const rows = {
     default: 3600,
   }),
   redis_timeout: seconds({
-    doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked.',
+    doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked; a recipient is then put off (451), and with it those after it in the same message.',
     default: 5,
   }),
   appendfsync: choice(['always', 'everysec', 'no'], {

@@ -18,7 +18,7 @@ const listen = key(
 
 const limits = {
   size_limit: count({
-    doc: 'The largest message taken, announced by SIZE (RFC 1870); a larger one is refused with 552 5.2.3. 0: no limit. No smaller than the message_size_limit of the MTAs in front.',
+    doc: 'The largest message taken, announced by SIZE (RFC 1870); a larger one is refused with 552 5.3.4. 0: no limit. No smaller than the message_size_limit of the MTAs in front.',
     unit: 'bytes',
     min: 0,
     max: 1_099_511_627_776,
@@ -77,7 +77,7 @@ const delivery = {
     default: 30,
   }),
   envelope_timeout: seconds({
-    doc: "How long a backend may take over each reply to MAIL, RCPT and DATA; the MTA's message is held up meanwhile.",
+    doc: "How long a backend may take over its replies to MAIL, all RCPT and DATA together; the MTA's message is held up meanwhile.",
     default: 60,
   }),
   stall_timeout: seconds({ doc: 'How long a backend may take none of the message.', default: 60 }),
@@ -104,7 +104,7 @@ const recipients = {
     default: true,
   }),
   lmtp_strict_rfc2821: flag({
-    doc: 'Refuse octets above 127 in addresses. When off they are kept; Cyrus then changes each to X.',
+    doc: 'Refuse octets above 127 in addresses. When off they are taken and kept as they are (Cyrus changes each to X, another mailbox than was meant).',
     default: true,
   }),
   virtdomains: choice(['off', 'userid', 'on'], {

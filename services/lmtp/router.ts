@@ -32,20 +32,25 @@ export class Router {
     directory: Pick<Directory, 'lookup'>,
     registry: Registry,
     settings: RecipientSettings,
-    lookupTimeout = 10_000,
+    lookupTimeout: number,
   ) {
     this.#directory = directory;
     this.#registry = registry;
     this.#settings = settings;
     this.#lookupTimeout = lookupTimeout;
-    this.#required = registry.pushing();
+    // Where no backend is known, nobody can have told of a mailbox: such a name is not proven to be nobody's.
+    this.#required = registry.all().length === 0 ? ['any backend'] : registry.pushing();
   }
 
-  /** Never rejects: what cannot be found out is a reason to put the recipient off. */
-  async route(path: Path): Promise<Route> {
+  /**
+   * Never rejects: what cannot be found out is a reason to put the recipient off. `failure` is that of a recipient before
+   * this one in the same message: the directory is not asked again then, or each of many recipients would wait for it.
+   */
+  async route(path: Path, failure?: string): Promise<Route> {
     const target = targetOf(path, this.#settings);
     const none = { path, target, entry: undefined, finding: undefined, failure: undefined };
     if (target.mailbox === '') return { ...none, decision: unknown };
+    if (failure !== undefined) return { ...none, failure, decision: unasked };
     try {
       const lookup = await this.#lookup(target.mailbox);
       const entry = lookup.entries[0];

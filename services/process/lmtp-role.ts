@@ -6,13 +6,14 @@ import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
-import { backendSettings, lmtpSettings } from './settings.ts';
+import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const { config, registry, log, mailLog, metrics } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
-  const router = new Router({ lookup: (names) => counted(start, names) }, registry, config.lmtp);
+  const directory = { lookup: (names: Parameters<Directory['lookup']>[0]) => counted(start, names) };
+  const router = new Router(directory, registry, config.lmtp, directoryPatience(config));
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), router, pools },
     report: (outcome) => {

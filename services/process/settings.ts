@@ -49,6 +49,11 @@ export function mupdateSettings({ directory }: Config): MupdateSettings {
   };
 }
 
+/** How long one recipient waits for the directory, in milliseconds. */
+export function directoryPatience({ directory }: Config): number {
+  return directory.redis_timeout * second;
+}
+
 export function lmtpSettings({ lmtp }: Config): LmtpSettings {
   return {
     size_limit: lmtp.size_limit,

@@ -10,6 +10,7 @@ import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { startApiRole } from './api-role.ts';
 import { startDirectoryRole } from './directory-role.ts';
+import { listenFailure } from './listen-failure.ts';
 import type { Log } from './log.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
@@ -65,7 +66,7 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     const start = roleStart(config, directory, log);
     const addresses: Running['addresses'] = {};
     for (const role of options.roles) {
-      const started = await starters[role](start);
+      const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
       out(`${started.name.padEnd(8)} ${started.addresses.map(addressText).join(', ')}`);
@@ -74,6 +75,14 @@ export async function startRoles(options: StartOptions): Promise<Running> {
   } catch (error) {
     await stop();
     throw error;
+  }
+}
+
+async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
+  try {
+    return await starters[role](start);
+  } catch (error) {
+    throw listenFailure(role, error);
   }
 }
 

@@ -21,13 +21,14 @@ found() {
 unpack() {
   local own=$package/apt deb program
   mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$package/root"
+  # Both, and installed ones too: redis-server is a link to a program of redis-tools.
   local options=(-q -o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
   {
-    apt-get "${options[@]}" update
-    apt-get "${options[@]}" -y --no-install-recommends --download-only install redis-server
+    apt-get "${options[@]}" update &&
+      apt-get "${options[@]}" -y --no-install-recommends --download-only --reinstall install redis-server redis-tools
   } >"$own/log" 2>&1 || {
     tail -n 20 "$own/log" >&2
-    return 1
+    exit 1
   }
   for deb in "$own"/cache/archives/*.deb; do
     dpkg-deb -x "$deb" "$package/root"
@@ -53,14 +54,13 @@ if ! type -P apt-get dpkg-deb >/dev/null; then
   say 'no redis-server or valkey-server found, and this is no Debian: install one (or point ROOKERY_REDIS_BIN at it)'
   exit 1
 fi
+# Not `unpack || ...`: bash would then go on after a failed step, and leave a program that can't run.
+trap '[ $? = 0 ] || say "could not be brought: install redis-server or valkey-server"' EXIT
 if [ "$(id -u)" = 0 ]; then
   say 'none found: installing the package redis-server (its daemon is not started)'
   "$here/apt-install.sh" redis-server >&2
 else
   say "none found: unpacking Debian's redis-server into $package"
-  unpack || say "apt could not bring it"
+  unpack
 fi
-found || {
-  say 'could not be brought: install redis-server or valkey-server'
-  exit 1
-}
+found

@@ -1,7 +1,7 @@
 // infra/local/redis-bring.sh, as far as it goes without bringing anything: what it finds, and what it says otherwise.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -51,4 +51,22 @@ test('it prefers what it was told to, then what is on PATH, then the copy in the
   assert.deepEqual(bring(), { status: 0, stdout: `${onPath}\n`, stderr: '' });
   const told = { ROOKERY_REDIS_BIN: '/opt/redis/redis-server' };
   assert.deepEqual(bring(told), { status: 0, stdout: '/opt/redis/redis-server\n', stderr: '' });
+});
+
+test('a step of the unpacking that fails leaves no program behind', async () => {
+  const fakes = join(data, 'fakes');
+  const steps = { id: 'echo 1000', 'apt-get': 'exit 0', 'dpkg-deb': 'exit 2' };
+  for (const [name, line] of Object.entries(steps)) {
+    await writeFile(await program(join(fakes, name)), `#!/bin/sh\n${line}\n`);
+  }
+  for (const command of ['mkdir', 'rm', 'cat', 'chmod', 'tail', 'mv', 'readlink']) {
+    const found = spawnSync('bash', ['-c', `type -P ${command}`], { encoding: 'utf8' }).stdout.trim();
+    await symlink(found, join(fakes, command));
+  }
+  await rm(join(data, 'bin/valkey-server'), { force: true });
+  await rm(unpackedRedis(data), { force: true });
+  const { status, stdout, stderr } = bring({ PATH: `${join(data, 'bin')}:${fakes}` });
+  assert.deepEqual([status, stdout], [2, '']);
+  assert.match(stderr, /could not be brought: install redis-server or valkey-server\n$/);
+  await assert.rejects(access(unpackedRedis(data)));
 });

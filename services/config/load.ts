@@ -20,12 +20,19 @@ export interface ConfigSource {
   env: Readonly<Record<string, string | undefined>>;
 }
 
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'not there',
+  EACCES: 'not readable by this user',
+  EISDIR: 'a folder',
+};
+
 function contentOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new ConfigError(file, [{ key: 'the file', value: reason, expected: 'any file that can be read' }]);
+    const { code } = error as NodeJS.ErrnoException;
+    const value = (code && unreadable[code]) ?? code ?? String(error);
+    throw new ConfigError(file, [{ key: 'the file', value, expected: 'any file that can be read' }]);
   }
 }
 

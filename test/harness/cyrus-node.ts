@@ -75,6 +75,7 @@ export class CyrusNode {
       writeFile(join(plan.folder, 'cyrus.conf'), cyrusConf(plan)),
       writeFile(join(plan.folder, 'etc/hosts'), hostsFile(plan)),
       writeFile(join(plan.folder, 'etc/services'), servicesFile()),
+      writeFile(join(plan.folder, 'etc/nsswitch.conf'), 'passwd: files\ngroup: files\nhosts: files\nservices: files\n'),
       writeAccounts(plan),
     ]);
     await promisify(execFile)('chown', ['-R', 'cyrus:mail', plan.folder]);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # One Cyrus node's own view of the machine, then a command in it: private /etc/hosts and /etc/services (peers are found by
-# name and service), a private /dev (for /dev/log). Every step is an exec, so the process id stays; the mounts go with
+# name and service), no DNS (a login would wait 5 s for a resolver that does not answer), a private /dev (for /dev/log). Every step is an exec, so the process id stays; the mounts go with
 # the last process in the view. Call it through `unshare -m`.  usage: cyrus-view.sh NODE_FOLDER COMMAND...
 set -euo pipefail
 folder=$1
@@ -8,6 +8,7 @@ shift
 
 mount --bind "$folder/etc/hosts" /etc/hosts
 mount --bind "$folder/etc/services" /etc/services
+[ ! -e /etc/nsswitch.conf ] || mount --bind "$folder/etc/nsswitch.conf" /etc/nsswitch.conf
 
 dev=$folder/dev
 mount -t tmpfs -o mode=755 tmpfs "$dev"

@@ -236,3 +236,16 @@ test('clients that never read are cut, with a log line, and no other session not
   await until('only it is left', () => mupdate.server.sessions.streaming === 1);
   for (const socket of cut) socket.destroy();
 });
+
+test('a client that asks for NOOP in its stream and never reads is forgotten when it is cut', async (t) => {
+  const directory = new Fed();
+  const mupdate = await ScratchMupdate.start(t, { directory, output_limit: 100_000, stall_timeout: 1000 });
+  const follower = new Follower(mupdate);
+  await until('it streams', () => directory.open.size === 1);
+  follower.socket.pause();
+  for (let at = 0; directory.open.size === 1; at += 20) await fill(mupdate, at, 20);
+  follower.socket.write('N NOOP\r\n');
+  await until('nothing is left of it', () => mupdate.server.sessions.streaming === 0);
+  assert.ok(mupdate.logged.includes('warn mupdate: client has not read for 1000 ms'));
+  follower.socket.destroy();
+});

@@ -30,5 +30,5 @@ test('an address that is taken is 69, in one line', async (t) => {
   t.after(() => rookery.stop());
   const { code, err } = await rookery.command('run', 'lmtp');
   assert.equal(code, 69);
-  assert.match(err, new RegExp(`^rookery: could not start: .*${port}\\n$`));
+  assert.match(err, new RegExp(`^rookery: could not start: lmtp\\.listen: 127\\.0\\.0\\.1:${port} is taken: .*\\n$`));
 });

@@ -220,7 +220,8 @@ export class Connection {
   async #heard(server: Bytes): Promise<void> {
     const { directory, log } = this.#service;
     const standing = await this.#asked(directory.standing());
-    if (!standing || standing.epoch !== this.#epoch) {
+    // Epoch 0 is none: nothing could be noted of it.
+    if (!standing || standing.epoch < 1 || standing.epoch !== this.#epoch) {
       log.warn({ ...this.#peer, server }, 'mupdate: push not counted: data were lost meanwhile');
       return;
     }

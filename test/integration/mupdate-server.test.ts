@@ -212,6 +212,9 @@ test('a push is not counted when it is a dry run, unanswered, cut, of another se
   await lost.send('LIST', ['mail1!']);
   directory.epoch = 2;
   await lost.logout();
+  directory.epoch = 0;
+  await push('mup-mail1', list, ['LOGOUT']);
+  directory.epoch = 2;
   assert.deepEqual((await directory.standing()).heard, []);
   await push('mup-mail1', list, ['LOGOUT']);
   assert.deepEqual((await directory.standing()).heard, ['mail1']);

@@ -56,6 +56,14 @@ const rows = {
     doc: 'After how long at the latest a name reserved by RESERVE and never activated may be taken by another server.',
     default: 3600,
   }),
+  reservation_grace: seconds({
+    doc: 'How long such a reservation still holds after its session has ended.',
+    default: 60,
+  }),
+  tombstone_grace: seconds({
+    doc: 'How long a deleted name is put off rather than refused: the step of a RENAME that deletes may be undone.',
+    default: 60,
+  }),
   redis_timeout: seconds({
     doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked; a recipient is then put off (451), and with it those after it in the same message.',
     default: 5,

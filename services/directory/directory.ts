@@ -33,7 +33,16 @@ export interface Answer {
   at: Point;
   /** Why reconciliation is rung; undefined when all is well. */
   ring?: string;
+  /** Whether the row waits for its session's end (a created row, a tombstone): `end` is due then. */
+  pending: boolean;
 }
+
+/**
+ * How a session ends: by LOGOUT, by a connection that broke (or a node that died), or not yet, but a write of it was
+ * refused. Cyrus' RENAME sends DELETE, RESERVE, ACTIVATE; where it hears NO, or nothing, it rolls back at its own side
+ * only, and the mailbox that it deleted here lives on.
+ */
+export type Ending = 'logout' | 'cut' | 'refused';
 
 /** One change of one shard's log. */
 export interface Point {
@@ -100,6 +109,17 @@ export interface FeedListener {
 export interface Directory {
   /** Carries out one write by the table in rules.ts; resolved when the answer may be given. */
   write(write: Write, writer: Writer): Promise<Answer>;
+  /**
+   * What a session left pending is settled: after `logout` its tombstones become absence (once the grace is over); after
+   * `cut` and `refused` they are put back. Resolves to the names that were put back. `write` sees to `refused` itself.
+   */
+  end(session: string, how: Ending): Promise<Bytes[]>;
+  /**
+   * Shows that a node is alive, and settles as `cut` what was left pending by sessions that nobody ends any more: this
+   * node's own that `isLive` does not know, and those of nodes that have not shown themselves for a while. Resolves to
+   * the names that were put back. To be called every few seconds.
+   */
+  sweep(node: string, isLive: (session: string) => boolean): Promise<Bytes[]>;
   /** Several names at once, from the primary, with the facts that absence is proven by. */
   lookup(names: readonly Bytes[]): Promise<Lookup>;
   /** Rows whose location starts with the prefix, in Cyrus' order (RFC 3656 section 4.6). */

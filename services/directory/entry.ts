@@ -23,7 +23,12 @@ export interface Entry {
   session?: string;
   /** When that was, in milliseconds since 1970; only rows that are not active remember it. */
   since?: number;
+  /** When that session ended, in milliseconds since 1970; of a created row, and of a tombstone that is absence soon. */
+  ended?: number;
 }
+
+/** The row a name has, without what its store knows by itself. */
+export type Row = Omit<Entry, 'name' | 'version'>;
 
 /** The server of a location: what stands before the first `!`, or all of it. */
 export function serverOf(location: Bytes): Bytes {

@@ -1,11 +1,13 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
 import { sortByName } from './order.ts';
-import { answerText, applied, policyOf, ruleOf, situationOf } from './rules.ts';
+import { policyOf } from './rules.ts';
+import { answerText, applied, isGone, isPending, ruleOf, settled, situationOf, undoes } from './ruling.ts';
 import { placeOf } from './tree.ts';
 import type {
   Answer,
   Change,
   Directory,
+  Ending,
   Feed,
   FeedListener,
   Lookup,
@@ -15,7 +17,7 @@ import type {
   Write,
   Writer,
 } from './directory.ts';
-import type { Bytes, Entry } from './entry.ts';
+import type { Bytes, Entry, Row } from './entry.ts';
 import type { Policy } from './rules.ts';
 
 export interface MemoryDirectoryOptions {
@@ -29,12 +31,14 @@ export class MemoryDirectory implements Directory {
   readonly #policy: Policy;
   readonly #clock: () => number;
   readonly #rows = new Map<Bytes, Entry>();
+  /** Tombstones of sessions that have ended, until their grace is over. */
+  readonly #graves = new Map<Bytes, Entry>();
   readonly #log: Change[] = [];
   readonly #listeners = new Set<FeedListener>();
   #standing: Standing = { epoch: 1, heard: [], vouched: false };
 
   constructor(options: MemoryDirectoryOptions = {}) {
-    this.#policy = options.policy ?? policyOf('strict', 3_600_000);
+    this.#policy = options.policy ?? policyOf('strict');
     this.#clock = options.clock ?? Date.now;
   }
 
@@ -45,22 +49,28 @@ export class MemoryDirectory implements Directory {
     const rule = ruleOf(cell, row, write, writer);
     const text = answerText(rule, row, write, writer, now);
     const { row: next, logged } = applied(rule.effect, row, write, writer, now);
-    const version = logged ? this.#log.length + 1 : (row?.version ?? 0);
-    if (next === undefined) this.#rows.delete(write.name);
-    else this.#rows.set(write.name, { ...next, name: write.name, version });
-    if (logged) {
-      this.#append({
-        ...{ shard: 0, seq: version, name: write.name, from: row?.location ?? '' },
-        ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '' },
-        ...{ session: writer.session, time: now },
-      });
-    }
+    if (logged) this.#change(write.name, row, next, writer.session, now);
+    else if (next && row) this.#rows.set(write.name, { ...next, name: write.name, version: row.version });
     const at = { shard: 0, seq: this.#log.length };
-    return Promise.resolve({ ok: rule.ok, text, at, ...(rule.ring === undefined ? {} : { ring: rule.ring }) });
+    const restored = undoes(rule, write, writer) ? this.#settle(writer.session, 'refused') : [];
+    const ring = restored.length > 0 ? 'refused: its deletions are put back' : rule.ring;
+    const pending = isPending(next, writer.session);
+    return Promise.resolve({ ok: rule.ok, text, at, pending, ...(ring === undefined ? {} : { ring }) });
+  }
+
+  end(session: string, how: Ending): Promise<Bytes[]> {
+    return Promise.resolve(this.#settle(session, how));
+  }
+
+  sweep(_node: string, isLive: (session: string) => boolean): Promise<Bytes[]> {
+    const sessions = new Set(Array.from(this.#rows.values(), (row) => row.session ?? ''));
+    const over = [...sessions].filter((session) => !isLive(session));
+    return Promise.resolve(over.flatMap((session) => this.#settle(session, 'cut')));
   }
 
   lookup(names: readonly Bytes[]): Promise<Lookup> {
-    return Promise.resolve({ entries: names.map((name) => this.#rows.get(name)), standing: this.#standing });
+    const entries = names.map((name) => this.#rows.get(name) ?? this.#grave(name));
+    return Promise.resolve({ entries, standing: this.#standing });
   }
 
   list(locationPrefix: Bytes): Promise<Entry[]> {
@@ -112,7 +122,35 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve();
   }
 
-  #append(change: Change): void {
+  #grave(name: Bytes): Entry | undefined {
+    const grave = this.#graves.get(name);
+    return grave && isGone(grave, this.#policy.times, this.#clock()) ? undefined : grave;
+  }
+
+  /** Names that were put back, in the order of their bytes. */
+  #settle(session: string, how: Ending): Bytes[] {
+    const now = this.#clock();
+    const restored: Bytes[] = [];
+    const pending = Array.from(this.#rows.values()).filter((one) => isPending(one, session));
+    for (const entry of pending.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const { name, version, ...row } = entry;
+      const next = settled(row, session, how, now);
+      if (next?.state === row.state) this.#rows.set(name, { ...next, name, version });
+      else this.#change(name, row, next, session, now);
+      if (next === undefined) this.#graves.set(name, { ...entry, ended: now });
+      if (next?.state === 'active') restored.push(name);
+    }
+    return restored;
+  }
+
+  #change(name: Bytes, row: Row | undefined, next: Row | undefined, session: string, time: number): void {
+    const seq = this.#log.length + 1;
+    if (next === undefined) this.#rows.delete(name);
+    else this.#rows.set(name, { ...next, name, version: seq });
+    const change: Change = {
+      ...{ shard: 0, seq, name, from: row?.location ?? '', session, time },
+      ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '' },
+    };
     this.#log.push(change);
     for (const listener of this.#listeners) listener.change(change);
   }

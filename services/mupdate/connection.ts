@@ -1,6 +1,6 @@
 // One client of the MUPDATE server, from its greeting to its end: commands one after another, each answered before the next.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Answer, Change, Write, Writer } from '../directory/directory.ts';
+import type { Answer, Change, Ending, Write, Writer } from '../directory/directory.ts';
 import { serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { LineReader } from './grammar.ts';
@@ -26,6 +26,8 @@ export class Connection {
   #stream: Stream | undefined;
   /** The epoch in which a push began: lost data in between would make its end worth nothing. */
   #epoch: number | undefined;
+  /** Whether the directory must be told of the session's end: rows wait for it. */
+  #pending = false;
   #busy = false;
   #stopping = false;
   /** No further command is looked at. */
@@ -40,6 +42,10 @@ export class Connection {
     this.#timer = setTimeout(() => {
       this.end('not logged in for too long');
     }, service.settings.login_timeout);
+  }
+
+  get id(): string {
+    return this.#session.id;
   }
 
   get role(): Role {
@@ -58,6 +64,7 @@ export class Connection {
     } finally {
       clearTimeout(this.#timer);
       this.#stream?.close();
+      await this.#settle('cut');
       this.#wire.close();
       log.debug(this.#peer, 'mupdate: connection over');
     }
@@ -131,6 +138,7 @@ export class Connection {
         await this.#barrier();
         break;
       case 'logout':
+        await this.#settle('logout');
         if (task.heard !== undefined) await this.#heard(task.heard);
         break;
       case 'end':
@@ -193,13 +201,29 @@ export class Connection {
   }
 
   async #write({ write, writer }: { write: Write; writer: Writer }): Promise<Answer> {
+    // Of a write without an answer nobody knows whether it was carried out.
+    const pendingBefore = this.#pending;
+    this.#pending = true;
     const outcome = await this.#service.directory.write(write, writer);
+    this.#pending = pendingBefore || outcome.pending;
     const { verb, name, location } = write;
     const fields = { ...this.#peer, verb, name, location, push: writer.push, answer: outcome.text };
     if (outcome.ok) this.#service.log.debug(fields, 'mupdate: write');
     else this.#service.log.info(fields, 'mupdate: write refused');
     if (outcome.ring !== undefined) this.#service.onRing?.({ reason: outcome.ring, write, writer });
     return outcome;
+  }
+
+  /** Tells the directory of the session's end, once; if it is away, its next sweep finds the session gone. */
+  async #settle(how: Ending): Promise<void> {
+    if (!this.#pending) return;
+    this.#pending = false;
+    const restored = await this.#asked(this.#service.directory.end(this.id, how));
+    if (restored === undefined || restored.length === 0) return;
+    this.#service.log.warn(
+      { ...this.#peer, mailboxes: restored },
+      'mupdate: connection cut; its deletions are put back',
+    );
   }
 
   async #list(task: Task & { do: 'list' }): Promise<void> {

@@ -52,6 +52,11 @@ export class MupdateServer {
     return bound;
   }
 
+  /** Whether a session of this id goes on. */
+  has(session: string): boolean {
+    return Array.from(this.#connections.keys()).some((connection) => connection.id === session);
+  }
+
   /** How many clients there are of each role. */
   get sessions(): Record<Role, number> {
     const counts: Record<Role, number> = { unauthenticated: 0, authenticated: 0, push: 0, streaming: 0 };

@@ -34,7 +34,11 @@ export async function openDirectory(
     return connection;
   };
   return RedisDirectory.open({
-    policy: policyOf(config.directory.policy, config.directory.reservation_max_age * 1000),
+    policy: policyOf(config.directory.policy, {
+      reservationMaxAge: config.directory.reservation_max_age * 1000,
+      reservationGrace: config.directory.reservation_grace * 1000,
+      tombstoneGrace: config.directory.tombstone_grace * 1000,
+    }),
     shards: config.directory.shards,
     changeLogLength: config.directory.change_log_length,
     ...{ commands, blocking, onError },

@@ -18,7 +18,8 @@ export interface RoleStart {
   watch: (name: GaugeName, source: () => Iterable<Sample> | Promise<Iterable<Sample>>) => void;
   /** Whether every backend that must has been heard in this epoch. Rejects when the directory can't be asked. */
   trusted: () => Promise<boolean>;
-  nextSession: () => string;
+  /** The name of this process as a directory node. */
+  node: string;
   /** What /readyz looks at. */
   checks: Readonly<Record<string, Check>>;
   /** How long work under way may take to end when the role is stopped, in milliseconds. */

@@ -16,7 +16,7 @@ import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
 import type { RoleStart, StartedRole } from './role.ts';
-import { sessionIds } from './session-ids.ts';
+import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 
@@ -97,7 +97,7 @@ function roleStart(config: Config, directory: Directory, log: Log): RoleStart {
     watch: (name, source) => {
       watch(metrics, name, source);
     },
-    nextSession: sessionIds(config.servername),
+    node: nodeName(config.servername),
     checks: {
       directory: async () => {
         const { epoch } = await directory.standing();

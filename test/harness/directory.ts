@@ -25,7 +25,7 @@ export async function openScratchDirectory(
     return connection;
   };
   const directory = await RedisDirectory.open({
-    ...{ policy: policyOf('strict', 3_600_000), shards: 1, changeLogLength: 100_000, onError: () => undefined },
+    ...{ policy: policyOf('strict'), shards: 1, changeLogLength: 100_000, onError: () => undefined },
     ...{ ...options, commands: redis, blocking },
   });
   return { directory, redis, close: () => directory.close() };

@@ -32,11 +32,11 @@ const recipientSettings: RecipientSettings = {
 /** Deadlines that a test can wait for. */
 const hasty: BackendSettings = {
   ...backendDefaults,
-  connect_timeout: 400,
-  wait_timeout: 400,
-  envelope_timeout: 400,
-  stall_timeout: 600,
-  reply_timeout: 600,
+  connect_timeout: 1500,
+  wait_timeout: 1500,
+  envelope_timeout: 1500,
+  stall_timeout: 1500,
+  reply_timeout: 1500,
 };
 
 export interface ProxyRun {

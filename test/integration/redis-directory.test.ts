@@ -53,6 +53,7 @@ test('a shared tree is split as it grows, and every row is found again', async (
   );
   assert.equal((await directory.list('mail1!')).length, 3000);
   await Promise.all(names.map((name) => send(directory, 'DELETE', name)));
+  assert.deepEqual(await directory.end(mail1.session, 'logout'), []);
   assert.deepEqual(await commands.keys('rookery:{d0}:tree:*'), []);
   assert.deepEqual(await commands.keys('rookery:{d0}:bucket*'), [], 'nothing is left of the tree');
   assert.deepEqual(await commands.keys('rookery:{d0}:server*'), [], 'nor of its server');

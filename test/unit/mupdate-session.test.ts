@@ -29,7 +29,7 @@ function loggedIn(user: string): Session {
 }
 
 const entry = (state: Entry['state']): Entry => ({ name: 'n', state, location: 'mail2!p', acl: 'x', version: 1 });
-const ok: Answer = { ok: true, text: 'done', at: { shard: 0, seq: 1 } };
+const ok: Answer = { ok: true, text: 'done', at: { shard: 0, seq: 1 }, pending: false };
 const find = { tag: 'f', name: 'n' };
 const heard = (session: Session) => {
   const { task } = send(session, 'q LOGOUT');

@@ -9,7 +9,8 @@ export function shardPrefix(shard: number): string {
 
 /**
  * The suffixes after a shard's prefix. `tree:<tree>` is the hash of a tree's rows, `bucket:<n>:<tree>` further buckets of
- * a large shared tree, `server:<server>` the rows a server has in each tree.
+ * a large shared tree, `server:<server>` the rows a server has in each tree,
+ * `pending:<session>` the names that wait for a session's end, `grave:<name>` what was deleted a short while ago.
  */
 export const keyNames = {
   /** Hash: how the directory was made, its epoch, and who was heard in it. */
@@ -24,6 +25,10 @@ export const keyNames = {
   servers: 'servers',
   /** Hash: the number of buckets of each tree that has more than one. */
   buckets: 'buckets',
+  /** Set: the sessions that have rows waiting for their end. */
+  sessions: 'sessions',
+  /** Hash, in the first shard: when each node was last seen, in seconds since 1970. */
+  nodes: 'nodes',
 } as const;
 
 /** The shard of a tree. Fixed when the directory is made: the number of shards is written into its meta. */

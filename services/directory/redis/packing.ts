@@ -1,6 +1,5 @@
 // A row as it is kept in Redis: one short string, the same in Lua and here.
-import type { Bytes, Entry, State } from '../entry.ts';
-import type { Row } from '../rules.ts';
+import type { Bytes, Entry, Row, State } from '../entry.ts';
 
 export const stateLetters: Record<State | 'absent', string> = {
   active: 'A',
@@ -18,24 +17,25 @@ export function stateOf(letter: string): State | 'absent' | undefined {
 }
 
 /**
- * `A17 13 mail1!defaultjdoe...`: state letter, version, [`,since,session`], length of the location, location, ACL. Rows
+ * `A17 13 mail1!defaultjdoe...`: state letter, version, [`,since,session[,ended]`], length of the location, location, ACL. Rows
  * that are not active remember since when, and by which session.
  */
 export function packRow(row: Row, version: number): Bytes {
-  const holder = row.state === 'active' ? '' : `,${row.since ?? 0},${row.session ?? ''}`;
+  const ended = row.ended === undefined ? '' : `,${row.ended}`;
+  const holder = row.state === 'active' ? '' : `,${row.since ?? 0},${row.session ?? ''}${ended}`;
   return `${stateLetters[row.state]}${version}${holder} ${row.location.length} ${row.location}${row.acl}`;
 }
 
 /** The way back. Throws on what `packRow` never made: a key of ours that something else has written. */
 export function unpackRow(name: Bytes, packed: Bytes): Entry {
-  const match = /^([ACHT])(\d+)(?:,(\d+),([^ ]*))? (\d+) /.exec(packed);
+  const match = /^([ACHT])(\d+)(?:,(\d+),([^ ,]*)(?:,(\d+))?)? (\d+) /.exec(packed);
   const state = match?.[1] === undefined ? undefined : stateOf(match[1]);
   if (!match || state === undefined || state === 'absent') {
     throw new Error(
       `row of ${JSON.stringify(name)} is not a row of the directory: ${JSON.stringify(packed.slice(0, 80))}`,
     );
   }
-  const [head, , version, since, session, length] = match;
+  const [head, , version, since, session, ended, length] = match;
   const end = head.length + Number(length);
   const row: Entry = {
     name,
@@ -44,5 +44,6 @@ export function unpackRow(name: Bytes, packed: Bytes): Entry {
     acl: packed.slice(end),
     version: Number(version),
   };
-  return since === undefined || session === undefined ? row : { ...row, since: Number(since), session };
+  if (since === undefined || session === undefined) return row;
+  return { ...row, since: Number(since), session, ...(ended === undefined ? {} : { ended: Number(ended) }) };
 }

@@ -2,18 +2,22 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { sortByName } from '../order.ts';
-import { answerText, ruleOf } from '../rules.ts';
-import { nameIn, placeOf, treeRule, bucketRows } from '../tree.ts';
+import { answerText, isGone, ruleOf, undoes } from '../ruling.ts';
+import { placeOf, treeRule } from '../tree.ts';
 import { ChangeLog } from './change-log.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
 import { unpackRow } from './packing.ts';
-import { lookupScript, makeScript, readTreesScript, replyFrom, stringsIn, writeScript } from './script.ts';
+import { RowReader, treesAtOnce } from './row-reader.ts';
+import { flag, makeScript, pairsIn, stringsIn, writeScript } from './script.ts';
+import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { standingFrom, weakest } from './standing.ts';
 import type { Script } from './script.ts';
 import type {
   Answer,
   Directory,
+  Ending,
   Feed,
   FeedListener,
   Lookup,
@@ -45,15 +49,14 @@ export interface RedisDirectoryOptions {
   nonce?: () => string;
 }
 
-/** How many trees one script call reads: keeps Redis free for others in between. */
-const treesAtOnce = 200;
-
 export class RedisDirectory implements Directory {
   readonly #options: RedisDirectoryOptions;
   readonly #redis: Redis;
   readonly #clock: () => number;
   readonly #nonce: () => string;
   readonly #scripts: Record<Verb, Script>;
+  readonly #reader: RowReader;
+  readonly #ends: SessionEnds;
   readonly #logs: ChangeLog[];
   readonly #tails: LogTail[];
 
@@ -62,6 +65,11 @@ export class RedisDirectory implements Directory {
     this.#redis = options.commands;
     this.#clock = options.clock ?? Date.now;
     this.#nonce = options.nonce ?? (() => randomBytes(9).toString('base64url'));
+    this.#reader = new RowReader(this.#redis, options.shards);
+    this.#ends = new SessionEnds({
+      ...{ redis: this.#redis, shards: options.shards, changeLogLength: options.changeLogLength },
+      ...{ tombstoneGrace: options.policy.times.tombstoneGrace, clock: this.#clock, nonce: this.#nonce },
+    });
     const script = (verb: Verb) => writeScript(options.policy, verb);
     this.#scripts = {
       ...{ RESERVE: script('RESERVE'), ACTIVATE: script('ACTIVATE') },
@@ -83,59 +91,53 @@ export class RedisDirectory implements Directory {
   }
 
   async write(write: Write, writer: Writer): Promise<Answer> {
-    const { policy, changeLogLength } = this.#options;
+    const { policy, changeLogLength, shards } = this.#options;
     const { tree, field, shared } = placeOf(write.name);
-    const shard = shardOf(tree, this.#options.shards);
+    const shard = shardOf(tree, shards);
     const prefix = shardPrefix(shard);
     const now = this.#clock();
-    const maxAge = Number.isFinite(policy.reservationMaxAge) ? String(policy.reservationMaxAge) : '';
     const reply = await this.#scripts[write.verb].run(this.#redis, `${prefix}tree:${tree}`, [
       ...[prefix, tree, field, flag(shared), write.location, write.acl],
-      ...[writer.session, writer.server ?? '', flag(writer.admin), flag(writer.push)],
-      ...[String(now), maxAge, this.#nonce(), String(changeLogLength), String(bucketRows), write.name],
+      ...[writer.session, writer.server ?? '', flag(writer.admin), flag(writer.push), String(now)],
+      ...[limit(policy.times.reservationMaxAge), limit(policy.times.reservationGrace)],
+      ...[this.#nonce(), String(changeLogLength), write.name],
     ]);
-    const [situation, number, packed, seq] = stringsIn(reply);
+    const [situation, number, packed, seq, pending] = stringsIn(reply);
     const row = packed ? unpackRow(write.name, packed) : undefined;
     const cell = policy.table[situation as Situation][write.verb];
     const rule = cell[Number(number) - 1] ?? ruleOf(cell, row, write, writer);
-    const text = answerText(rule, row, write, writer, now);
-    const at = { shard, seq: Number(seq) };
-    return { ok: rule.ok, text, at, ...(rule.ring === undefined ? {} : { ring: rule.ring }) };
+    const restored = undoes(rule, write, writer) ? await this.#ends.end(writer.session, 'refused') : [];
+    const ring = restored.length > 0 ? 'refused: its deletions are put back' : rule.ring;
+    return {
+      ...{ ok: rule.ok, text: answerText(rule, row, write, writer, now), at: { shard, seq: Number(seq) } },
+      ...{ pending: pending === '1', ...(ring === undefined ? {} : { ring }) },
+    };
+  }
+
+  end(session: string, how: Ending): Promise<Bytes[]> {
+    return this.#ends.end(session, how);
+  }
+
+  sweep(node: string, isLive: (session: string) => boolean): Promise<Bytes[]> {
+    return this.#ends.sweep(node, isLive);
   }
 
   async lookup(names: readonly Bytes[]): Promise<Lookup> {
-    const places = names.map((name) => ({ name, ...placeOf(name) }));
-    const shards = new Map<number, typeof places>();
-    for (const place of places) {
-      const shard = shardOf(place.tree, this.#options.shards);
-      shards.set(shard, [...(shards.get(shard) ?? []), place]);
-    }
-    const found = new Map<Bytes, Entry>();
-    const standings = await Promise.all(
-      Array.from(shards, async ([shard, wanted]) => {
-        const prefix = shardPrefix(shard);
-        const args = wanted.flatMap(({ tree, field, shared }) => [tree, field, flag(shared)]);
-        const reply = await lookupScript.run(this.#redis, `${prefix}tree:${wanted[0]?.tree ?? ''}`, [prefix, ...args]);
-        const [rows, meta] = Array.isArray(reply) ? reply : [];
-        stringsIn(rows).forEach((packed, index) => {
-          const name = wanted[index]?.name ?? '';
-          if (packed !== '') found.set(name, unpackRow(name, packed));
-        });
-        return standingFrom(pairs(stringsIn(meta)));
-      }),
-    );
-    return { entries: names.map((name) => found.get(name)), standing: weakest(standings) };
+    const { entries, standing } = await this.#reader.lookup(names);
+    const { times } = this.#options.policy;
+    const now = this.#clock();
+    return { entries: entries.map((entry) => (entry && isGone(entry, times, now) ? undefined : entry)), standing };
   }
 
   async list(locationPrefix: Bytes): Promise<Entry[]> {
     if (locationPrefix === '') return (await this.snapshot()).entries;
-    const shards = await Promise.all(this.#logs.map((log) => this.#listShard(log.shard, locationPrefix)));
+    const shards = await Promise.all(this.#logs.map((log) => this.#reader.atLocation(log.shard, locationPrefix)));
     return sortByName(shards.flat());
   }
 
   async tree(name: Bytes): Promise<Entry[]> {
     const { tree } = placeOf(name);
-    return sortByName(await this.#readTrees(shardOf(tree, this.#options.shards), [tree]));
+    return sortByName(await this.#reader.trees(shardOf(tree, this.#options.shards), [tree]));
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -143,7 +145,7 @@ export class RedisDirectory implements Directory {
       this.#logs.map((log) =>
         takeSnapshot({
           ...{ redis: this.#redis, log, treesAtOnce },
-          readTrees: (trees) => this.#readTrees(log.shard, trees),
+          readTrees: (trees) => this.#reader.trees(log.shard, trees),
         }),
       ),
     );
@@ -181,7 +183,11 @@ export class RedisDirectory implements Directory {
 
   async standing(): Promise<Standing> {
     const metas = await Promise.all(this.#logs.map((log) => this.#redis.hgetallBuffer(this.#meta(log.shard))));
-    return weakest(metas.map((meta) => standingFrom(new Map(Object.entries(meta).map(([k, v]) => [k, latin1(v)])))));
+    return weakest(
+      metas.map((meta) =>
+        standingFrom(new Map(Object.entries(meta).map(([key, value]) => [key, value.toString('latin1')]))),
+      ),
+    );
   }
 
   async heard(server: Bytes): Promise<void> {
@@ -208,42 +214,12 @@ export class RedisDirectory implements Directory {
   #meta(shard: number): string {
     return shardPrefix(shard) + keyNames.meta;
   }
-
-  async #listShard(shard: number, locationPrefix: Bytes): Promise<Entry[]> {
-    const prefix = shardPrefix(shard);
-    const mark = locationPrefix.indexOf('!');
-    const servers =
-      mark >= 0
-        ? [locationPrefix.slice(0, mark)]
-        : stringsIn(replyFrom(await this.#redis.hkeysBuffer(prefix + keyNames.servers))).filter((server) =>
-            server.startsWith(locationPrefix),
-          );
-    const keys = servers.map((server) => Buffer.from(`${prefix}server:${server}`, 'latin1'));
-    const lists = await Promise.all(keys.map((key) => this.#redis.hkeysBuffer(key)));
-    const trees = new Set(lists.flatMap((list) => list.map(latin1)));
-    const entries = await this.#readTrees(shard, [...trees]);
-    return entries.filter((entry) => entry.location.startsWith(locationPrefix));
-  }
-
-  async #readTrees(shard: number, trees: readonly Bytes[]): Promise<Entry[]> {
-    const prefix = shardPrefix(shard);
-    const entries: Entry[] = [];
-    for (let i = 0; i < trees.length; i += treesAtOnce) {
-      const some = trees.slice(i, i + treesAtOnce);
-      const reply = await readTreesScript.run(this.#redis, `${prefix}tree:${some[0] ?? ''}`, [prefix, ...some]);
-      (Array.isArray(reply) ? reply : []).forEach((rows, index) => {
-        const tree = some[index] ?? '';
-        for (const [field, packed] of pairs(stringsIn(rows))) entries.push(unpackRow(nameIn(tree, field), packed));
-      });
-    }
-    return entries;
-  }
 }
 
 async function makeShard(options: RedisDirectoryOptions, shard: number): Promise<void> {
   const prefix = shardPrefix(shard);
   const args = [prefix, String(options.shards), String(treeRule)];
-  const meta = pairs(stringsIn(await makeScript.run(options.commands, prefix + keyNames.meta, args)));
+  const meta = pairsIn(stringsIn(await makeScript.run(options.commands, prefix + keyNames.meta, args)));
   const made = Number(meta.get('shards'));
   if (made !== options.shards) {
     throw new Error(`the directory was made with ${made} shards, but the configuration asks for ${options.shards}`);
@@ -253,39 +229,7 @@ async function makeShard(options: RedisDirectoryOptions, shard: number): Promise
   }
 }
 
-function flag(value: boolean): string {
-  return value ? '1' : '0';
-}
-
-function latin1(value: Buffer): Bytes {
-  return value.toString('latin1');
-}
-
-function pairs(list: readonly Bytes[]): Map<Bytes, Bytes> {
-  const map = new Map<Bytes, Bytes>();
-  for (let i = 0; i + 1 < list.length; i += 2) map.set(list[i] ?? '', list[i + 1] ?? '');
-  return map;
-}
-
-function standingFrom(meta: ReadonlyMap<Bytes, Bytes>): Standing {
-  const epoch = meta.get('epoch') ?? '0';
-  const heard = [...meta].filter(([key, value]) => key.startsWith('heard:') && value === epoch);
-  return {
-    epoch: Number(epoch),
-    heard: heard.map(([key]) => key.slice(6)).sort(),
-    vouched: meta.get('vouched') === epoch,
-  };
-}
-
-/** What holds in every shard; a shard without a meta (its data are gone) vouches for nothing. */
-function weakest(standings: readonly Standing[]): Standing {
-  const [first = { epoch: 0, heard: [], vouched: false }, ...rest] = standings;
-  return rest.reduce(
-    (all, one) => ({
-      epoch: Math.min(all.epoch, one.epoch),
-      heard: all.heard.filter((server) => one.heard.includes(server)),
-      vouched: all.vouched && one.vouched,
-    }),
-    first,
-  );
+/** A time limit as an argument of a script; empty for none. */
+function limit(milliseconds: number): string {
+  return Number.isFinite(milliseconds) ? String(milliseconds) : '';
 }

@@ -5,6 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Bytes } from '../entry.ts';
 import type { Policy } from '../rules.ts';
 import { situations } from '../rules.ts';
+import { bucketRows } from '../tree.ts';
 import type { Verb } from '../directory.ts';
 
 /** What Redis answers: nested lists of byte strings; null for what is not there. */
@@ -53,11 +54,26 @@ function source(name: string): string {
   return readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8');
 }
 
+/** A list of keys and values in turn, as a map. */
+export function pairsIn(list: readonly Bytes[]): Map<Bytes, Bytes> {
+  const map = new Map<Bytes, Bytes>();
+  for (let i = 0; i + 1 < list.length; i += 2) map.set(list[i] ?? '', list[i + 1] ?? '');
+  return map;
+}
+
+/** A truth as an argument of a script. */
+export function flag(value: boolean): string {
+  return value ? '1' : '0';
+}
+
 const prologue = `local prefix = ARGV[1]\n${source('rows')}`;
 
 export const lookupScript = new Script(prologue + source('lookup'));
 export const readTreesScript = new Script(prologue + source('read-trees'));
 export const makeScript = new Script(prologue + source('make'));
+
+const writing = `${prologue}local bucket_rows = ${bucketRows}\n${source('store')}`;
+export const endSessionScript = new Script(writing + source('end-session'));
 
 /** The script of one verb: the verb's column of the policy's table goes before the text that obeys it. */
 export function writeScript(policy: Policy, verb: Verb): Script {
@@ -66,5 +82,5 @@ export function writeScript(policy: Policy, verb: Verb): Script {
     return `['${situation}']={${rules.join(',')}}`;
   });
   const head = `local VERB, bound = '${verb}', ${String(policy.bound)}\nlocal cells = {${cells.join(',')}}\n`;
-  return new Script(prologue + head + source('write'));
+  return new Script(writing + head + source('write'));
 }

@@ -1,8 +1,10 @@
 -- Several rows of one shard in one instant, with the directory's standing of that very instant. Follows rows.lua.
--- ARGV[1] = prefix, then tree, field, shared, ... Returns {rows, meta}; a missing row is an empty string.
+-- ARGV[1] = prefix, then name, tree, field, shared, ... Returns {rows, meta}. For a missing row there is its grave, the
+-- tombstone of a session that has ended a short while ago, or else an empty string.
 local rows = {}
-for i = 2, #ARGV, 3 do
-  local tree, field = ARGV[i], ARGV[i + 1]
-  rows[#rows + 1] = redis.call('HGET', row_key(tree, field, ARGV[i + 2] == '1'), field) or ''
+for i = 2, #ARGV, 4 do
+  local name, tree, field = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local row = redis.call('HGET', row_key(tree, field, ARGV[i + 3] == '1'), field)
+  rows[#rows + 1] = row or redis.call('GET', prefix .. 'grave:' .. name) or ''
 end
 return { rows, redis.call('HGETALL', prefix .. 'meta') }

@@ -1,0 +1,26 @@
+// The directory's standing, from the meta of its shards.
+import type { Standing } from '../directory.ts';
+import type { Bytes } from '../entry.ts';
+
+export function standingFrom(meta: ReadonlyMap<Bytes, Bytes>): Standing {
+  const epoch = meta.get('epoch') ?? '0';
+  const heard = [...meta].filter(([key, value]) => key.startsWith('heard:') && value === epoch);
+  return {
+    epoch: Number(epoch),
+    heard: heard.map(([key]) => key.slice(6)).sort(),
+    vouched: meta.get('vouched') === epoch,
+  };
+}
+
+/** What holds in every shard; a shard without a meta (its data are gone) vouches for nothing. */
+export function weakest(standings: readonly Standing[]): Standing {
+  const [first = { epoch: 0, heard: [], vouched: false }, ...rest] = standings;
+  return rest.reduce(
+    (all, one) => ({
+      epoch: Math.min(all.epoch, one.epoch),
+      heard: all.heard.filter((server) => one.heard.includes(server)),
+      vouched: all.vouched && one.vouched,
+    }),
+    first,
+  );
+}

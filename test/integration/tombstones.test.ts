@@ -1,0 +1,172 @@
+// Deletions that may be undone: Cyrus' RENAME is DELETE, RESERVE, ACTIVATE, and what it hears decides what the name is.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { Change, Directory } from '../../services/directory/directory.ts';
+import { policyOf } from '../../services/directory/rules.ts';
+import { openScratchDirectory } from '../harness/directory.ts';
+import type { ScratchDirectory } from '../harness/directory.ts';
+import { ScratchMupdate } from '../harness/mupdate.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
+import type { ScratchRedis } from '../harness/redis.ts';
+import { until } from '../harness/until.ts';
+
+let redis: ScratchRedis;
+let now = 1_000_000;
+
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+beforeEach(async () => {
+  await redisSays(redis.socket, 'FLUSHALL');
+});
+
+async function scratch(t: TestContext, shards = 1): Promise<ScratchDirectory> {
+  const policy = policyOf('strict', { reservationMaxAge: 3_600_000, reservationGrace: 60_000, tombstoneGrace: 60_000 });
+  const opened = await openScratchDirectory(redis.socket, { policy, shards, clock: () => now });
+  t.after(() => opened.close());
+  return opened;
+}
+
+async function master(t: TestContext, shards = 1): Promise<ScratchMupdate> {
+  const { directory } = await scratch(t, shards);
+  return ScratchMupdate.start(t, { directory });
+}
+
+async function stateOf(directory: Directory, name: string): Promise<string> {
+  return (await directory.lookup([name])).entries[0]?.state ?? 'absent';
+}
+
+/** `user.old` lives at mail1, `user.taken` at mail2. */
+async function populated(t: TestContext, shards = 1): Promise<ScratchMupdate> {
+  const scratch = await master(t, shards);
+  const operator = await scratch.client('mup-extra');
+  await operator.send('ACTIVATE', ['user.old', 'mail1!default', 'old\tlrs\t']);
+  await operator.send('ACTIVATE', ['user.taken', 'mail2!default', 'taken\tlrs\t']);
+  await operator.logout();
+  return scratch;
+}
+
+for (const shards of [1, 16]) {
+  test(`a RENAME that is refused leaves the old mailbox where it was (${shards} shards)`, async (t) => {
+    const { directory, client, rings } = hold(await populated(t, shards));
+    const backend = await client('mup-mail1');
+    assert.equal((await backend.send('DELETE', ['user.old'])).status, 'OK');
+    assert.equal(await stateOf(directory, 'user.old'), 'tombstone');
+    assert.equal((await backend.send('RESERVE', ['user.taken', 'mail1!'])).status, 'NO');
+    const [entry] = (await directory.lookup(['user.old'])).entries;
+    assert.deepEqual([entry?.state, entry?.location, entry?.acl], ['active', 'mail1!default', 'old\tlrs\t']);
+    assert.match(rings[0]?.reason ?? '', /put back/);
+    await backend.logout();
+    assert.equal(await stateOf(directory, 'user.old'), 'active');
+  });
+}
+
+test('a RENAME that is granted makes the old name absent, after a while', async (t) => {
+  const { directory, client } = hold(await populated(t));
+  const backend = await client('mup-mail1');
+  await backend.send('DELETE', ['user.old']);
+  await backend.send('RESERVE', ['user.new', 'mail1!']);
+  await backend.send('ACTIVATE', ['user.new', 'mail1!', 'old\tlrs\t']);
+  assert.equal(await stateOf(directory, 'user.old'), 'tombstone');
+  await backend.logout();
+  assert.equal(await stateOf(directory, 'user.old'), 'tombstone', 'its grace is not over');
+  assert.deepEqual(
+    (await directory.list('')).map((row) => row.name),
+    ['user.new', 'user.taken'],
+  );
+  now += 60_000;
+  assert.equal(await stateOf(directory, 'user.old'), 'absent');
+});
+
+test('a connection that breaks puts back what it deleted, also after an accepted ACTIVATE', async (t) => {
+  const { directory, client } = hold(await populated(t));
+  const backend = await client('mup-mail1');
+  await backend.send('DELETE', ['user.old']);
+  await backend.send('RESERVE', ['user.new', 'mail1!']);
+  await backend.send('ACTIVATE', ['user.new', 'mail1!', 'old\tlrs\t']);
+  backend.destroy();
+  await until('put back', async () => (await stateOf(directory, 'user.old')) === 'active');
+  assert.equal(await stateOf(directory, 'user.new'), 'active');
+});
+
+test('a deleted name is kept from other servers while its session may still fail', async (t) => {
+  const { directory, client } = hold(await populated(t));
+  const backend = await client('mup-mail1');
+  await backend.send('DELETE', ['user.old']);
+  const other = await client('mup-mail2');
+  assert.match((await other.send('RESERVE', ['user.old', 'mail2!default'])).text, /being deleted at mail1!default/);
+  assert.equal((await other.send('ACTIVATE', ['user.old', 'mail2!default', ''])).status, 'NO');
+  await backend.logout();
+  assert.equal((await other.send('RESERVE', ['user.old', 'mail2!default'])).status, 'OK');
+  await other.logout();
+  assert.equal(await stateOf(directory, 'user.old'), 'created');
+});
+
+test('the refusal of another write of a push undoes nothing', async (t) => {
+  const { directory, client } = hold(await populated(t));
+  const backend = await client('mup-mail1');
+  await backend.send('LIST', ['mail1!']);
+  await backend.send('DELETE', ['user.old']);
+  assert.equal((await backend.send('ACTIVATE', ['user.taken', 'mail1!default', ''])).status, 'NO');
+  await backend.logout();
+  now += 60_000;
+  assert.equal(await stateOf(directory, 'user.old'), 'absent');
+});
+
+test('followers see a deletion as a reservation until it is sure', async (t) => {
+  const { directory, client } = hold(await populated(t));
+  const seen: string[] = [];
+  const change = ({ name, state }: Change) => void seen.push(`${name} ${state}`);
+  const feed = directory.follow(await directory.head(), { change, lost: (reason) => void seen.push(reason) });
+  const backend = await client('mup-mail1');
+  await backend.send('DELETE', ['user.old']);
+  await backend.logout();
+  await feed.reached(await directory.head());
+  feed.close();
+  assert.deepEqual(seen, ['user.old tombstone', 'user.old absent']);
+});
+
+test('a reservation that was never activated is open to others a minute after its session', async (t) => {
+  const { client } = hold(await populated(t));
+  const backend = await client('mup-mail1');
+  await backend.send('RESERVE', ['user.half', 'mail1!default']);
+  await backend.logout();
+  const other = await client('mup-mail2');
+  assert.equal((await other.send('RESERVE', ['user.half', 'mail2!default'])).status, 'NO');
+  now += 60_001;
+  assert.equal((await other.send('RESERVE', ['user.half', 'mail2!default'])).status, 'OK');
+  await other.logout();
+});
+
+test('what a dead node left is put back by the next sweep, what a live one holds is not', async (t) => {
+  const { directory, redis: commands } = await scratch(t);
+  const dead = { session: 'node1-abc-7', server: 'mail1', admin: false, push: false };
+  const live = { session: 'node2-def-9', server: 'mail1', admin: false, push: false };
+  for (const node of ['node1-abc', 'node2-def']) await directory.sweep(node, () => true);
+  for (const writer of [dead, live]) {
+    const write = { name: `user.${writer.session}`, location: 'mail1!default', acl: '' };
+    await directory.write({ verb: 'ACTIVATE', ...write }, writer);
+    await directory.write({ verb: 'DELETE', name: write.name, location: '', acl: '' }, writer);
+  }
+  assert.deepEqual(
+    await directory.sweep('node1-abc', () => false),
+    ['user.node1-abc-7'],
+    'its own, which it does not know',
+  );
+  await directory.write({ verb: 'DELETE', name: 'user.node1-abc-7', location: '', acl: '' }, dead);
+  assert.deepEqual(await directory.sweep('node2-def', () => true), [], 'node1 was alive a moment ago');
+  await commands.hset('rookery:{d0}:nodes', 'node1-abc', '1');
+  assert.deepEqual(await directory.sweep('node2-def', () => true), ['user.node1-abc-7']);
+  assert.equal(await stateOf(directory, 'user.node2-def-9'), 'tombstone');
+});
+
+/** The parts of a master that tests use, without `this`. */
+function hold(scratch: ScratchMupdate) {
+  return {
+    directory: scratch.directory,
+    rings: scratch.rings,
+    client: (user: string) => scratch.client(user),
+  };
+}

@@ -148,6 +148,19 @@ test('data lost in Redis end every feed, also an idle one, and are never seen as
   );
 });
 
+test('a change that does not follow from the last one seen, or a place beyond the log, ends the feed', async () => {
+  const { directory, redis: commands } = await open();
+  await send(directory, 'ACTIVATE', 'user.a');
+  const follow = (seq: number) =>
+    new Promise<string>((lost) => directory.follow([seq], { change: () => undefined, lost }));
+  assert.match(await follow(99), /ends at 1, before 99/);
+  const lost = follow(1);
+  // Another history of the same length, as after a restore.
+  await commands.hset('rookery:{d0}:head', 'nonce', 'another');
+  await send(directory, 'ACTIVATE', 'user.b');
+  assert.match(await lost, /does not follow|data were lost/);
+});
+
 test('while Redis is away writes and reads fail soon, and a feed goes on when it is back', async () => {
   const { directory } = await open();
   await send(directory, 'ACTIVATE', 'user.a');

@@ -41,8 +41,12 @@ export class Registry {
     return [...this.#backends.values()];
   }
 
-  /** The servers that must have pushed before absence is proven. */
+  /**
+   * The servers that must have pushed before absence is proven. Where no backend is known nobody can have told of a
+   * mailbox, and a name that nobody bears stands for whoever could.
+   */
   pushing(): string[] {
+    if (this.#backends.size === 0) return ['any backend'];
     return this.all()
       .filter((backend) => backend.mupdate)
       .map((backend) => backend.name);

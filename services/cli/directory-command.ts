@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { readable } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
-import { unheard } from '../directory/freshness.ts';
+import { distrust, unheard } from '../directory/freshness.ts';
 import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
@@ -18,6 +18,8 @@ interface Status {
   vouched: boolean;
   epoch: number;
   heard: string[];
+  /** Why it is not trusted; left out when it is. */
+  doubt: string | undefined;
   /** Backends that must push their list first. */
   waiting_for: string[];
   /** Changes so far, by shard. */
@@ -26,9 +28,12 @@ interface Status {
 
 async function statusOf(directory: Directory, config: Config): Promise<Status> {
   const standing = await directory.standing();
-  const waiting = unheard(standing, registryOf(config).pushing());
+  const required = registryOf(config).pushing();
+  const waiting = unheard(standing, required);
+  const doubt = distrust(standing, required);
   return {
-    trusted: standing.epoch >= 1 && waiting.length === 0,
+    trusted: doubt === undefined,
+    doubt,
     vouched: standing.vouched,
     epoch: standing.epoch,
     heard: standing.heard.map(readable),
@@ -39,9 +44,8 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
 
 function statusPairs(status: Status): [string, string][] {
   const trusted = status.vouched ? 'yes, an operator vouches for it' : 'yes';
-  const why = status.epoch < 1 ? 'it has lost its data' : 'it has not heard from every backend';
   return [
-    ['trusted', status.trusted ? trusted : `no, ${why}: unknown recipients are put off, not refused`],
+    ['trusted', status.trusted ? trusted : `no, ${status.doubt ?? ''}: unknown recipients are put off, not refused`],
     ['waiting for', status.waiting_for.join(', ') || 'nobody'],
     ['heard from', status.heard.join(', ') || 'nobody yet'],
     ['epoch', String(status.epoch)],

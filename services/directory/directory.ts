@@ -76,6 +76,8 @@ export interface Standing {
   heard: readonly Bytes[];
   /** An operator has said that this epoch is to be trusted. */
   vouched: boolean;
+  /** Nothing was ever written: what nobody has filled proves nobody's absence. */
+  blank: boolean;
 }
 
 export interface Lookup {

@@ -12,15 +12,24 @@ export function unheard(standing: Standing, required: readonly Bytes[]): Bytes[]
   return required.filter((server) => !standing.heard.includes(server));
 }
 
+/** Why absence from a directory of this standing proves nothing; undefined when it is trusted. */
+export function distrust(standing: Standing, required: readonly Bytes[]): string | undefined {
+  if (standing.epoch < 1) return 'it has lost its data';
+  const silent = unheard(standing, required);
+  if (silent.length > 0) return `not heard from ${silent.join(', ')}`;
+  // Rows of backends that push nothing are written by others: none at all were lost, or not written yet.
+  if (required.length === 0 && standing.blank && !standing.vouched) return 'nothing was ever written to it';
+  return undefined;
+}
+
 /**
  * Whether absence of all the names of a lookup is proven: the read reached the primary (a Lookup is made by nothing
- * else), no row of any state concerns a name, and the directory of that instant had heard from every server in
- * `required`.
+ * else), no row of any state concerns a name, and the directory of that instant is trusted, having heard from every
+ * server in `required`.
  */
 export function finding(lookup: Lookup, required: readonly Bytes[]): Finding {
   if (lookup.entries.some((entry) => entry !== undefined)) return { found: true };
-  if (lookup.standing.epoch < 1) return { found: false, proven: false, reason: 'the directory has lost its data' };
-  const silent = unheard(lookup.standing, required);
-  if (silent.length === 0) return { found: false, proven: true };
-  return { found: false, proven: false, reason: `directory not trusted: not heard from ${silent.join(', ')}` };
+  const doubt = distrust(lookup.standing, required);
+  if (doubt === undefined) return { found: false, proven: true };
+  return { found: false, proven: false, reason: `directory not trusted: ${doubt}` };
 }

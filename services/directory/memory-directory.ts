@@ -35,7 +35,7 @@ export class MemoryDirectory implements Directory {
   readonly #graves = new Map<Bytes, Entry>();
   readonly #log: Change[] = [];
   readonly #listeners = new Set<FeedListener>();
-  #standing: Standing = { epoch: 1, heard: [], vouched: false };
+  #standing: Omit<Standing, 'blank'> = { epoch: 1, heard: [], vouched: false };
 
   constructor(options: MemoryDirectoryOptions = {}) {
     this.#policy = options.policy ?? policyOf('strict');
@@ -70,7 +70,7 @@ export class MemoryDirectory implements Directory {
 
   lookup(names: readonly Bytes[]): Promise<Lookup> {
     const entries = names.map((name) => this.#rows.get(name) ?? this.#grave(name));
-    return Promise.resolve({ entries, standing: this.#standing });
+    return Promise.resolve({ entries, standing: this.#present() });
   }
 
   list(locationPrefix: Bytes): Promise<Entry[]> {
@@ -102,7 +102,7 @@ export class MemoryDirectory implements Directory {
   }
 
   standing(): Promise<Standing> {
-    return Promise.resolve(this.#standing);
+    return Promise.resolve(this.#present());
   }
 
   heard(server: Bytes): Promise<void> {
@@ -120,6 +120,10 @@ export class MemoryDirectory implements Directory {
   close(): Promise<void> {
     this.#listeners.clear();
     return Promise.resolve();
+  }
+
+  #present(): Standing {
+    return { ...this.#standing, blank: this.#log.length === 0 };
   }
 
   #grave(name: Bytes): Entry | undefined {

@@ -38,8 +38,7 @@ export class Router {
     this.#registry = registry;
     this.#settings = settings;
     this.#lookupTimeout = lookupTimeout;
-    // Where no backend is known, nobody can have told of a mailbox: such a name is not proven to be nobody's.
-    this.#required = registry.all().length === 0 ? ['any backend'] : registry.pushing();
+    this.#required = registry.pushing();
   }
 
   /**

@@ -28,6 +28,8 @@ export class Connection {
   #epoch: number | undefined;
   /** Whether the directory must be told of the session's end: rows wait for it. */
   #pending = false;
+  /** A write was left without an answer, which the client takes for a refusal, and may yet be carried out. */
+  #unanswered = false;
   #busy = false;
   #stopping = false;
   /** No further command is looked at. */
@@ -201,11 +203,11 @@ export class Connection {
   }
 
   async #write({ write, writer }: { write: Write; writer: Writer }): Promise<Answer> {
-    // Of a write without an answer nobody knows whether it was carried out.
-    const pendingBefore = this.#pending;
-    this.#pending = true;
-    const outcome = await this.#service.directory.write(write, writer);
-    this.#pending = pendingBefore || outcome.pending;
+    const outcome = await this.#service.directory.write(write, writer).catch((error: unknown) => {
+      this.#pending = this.#unanswered = true;
+      throw error;
+    });
+    this.#pending ||= outcome.pending;
     const { verb, name, location } = write;
     const fields = { ...this.#peer, verb, name, location, push: writer.push, answer: outcome.text };
     if (outcome.ok) this.#service.log.debug(fields, 'mupdate: write');
@@ -218,12 +220,9 @@ export class Connection {
   async #settle(how: Ending): Promise<void> {
     if (!this.#pending) return;
     this.#pending = false;
-    const restored = await this.#asked(this.#service.directory.end(this.id, how));
-    if (restored === undefined || restored.length === 0) return;
-    this.#service.log.warn(
-      { ...this.#peer, mailboxes: restored },
-      'mupdate: connection cut; its deletions are put back',
-    );
+    const { directory, log } = this.#service;
+    const restored = await this.#asked(directory.end(this.id, this.#unanswered ? 'cut' : how));
+    if (restored?.length) log.warn({ ...this.#peer, mailboxes: restored }, 'mupdate: cut; deletions are put back');
   }
 
   async #list(task: Task & { do: 'list' }): Promise<void> {

@@ -3,7 +3,7 @@ import { addressText } from '../backends/registry.ts';
 import type { Address, Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
-import { unheard } from '../directory/freshness.ts';
+import { distrust } from '../directory/freshness.ts';
 import { makeLogger } from '../logging/logger.ts';
 import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
@@ -108,6 +108,5 @@ function roleStart(config: Config, directory: Directory, log: Log): RoleStart {
 }
 
 async function isTrusted(directory: Directory, registry: Registry): Promise<boolean> {
-  const standing = await directory.standing();
-  return standing.epoch >= 1 && unheard(standing, registry.pushing()).length === 0;
+  return distrust(await directory.standing(), registry.pushing()) === undefined;
 }

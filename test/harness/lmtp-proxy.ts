@@ -82,10 +82,13 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
       version: 1,
     });
   }
-  const heard = setup.trusted === false ? [] : registry.pushing();
+  const heard = setup.trusted === false ? [] : registry.all().map(({ name }) => name);
   const lookup = {
     answer: (names: readonly string[]): Promise<Lookup> =>
-      Promise.resolve({ entries: names.map((name) => rows.get(name)), standing: { epoch: 1, heard, vouched: false } }),
+      Promise.resolve({
+        entries: names.map((name) => rows.get(name)),
+        standing: { epoch: 1, heard, vouched: false, blank: false },
+      }),
   };
   const directory: Pick<Directory, 'lookup'> = { lookup: (names) => lookup.answer(names) };
   const settings = { ...hasty, ...setup.settings };

@@ -1,6 +1,7 @@
 // The directory on a real Redis: large trees, many shards, readers that never miss a change, and a Redis that goes away.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { finding } from '../../services/directory/freshness.ts';
 import type { Change, Directory, Verb, Writer } from '../../services/directory/directory.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import type { ScratchDirectory } from '../harness/directory.ts';
@@ -179,4 +180,30 @@ test('while Redis is away writes and reads fail soon, and a feed goes on when it
   await feed.reached(goal);
   assert.deepEqual(changes, ['mail1!back']);
   feed.close();
+});
+
+test('a directory made anew after a loss is not the one that was heard', async () => {
+  const { directory, redis: commands } = await open();
+  await send(directory, 'ACTIVATE', 'user.a');
+  await directory.heard('mail1');
+  const before = await directory.standing();
+  assert.deepEqual([before.heard, before.blank], [['mail1'], false]);
+  await commands.flushall();
+  await directory.heard('mail1');
+  await directory.vouch();
+  assert.equal((await directory.standing()).epoch, 0, 'nothing is noted where nothing is');
+  const { directory: anew } = await open();
+  const after = await anew.standing();
+  assert.ok(after.epoch > before.epoch);
+  assert.deepEqual([after.heard, after.vouched, after.blank], [[], false, true]);
+});
+
+test('what nobody ever wrote to proves no absence, unless an operator vouches for it', async () => {
+  const { directory } = await open();
+  const proof = async () => finding(await directory.lookup(['user.nobody']), []);
+  assert.deepEqual(await proof(), {
+    ...{ found: false, proven: false, reason: 'directory not trusted: nothing was ever written to it' },
+  });
+  await directory.vouch();
+  assert.deepEqual(await proof(), { found: false, proven: true });
 });

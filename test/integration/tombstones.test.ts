@@ -162,6 +162,20 @@ test('what a dead node left is put back by the next sweep, what a live one holds
   assert.equal(await stateOf(directory, 'user.node2-def-9'), 'tombstone');
 });
 
+test('a DELETE without an answer is a refusal: carried out later, it is put back also after LOGOUT', async (t) => {
+  const { directory, client } = hold(await populated(t));
+  const carriedOut = directory.write.bind(directory);
+  directory.write = async (write, writer) => {
+    await carriedOut(write, writer);
+    throw new Error('no answer in time');
+  };
+  const backend = await client('mup-mail1');
+  assert.equal((await backend.send('DELETE', ['user.old'])).status, 'NO');
+  assert.equal(await stateOf(directory, 'user.old'), 'tombstone');
+  await backend.logout();
+  await until('put back', async () => (await stateOf(directory, 'user.old')) === 'active');
+});
+
 /** The parts of a master that tests use, without `this`. */
 function hold(scratch: ScratchMupdate) {
   return {

@@ -205,6 +205,7 @@ test('directory status tells who is waited for', async () => {
   assert.deepEqual(JSON.parse(before.out[0] ?? ''), {
     ...{ trusted: false, vouched: false, epoch: 1, heard: [], changes: [5] },
     waiting_for: ['mail1.example.org', 'mail2.example.org'],
+    doubt: 'not heard from mail1.example.org, mail2.example.org',
   });
   await rookery(['directory', 'trust'], more);
   const later = await rookery(['directory', 'status'], more);

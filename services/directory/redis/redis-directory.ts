@@ -9,10 +9,9 @@ import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
 import { unpackRow } from './packing.ts';
 import { RowReader, treesAtOnce } from './row-reader.ts';
-import { flag, makeScript, pairsIn, stringsIn, writeScript } from './script.ts';
+import { flag, makeScript, markScript, pairsIn, stringsIn, writeScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { standingFrom, weakest } from './standing.ts';
 import type { Script } from './script.ts';
 import type {
   Answer,
@@ -181,13 +180,8 @@ export class RedisDirectory implements Directory {
     return { reached, close };
   }
 
-  async standing(): Promise<Standing> {
-    const metas = await Promise.all(this.#logs.map((log) => this.#redis.hgetallBuffer(this.#meta(log.shard))));
-    return weakest(
-      metas.map((meta) =>
-        standingFrom(new Map(Object.entries(meta).map(([key, value]) => [key, value.toString('latin1')]))),
-      ),
-    );
+  standing(): Promise<Standing> {
+    return this.#reader.standing();
   }
 
   async heard(server: Bytes): Promise<void> {
@@ -204,15 +198,13 @@ export class RedisDirectory implements Directory {
     return Promise.resolve();
   }
 
-  /** Notes something as true of the present epoch, in every shard. */
+  /** Notes something as true of each shard's present epoch; nothing is noted where there is none. */
   async #mark(field: Bytes): Promise<void> {
-    const { epoch } = await this.standing();
-    const key = Buffer.from(field, 'latin1');
-    await Promise.all(this.#logs.map((log) => this.#redis.hset(this.#meta(log.shard), key, String(epoch))));
-  }
-
-  #meta(shard: number): string {
-    return shardPrefix(shard) + keyNames.meta;
+    const marking = this.#logs.map(async ({ shard }) => {
+      const prefix = shardPrefix(shard);
+      await markScript.run(this.#redis, prefix + keyNames.meta, [prefix, field]);
+    });
+    await Promise.all(marking);
   }
 }
 

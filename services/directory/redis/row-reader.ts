@@ -1,8 +1,9 @@
 // Reading rows: by name with the directory's standing, by tree, and by the server they are on.
 import type { Redis } from 'ioredis';
-import type { Lookup } from '../directory.ts';
+import type { Lookup, Standing } from '../directory.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import { nameIn, placeOf } from '../tree.ts';
+import type { Place } from '../tree.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { unpackRow } from './packing.ts';
 import { flag, lookupScript, pairsIn, readTreesScript, replyFrom, stringsIn } from './script.ts';
@@ -20,6 +21,12 @@ export class RowReader {
     this.#shards = shards;
   }
 
+  /** Of all shards; a lookup brings only those of its names. */
+  async standing(): Promise<Standing> {
+    const shards = Array.from({ length: this.#shards }, (_, shard) => this.#ask(shard, []));
+    return weakest((await Promise.all(shards)).map(({ standing }) => standing));
+  }
+
   async lookup(names: readonly Bytes[]): Promise<Lookup> {
     const places = names.map((name) => ({ name, ...placeOf(name) }));
     const shards = new Map<number, typeof places>();
@@ -30,18 +37,26 @@ export class RowReader {
     const found = new Map<Bytes, Entry>();
     const standings = await Promise.all(
       Array.from(shards, async ([shard, wanted]) => {
-        const prefix = shardPrefix(shard);
-        const args = wanted.flatMap(({ name, tree, field, shared }) => [name, tree, field, flag(shared)]);
-        const reply = await lookupScript.run(this.#redis, `${prefix}tree:${wanted[0]?.tree ?? ''}`, [prefix, ...args]);
-        const [rows, meta] = Array.isArray(reply) ? reply : [];
-        stringsIn(rows).forEach((packed, index) => {
+        const { rows, standing } = await this.#ask(shard, wanted);
+        rows.forEach((packed, index) => {
           const name = wanted[index]?.name ?? '';
           if (packed !== '') found.set(name, unpackRow(name, packed));
         });
-        return standingFrom(pairsIn(stringsIn(meta)));
+        return standing;
       }),
     );
     return { entries: names.map((name) => found.get(name)), standing: weakest(standings) };
+  }
+
+  async #ask(
+    shard: number,
+    wanted: readonly ({ name: Bytes } & Place)[],
+  ): Promise<{ rows: Bytes[]; standing: Standing }> {
+    const prefix = shardPrefix(shard);
+    const args = wanted.flatMap(({ name, tree, field, shared }) => [name, tree, field, flag(shared)]);
+    const reply = await lookupScript.run(this.#redis, `${prefix}tree:${wanted[0]?.tree ?? ''}`, [prefix, ...args]);
+    const [rows, meta] = Array.isArray(reply) ? reply : [];
+    return { rows: stringsIn(rows), standing: standingFrom(pairsIn(stringsIn(meta))) };
   }
 
   /** Rows of one shard whose location starts with the prefix; in no order. */

@@ -71,6 +71,7 @@ const prologue = `local prefix = ARGV[1]\n${source('rows')}`;
 export const lookupScript = new Script(prologue + source('lookup'));
 export const readTreesScript = new Script(prologue + source('read-trees'));
 export const makeScript = new Script(prologue + source('make'));
+export const markScript = new Script(prologue + source('mark'));
 
 const writing = `${prologue}local bucket_rows = ${bucketRows}\n${source('store')}`;
 export const endSessionScript = new Script(writing + source('end-session'));

@@ -2,6 +2,8 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
 
+export type { Logger } from 'pino';
+
 export interface LoggerOptions {
   /** trace, debug, info, warn, error, fatal or silent: the least grave lines that are written. */
   level: string;
@@ -24,6 +26,14 @@ export function makeLogger(options: LoggerOptions): Logger {
     redact: { paths: redacted, censor: '(hidden)' },
   };
   return pino(settings, options.destination ?? standardError());
+}
+
+/**
+ * The same log for lines that hold no secrets by their making: they are not searched for any, which took 7 % of the CPU
+ * of a delivery.
+ */
+export function unsearched(logger: Logger): Logger {
+  return logger.child({}, { redact: [] });
 }
 
 /** What is kept of the log while nobody takes it, in bytes; lines beyond it are dropped. */

@@ -4,14 +4,14 @@ import type { Address, Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { distrust } from '../directory/freshness.ts';
-import { makeLogger } from '../logging/logger.ts';
+import { makeLogger, unsearched } from '../logging/logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { startApiRole } from './api-role.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
-import type { Log } from './log.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
@@ -37,7 +37,7 @@ export interface StartOptions {
   roles: readonly Role[];
   /** Told where things run, a line each, before `ready`. */
   out: (line: string) => void;
-  log?: Log;
+  log?: Logger;
 }
 
 export interface Running {
@@ -86,14 +86,14 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
   }
 }
 
-function roleStart(config: Config, directory: Directory, log: Log): RoleStart {
+function roleStart(config: Config, directory: Directory, log: Logger): RoleStart {
   const registry = registryOf(config);
   const metrics = new Metrics(version);
   const trusted = () => isTrusted(directory, registry);
   watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted()) ? 1 : 0]]);
   return {
     ...{ config, directory, registry, log, metrics, trusted, grace },
-    mailLog: new MailLog(log),
+    mailLog: new MailLog(unsearched(log)),
     watch: (name, source) => {
       watch(metrics, name, source);
     },

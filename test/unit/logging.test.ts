@@ -1,7 +1,7 @@
 // The log: one JSON object a line, a line a recipient, no secrets.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeLogger } from '../../services/logging/logger.ts';
+import { makeLogger, unsearched } from '../../services/logging/logger.ts';
 import { MailLog } from '../../services/logging/mail-log.ts';
 import type { Outcome } from '../../services/logging/outcome.ts';
 
@@ -29,7 +29,7 @@ const outcome: Outcome = {
 
 test('a line for each recipient, with every field, on one line', () => {
   const { text, lines, destination } = collecting();
-  new MailLog(makeLogger({ level: 'info', destination })).recipient(outcome);
+  new MailLog(unsearched(makeLogger({ level: 'info', destination }))).recipient(outcome);
   assert.equal(text.length, 1);
   assert.equal(text[0]?.indexOf('\n'), text[0]?.length && text[0].length - 1);
   const { level, time, pid, msg, event, ...fields } = lines()[0] ?? {};

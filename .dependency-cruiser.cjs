@@ -1,7 +1,7 @@
 // The dependency rule of the house: arrows point one way, pure files touch no world, one door per required package.
 // Read by test/unit/house.test.ts, which also fails when nothing was looked at.
 const services = (names) => `^services/(${names})/`;
-const fittings = 'config|logging|metrics|redis';
+const fittings = 'config|listening|logging|metrics|redis';
 
 /** The floors of the house, lowest first: a room may use its own floor's lower neighbours and whatever lies below. */
 const floors = [
@@ -38,6 +38,12 @@ module.exports = {
       from: { path: services(rooms.join('|')) },
       to: { path: services(above(floor)) },
     })),
+    {
+      name: 'protocols-do-not-use-each-other',
+      severity: 'error',
+      from: { path: '^services/(mupdate|lmtp)/' },
+      to: { path: '^services/(mupdate|lmtp)/', pathNot: '^services/$1/' },
+    },
     {
       name: 'fittings-use-nobody-above',
       severity: 'error',

@@ -1,7 +1,7 @@
 // Health and metrics by HTTP: /livez, /readyz, /metrics.
 import Fastify from 'fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { clearStaleSocket } from './stale-socket.ts';
+import { clearStaleSocket } from '../listening/stale-socket.ts';
 
 /** Looks at one thing: undefined when all is well, else what is wrong, in a few words. A throw is wrong, too. */
 export type Check = () => string | undefined | Promise<string | undefined>;

@@ -22,3 +22,5 @@ const surroundings: Surroundings = {
 };
 
 process.exitCode = await runProgram(process.argv.slice(2), surroundings, version);
+// All is done and closed. What may still keep the process is a log that nobody reads: that is not waited for.
+setTimeout(() => process.exit(), 2000).unref();

@@ -2,7 +2,7 @@
 import type { Address } from '../backends/registry.ts';
 import type { ServerFacts } from './listener-facts.ts';
 import { LmtpServer } from './listener-server.ts';
-import { bind } from './listener-socket.ts';
+import { bind } from '../listening/bind.ts';
 
 export type { Log } from './listener-facts.ts';
 

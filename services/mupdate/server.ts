@@ -4,7 +4,7 @@ import type { Server, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
-import { bind } from '../lmtp/listener-socket.ts';
+import { bind } from '../listening/bind.ts';
 import { Connection } from './connection.ts';
 import { bye } from './responses.ts';
 import type { Service } from './service.ts';

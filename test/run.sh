@@ -97,6 +97,7 @@ elif [ "$mode" = proof ]; then
   run_files test/property/directory.test.ts test/integration/lmtp-transparency.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
+  node test/bench/cyrus-frontend.ts
 else
   say "needs the real peers, from Debian's packages: ${peers[*]}"
   bring_peers

@@ -1,21 +1,21 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
 import type { Address } from '../backends/registry.ts';
-import type { Directory, Lookup } from '../directory/directory.ts';
-import { finding } from '../directory/freshness.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
+import type { Route } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const { config, registry, log, mailLog, metrics } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
-  const directory = { lookup: (names: Parameters<Directory['lookup']>[0]) => counted(start, names) };
-  const router = new Router(directory, registry, config.lmtp, directoryPatience(config));
+  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config));
   const proxy = new Proxy({
-    ...{ servername: config.servername, settings: backendSettings(config), router, pools },
+    ...{ servername: config.servername, settings: backendSettings(config), pools },
+    router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);
@@ -48,18 +48,11 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   return { name: 'LMTP', addresses, stop };
 }
 
-/** A lookup, counted by what it found. */
-async function counted(
-  { directory, registry, metrics }: RoleStart,
-  names: Parameters<Directory['lookup']>[0],
-): Promise<Lookup> {
-  try {
-    const lookup = await directory.lookup(names);
-    const found = finding(lookup, registry.pushing());
-    metrics.countLookup(found.found ? 'found' : found.proven ? 'absent' : 'unproven');
-    return lookup;
-  } catch (error) {
-    metrics.countLookup('failed');
-    throw error;
-  }
+/** A route, its lookup counted by what it found; without one (`failure` of a recipient before it) nothing is counted. */
+async function counted(routing: Promise<Route>, metrics: Metrics, failure: string | undefined): Promise<Route> {
+  const route = await routing;
+  const { finding } = route;
+  if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
+  else if (route.failure !== undefined && failure === undefined) metrics.countLookup('failed');
+  return route;
 }

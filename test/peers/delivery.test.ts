@@ -131,4 +131,19 @@ describe('Postfix through Rookery to Cyrus', { skip }, () => {
     assert.ok(lines.some((line) => line['to'] === 'nobody@example.org' && line['outcome'] === 'rejected'));
     assert.ok(lines.some((line) => line['to'] === 'carol@example.org' && line['outcome'] === 'deferred'));
   });
+
+  test('what happened is counted', async () => {
+    const { host, port } = rookery.address('HTTP');
+    const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+    for (const line of [
+      /^rookery_directory_trusted 1$/m,
+      /^rookery_directory_lookups_total\{result="found"\} [1-9]/m,
+      /^rookery_directory_lookups_total\{result="absent"\} 1$/m,
+      /^rookery_lmtp_recipients_total\{outcome="delivered",reason="",backend="mail2"\} [1-9]/m,
+      /^rookery_lmtp_recipients_total\{outcome="rejected",reason="unknown",backend=""\} 1$/m,
+      /^rookery_lmtp_recipients_total\{outcome="deferred",reason="backend",backend="mail2"\} [1-9]/m,
+    ]) {
+      assert.match(metrics, line);
+    }
+  });
 });

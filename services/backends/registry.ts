@@ -47,8 +47,22 @@ export class Registry {
    */
   pushing(): string[] {
     if (this.#backends.size === 0) return ['any backend'];
+    return this.#names(true);
+  }
+
+  /** The servers that push nothing: nobody can tell of their mailboxes again when the directory has lost them. */
+  silent(): string[] {
+    return this.#names(false);
+  }
+
+  /** Who could tell of a mailbox that the directory does not have, and who could not. */
+  witnesses(): { pushing: string[]; silent: string[] } {
+    return { pushing: this.pushing(), silent: this.silent() };
+  }
+
+  #names(mupdate: boolean): string[] {
     return this.all()
-      .filter((backend) => backend.mupdate)
+      .filter((backend) => backend.mupdate === mupdate)
       .map((backend) => backend.name);
   }
 }

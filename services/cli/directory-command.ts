@@ -28,9 +28,9 @@ interface Status {
 
 async function statusOf(directory: Directory, config: Config): Promise<Status> {
   const standing = await directory.standing();
-  const required = registryOf(config).pushing();
-  const waiting = unheard(standing, required);
-  const doubt = distrust(standing, required);
+  const witnesses = registryOf(config).witnesses();
+  const waiting = unheard(standing, witnesses);
+  const doubt = distrust(standing, witnesses);
   return {
     trusted: doubt === undefined,
     doubt,
@@ -38,7 +38,7 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
     epoch: standing.epoch,
     heard: standing.heard.map(readable),
     waiting_for: waiting.map(readable),
-    changes: await directory.head(),
+    changes: (await directory.head()).map(({ seq }) => seq),
   };
 }
 

@@ -9,6 +9,7 @@ const stateWords: Record<State, string> = {
   active: 'active',
   created: 'reserved (being created)',
   handed: 'reserved (handed over)',
+  contested: 'contested (several servers say they hold it)',
   tombstone: 'deleted a moment ago',
 };
 

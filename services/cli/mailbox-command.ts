@@ -20,10 +20,12 @@ type Options = ConfigOption & FormatOption;
 
 /** The row of a name. Throws 67 where its absence is proven, 75 where it is not. */
 async function entryOf(directory: Directory, name: Bytes, config: Config): Promise<Entry> {
+  const asked = Date.now();
   const lookup = await directory.lookup([name]);
   const [entry] = lookup.entries;
   if (entry) return entry;
-  const found = finding(lookup, registryOf(config).pushing());
+  const facts = { names: [name], lookup, witnesses: registryOf(config).witnesses(), asked, now: Date.now() };
+  const found = finding({ ...facts, autocreate: false });
   const nobody = `${readable(name)}: there is no such mailbox`;
   if (found.found || found.proven) throw new CommandError(exit.noUser, nobody);
   throw new CommandError(exit.temporary, `${readable(name)}: not found, but there may be one: ${found.reason}`);

@@ -1,4 +1,5 @@
 // The directory as all others see it: four writes, and reads that say how much they can prove.
+import type { Case } from './case.ts';
 import type { Bytes, Entry, State } from './entry.ts';
 
 /** RFC 3656 sections 4.1, 4.3, 4.4 and 4.9. */
@@ -23,6 +24,8 @@ export interface Writer {
   admin: boolean;
   /** Whether the session is a push: bound to a server S, it has sent `LIST "S!"` (Cyrus' `ctl_mboxlist -m`). */
   push: boolean;
+  /** Who it is, for the change log: a user of the MUPDATE server, an operator. */
+  by?: string;
 }
 
 export interface Answer {
@@ -33,8 +36,16 @@ export interface Answer {
   at: Point;
   /** Why reconciliation is rung; undefined when all is well. */
   ring?: string;
-  /** Whether the row waits for its session's end (a created row, a tombstone): `end` is due then. */
+  /** Whether the row waits for its session's end (a created or handed row, a tombstone): `end` is due then. */
   pending: boolean;
+}
+
+/** What became of what a session had left pending. */
+export interface Settlement {
+  /** Names whose deletion was undone. */
+  restored: Bytes[];
+  /** Names that reconciliation is to look at now, those restored among them. */
+  rung: Bytes[];
 }
 
 /**
@@ -51,8 +62,18 @@ export interface Point {
   seq: number;
 }
 
-/** How far each shard's log has been seen: the last `seq`, by shard. */
-export type Position = readonly number[];
+/** The end of a shard's log: the last change and its nonce; 0 and empty before the first. */
+export interface Head {
+  seq: number;
+  /** Chance, made anew for each change: tells two histories apart that have the same number of changes. */
+  nonce: string;
+}
+
+/** How far each shard's log has been seen, by shard. */
+export type Position = readonly Head[];
+
+/** What made a change: a command, the end of its session, or what is done about what was found out later. */
+export type Cause = Verb | Ending | 'bind' | 'push' | 'reconcile' | 'claim' | 'undo';
 
 /** One accepted write, as the change log keeps it: the row after it, and what it replaced. */
 export interface Change extends Point {
@@ -64,25 +85,47 @@ export interface Change extends Point {
   /** The location before the change; empty when there was no row. A reader of some servers only needs it. */
   from: Bytes;
   session: string;
+  /** Whose session it is; empty where that is not known. */
+  by: string;
+  cause: Cause;
   /** Milliseconds since 1970. */
   time: number;
+  /** See Head. */
+  nonce: string;
 }
 
 /** The facts about the directory's own state that a read of the primary brings along for names it does not find. */
 export interface Standing {
-  /** Raised whenever data were found to be lost. */
+  /** Raised whenever data were found to be lost. 0: there is no directory. */
   epoch: number;
+  /** How data were found to be lost when the epoch began; undefined when it began with the making. */
+  lost: string | undefined;
+  /** Why this very read proves nothing: Redis is a replica, or not known to be the one it was. */
+  doubt: string | undefined;
   /** Servers whose push or reconciliation was completed in this epoch. */
   heard: readonly Bytes[];
   /** An operator has said that this epoch is to be trusted. */
   vouched: boolean;
+  /** In this epoch every server that must be heard was heard once: its first population is over. */
+  settled: boolean;
   /** Nothing was ever written: what nobody has filled proves nobody's absence. */
   blank: boolean;
+}
+
+/** What stands beside the row of a name, or in its place, and makes its absence no proof. */
+export interface Concern {
+  kind: 'reconciliation' | 'lease';
+  /** A phrase. */
+  text: string;
 }
 
 export interface Lookup {
   /** In the order of the names asked; undefined where there is no row. */
   entries: readonly (Entry | undefined)[];
+  /** In the same order. */
+  concerns: readonly (Concern | undefined)[];
+  /** When the read began, in milliseconds since 1970. */
+  begun: number;
   /** Read in the same instant as the entries. */
   standing: Standing;
 }
@@ -107,35 +150,84 @@ export interface FeedListener {
   lost(reason: string): void;
 }
 
+/** The exclusive right to move a tree, for a time. While it holds, nobody but its destination may activate a handed row. */
+export interface Lease {
+  /** A server. */
+  destination: Bytes;
+  /** Whoever holds it proves by this word that it is his. */
+  token: string;
+}
+
+/**
+ * What is to become of a name that was looked into. `restore`: a tombstone's row is active again. `remove`: nobody holds
+ * the mailbox. `hand`: the row's server does not hold it, and whoever does may activate it. `claim`: it is active at
+ * `at`, and the server it was at until now is a rival. `close`: the row is right as it is.
+ */
+export interface Resolution {
+  name: Bytes;
+  /** The row as it was when the world was asked: with another one nothing is done. */
+  expected: Entry | undefined;
+  action: 'close' | 'restore' | 'remove' | 'hand' | 'claim';
+  /** Rivals that are found not to hold the mailbox. The case is closed when no others are left, but for `hand`. */
+  forget: readonly Bytes[];
+  /** Of `claim`. */
+  at?: { location: Bytes; acl: Bytes };
+  session: string;
+  by: string;
+}
+
 /** Everything a process asks of the directory. Rejections mean that the directory could not be asked: never absence. */
 export interface Directory {
   /** Carries out one write by the table in rules.ts; resolved when the answer may be given. */
   write(write: Write, writer: Writer): Promise<Answer>;
   /**
    * What a session left pending is settled: after `logout` its tombstones become absence (once the grace is over); after
-   * `cut` and `refused` they are put back. Resolves to the names that were put back. `write` sees to `refused` itself.
+   * `cut` and `refused` they are put back. `write` sees to `refused` itself.
    */
-  end(session: string, how: Ending): Promise<Bytes[]>;
+  end(session: string, how: Ending): Promise<Settlement>;
+  /**
+   * A session that spoke for no server names one: what it deleted of other servers' is put back, and then the command
+   * that names the server is to be refused (rules.md section 1).
+   */
+  bind(session: string, server: Bytes): Promise<Settlement>;
   /**
    * Shows that a node is alive, and settles as `cut` what was left pending by sessions that nobody ends any more: this
-   * node's own that `isLive` does not know, and those of nodes that have not shown themselves for a while. Resolves to
-   * the names that were put back. To be called every few seconds.
+   * node's own that `isLive` does not know, and those of nodes that have not shown themselves for a while. To be called
+   * every few seconds.
    */
-  sweep(node: string, isLive: (session: string) => boolean): Promise<Bytes[]>;
+  sweep(node: string, isLive: (session: string) => boolean): Promise<Settlement>;
   /** Several names at once, from the primary, with the facts that absence is proven by. */
   lookup(names: readonly Bytes[]): Promise<Lookup>;
-  /** Rows whose location starts with the prefix, in Cyrus' order (RFC 3656 section 4.6). */
+  /**
+   * Rows whose location starts with the prefix, in Cyrus' order (RFC 3656 section 4.6). Of a whole server (`S!`) also
+   * what S is on record for as a rival, as reserved there: in its push it then says whether it still holds it.
+   */
   list(locationPrefix: Bytes): Promise<Entry[]>;
   /** All rows of the tree that a name belongs to, in Cyrus' order. */
   tree(name: Bytes): Promise<Entry[]>;
   snapshot(): Promise<Snapshot>;
   /** The end of the change log now. */
   head(): Promise<Position>;
+  /** The newest changes, the newest first; of one name, where it is given. */
+  history(name: Bytes | undefined, most: number): Promise<Change[]>;
   follow(from: Position, listener: FeedListener): Feed;
   standing(): Promise<Standing>;
-  /** Notes that a server's list has been heard in full in this epoch. */
-  heard(server: Bytes): Promise<void>;
+  /**
+   * Notes that a server's list has been heard in full in this epoch, in a push that began at `begun`: cases that it has
+   * answered are closed. `required` are the servers that must be heard for the epoch to be settled.
+   */
+  heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void>;
   /** An operator vouches for this epoch (`rookery directory trust`). */
   vouch(): Promise<void>;
+  /** The open case of a name. */
+  case(name: Bytes): Promise<Case | undefined>;
+  /** All open cases, the oldest first. */
+  cases(): Promise<Case[]>;
+  /** Carries out what was found; false, and nothing done, where the row is not as expected any more. */
+  resolve(resolution: Resolution): Promise<boolean>;
+  /** Takes the lease on a name's tree for so many milliseconds, or renews one's own; false when another holds it. */
+  lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean>;
+  /** Gives it back; nothing happens when it is another's, or none. */
+  release(name: Bytes, token: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -6,9 +6,10 @@ export type { Bytes } from '../address/bytes.ts';
 
 /**
  * `active`: the mailbox exists there. `created`: reserved by RESERVE. `handed`: reserved by DEACTIVATE, the prior row
- * kept. `tombstone`: deleted a moment ago, the prior row kept. RFC 3656 knows the middle two as "reserved".
+ * kept. `contested`: several servers said in their first push that they hold it. `tombstone`: deleted a moment ago, the
+ * prior row kept. RFC 3656 knows all but the first and the last as "reserved".
  */
-export type State = 'active' | 'created' | 'handed' | 'tombstone';
+export type State = 'active' | 'created' | 'handed' | 'contested' | 'tombstone';
 
 export interface Entry {
   name: Bytes;
@@ -23,8 +24,12 @@ export interface Entry {
   session?: string;
   /** When that was, in milliseconds since 1970; only rows that are not active remember it. */
   since?: number;
-  /** When that session ended, in milliseconds since 1970; of a created row, and of a tombstone that is absence soon. */
+  /** When that session ended, in milliseconds since 1970; of a created or handed row, and of an unbound tombstone. */
   ended?: number;
+  /** Of a handed row: its holder has said in a push that it does not have the mailbox any more. */
+  released?: boolean;
+  /** Of a tombstone: its session spoke for no server when it deleted the name. */
+  unbound?: boolean;
 }
 
 /** The row a name has, without what its store knows by itself. */

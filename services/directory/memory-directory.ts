@@ -1,17 +1,29 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
+import { readable } from '../address/bytes.ts';
+import { rivalRows, wholeServer } from './case.ts';
+import type { Case } from './case.ts';
+import { finishedRow, openReason } from './resolving.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
-import { answerText, applied, isGone, isPending, ruleOf, settled, situationOf, undoes } from './ruling.ts';
+import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './ruling.ts';
+import type { Known } from './ruling.ts';
+import { bound, confirmed, isGone, isPending, settled } from './settling.ts';
+import type { Settled } from './settling.ts';
 import { placeOf } from './tree.ts';
 import type {
   Answer,
+  Cause,
   Change,
+  Concern,
   Directory,
   Ending,
   Feed,
   FeedListener,
+  Lease,
   Lookup,
   Position,
+  Resolution,
+  Settlement,
   Snapshot,
   Standing,
   Write,
@@ -26,16 +38,27 @@ export interface MemoryDirectoryOptions {
   clock?: () => number;
 }
 
+/** Who makes a change, and by what. */
+interface Mark {
+  session: string;
+  by: string;
+  cause: Cause;
+}
+
 /** Loses everything with its process: what tests compare the real directory with, and never a server's directory. */
 export class MemoryDirectory implements Directory {
   readonly #policy: Policy;
   readonly #clock: () => number;
   readonly #rows = new Map<Bytes, Entry>();
+  readonly #cases = new Map<Bytes, Case>();
+  readonly #leases = new Map<Bytes, Lease & { until: number }>();
   /** Tombstones of sessions that have ended, until their grace is over. */
   readonly #graves = new Map<Bytes, Entry>();
   readonly #log: Change[] = [];
   readonly #listeners = new Set<FeedListener>();
-  #standing: Omit<Standing, 'blank'> = { epoch: 1, heard: [], vouched: false };
+  #standing: Omit<Standing, 'blank'> = {
+    ...{ epoch: 1, heard: [], vouched: false, settled: false, lost: undefined, doubt: undefined },
+  };
 
   constructor(options: MemoryDirectoryOptions = {}) {
     this.#policy = options.policy ?? policyOf('strict');
@@ -45,36 +68,51 @@ export class MemoryDirectory implements Directory {
   write(write: Write, writer: Writer): Promise<Answer> {
     const now = this.#clock();
     const row = this.#rows.get(write.name);
-    const cell = this.#policy.table[situationOf(row, write, writer, this.#policy, now)][write.verb];
-    const rule = ruleOf(cell, row, write, writer);
+    const open = this.#cases.get(write.name);
+    const populating = !this.#standing.settled && !this.#standing.vouched;
+    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leaseOn(write.name), populating };
+    const cell = this.#policy.table[situationOf(known, write, writer, this.#policy, now)][write.verb];
+    const rule = ruleOf(cell, known, write, writer);
     const text = answerText(rule, row, write, writer, now);
-    const { row: next, logged } = applied(rule.effect, row, write, writer, now);
-    if (logged) this.#change(write.name, row, next, writer.session, now);
-    else if (next && row) this.#rows.set(write.name, { ...next, name: write.name, version: row.version });
+    const after = applied(rule.effect, known, write, writer, now);
+    this.#put(write.name, row, after.row, after.logged, { ...markOf(writer), cause: write.verb });
+    this.#keep(write.name, caseAfter(open, rule, after, write, writer, now));
     const at = { shard: 0, seq: this.#log.length };
-    const restored = undoes(rule, write, writer) ? this.#settle(writer.session, 'refused') : [];
-    const ring = restored.length > 0 ? 'refused: its deletions are put back' : rule.ring;
-    const pending = isPending(next, writer.session);
+    const undone = undoes(rule, write, writer) ? this.#settle(writer, 'refused').restored : [];
+    const ring = undone.length > 0 ? 'refused: its deletions are put back' : rule.ring;
+    const pending = isPending(after.row, writer.session);
     return Promise.resolve({ ok: rule.ok, text, at, pending, ...(ring === undefined ? {} : { ring }) });
   }
 
-  end(session: string, how: Ending): Promise<Bytes[]> {
-    return Promise.resolve(this.#settle(session, how));
+  end(session: string, how: Ending): Promise<Settlement> {
+    return Promise.resolve(this.#settle({ session }, how));
   }
 
-  sweep(_node: string, isLive: (session: string) => boolean): Promise<Bytes[]> {
+  bind(session: string, server: Bytes): Promise<Settlement> {
+    const rows = this.#pending(session);
+    return Promise.resolve(
+      this.#settleEach(rows, { session, by: '', cause: 'bind' }, (row) => bound(row, session, server)),
+    );
+  }
+
+  sweep(_node: string, isLive: (session: string) => boolean): Promise<Settlement> {
     const sessions = new Set(Array.from(this.#rows.values(), (row) => row.session ?? ''));
-    const over = [...sessions].filter((session) => !isLive(session));
-    return Promise.resolve(over.flatMap((session) => this.#settle(session, 'cut')));
+    const over = [...sessions].filter((session) => !isLive(session)).map((session) => this.#settle({ session }, 'cut'));
+    const all = { restored: over.flatMap((one) => one.restored), rung: over.flatMap((one) => one.rung) };
+    return Promise.resolve(all);
   }
 
   lookup(names: readonly Bytes[]): Promise<Lookup> {
     const entries = names.map((name) => this.#rows.get(name) ?? this.#grave(name));
-    return Promise.resolve({ entries, standing: this.#present() });
+    const concerns = names.map((name, at) => this.#concern(name, entries[at]));
+    return Promise.resolve({ entries, concerns, begun: this.#clock(), standing: this.#present() });
   }
 
   list(locationPrefix: Bytes): Promise<Entry[]> {
-    return Promise.resolve(this.#sorted((entry) => entry.location.startsWith(locationPrefix)));
+    const rows = Array.from(this.#rows.values()).filter((entry) => entry.location.startsWith(locationPrefix));
+    const server = wholeServer(locationPrefix);
+    const rivals = server === undefined ? [] : rivalRows([...this.#cases.values()], server);
+    return Promise.resolve(sortByName([...rows, ...rivals]));
   }
 
   tree(name: Bytes): Promise<Entry[]> {
@@ -83,15 +121,20 @@ export class MemoryDirectory implements Directory {
   }
 
   snapshot(): Promise<Snapshot> {
-    return Promise.resolve({ entries: this.#sorted(() => true), at: [this.#log.length] });
+    return Promise.resolve({ entries: this.#sorted(() => true), at: this.#at() });
   }
 
   head(): Promise<Position> {
-    return Promise.resolve([this.#log.length]);
+    return Promise.resolve(this.#at());
+  }
+
+  history(name: Bytes | undefined, most: number): Promise<Change[]> {
+    const changes = this.#log.filter((change) => name === undefined || change.name === name);
+    return Promise.resolve(changes.reverse().slice(0, most));
   }
 
   follow(from: Position, listener: FeedListener): Feed {
-    this.#log.slice(from[0] ?? 0).forEach((change) => {
+    this.#log.slice(from[0]?.seq ?? 0).forEach((change) => {
       listener.change(change);
     });
     this.#listeners.add(listener);
@@ -105,15 +148,56 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve(this.#present());
   }
 
-  heard(server: Bytes): Promise<void> {
-    if (!this.#standing.heard.includes(server)) {
-      this.#standing = { ...this.#standing, heard: [...this.#standing.heard, server].sort() };
+  heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void> {
+    const heard = [...new Set([...this.#standing.heard, server])].sort();
+    const settledNow = this.#standing.settled || required.every((one) => heard.includes(one));
+    this.#standing = { ...this.#standing, heard, settled: settledNow };
+    for (const open of [...this.#cases.values()]) {
+      const row = this.#rows.get(open.name);
+      const next = confirmed(row, open, server, begun);
+      if (next.row !== row) this.#put(open.name, row, next.row, true, { session: open.session, by: '', cause: 'push' });
+      if (next.closed) this.#cases.delete(open.name);
     }
     return Promise.resolve();
   }
 
   vouch(): Promise<void> {
     this.#standing = { ...this.#standing, vouched: true };
+    return Promise.resolve();
+  }
+
+  case(name: Bytes): Promise<Case | undefined> {
+    return Promise.resolve(this.#cases.get(name));
+  }
+
+  cases(): Promise<Case[]> {
+    const byAge = (a: Case, b: Case) => a.since - b.since || (a.name < b.name ? -1 : 1);
+    return Promise.resolve([...this.#cases.values()].sort(byAge));
+  }
+
+  resolve(resolution: Resolution): Promise<boolean> {
+    const { name, expected, action, session, by } = resolution;
+    const row = this.#rows.get(name);
+    if (JSON.stringify(row) !== JSON.stringify(expected)) return Promise.resolve(false);
+    const open = this.#cases.get(name);
+    const done = finishedRow(row, open?.rivals ?? [], resolution, this.#clock());
+    const cause = action === 'claim' ? 'claim' : 'reconcile';
+    this.#put(name, row, done.row, done.logged, { session, by, cause });
+    const reason = openReason(action, open?.reason, done);
+    const since = open?.since ?? this.#clock();
+    this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rivals: done.rivals });
+    return Promise.resolve(true);
+  }
+
+  lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean> {
+    const held = this.#leaseOn(name);
+    if (held && held.token !== lease.token) return Promise.resolve(false);
+    this.#leases.set(placeOf(name).tree, { ...lease, until: this.#clock() + milliseconds });
+    return Promise.resolve(true);
+  }
+
+  release(name: Bytes, token: string): Promise<void> {
+    if (this.#leaseOn(name)?.token === token) this.#leases.delete(placeOf(name).tree);
     return Promise.resolve();
   }
 
@@ -126,34 +210,78 @@ export class MemoryDirectory implements Directory {
     return { ...this.#standing, blank: this.#log.length === 0 };
   }
 
+  #at(): Position {
+    return [{ seq: this.#log.length, nonce: '' }];
+  }
+
+  #leaseOn(name: Bytes): Lease | undefined {
+    const lease = this.#leases.get(placeOf(name).tree);
+    return lease && lease.until > this.#clock() ? { destination: lease.destination, token: lease.token } : undefined;
+  }
+
   #grave(name: Bytes): Entry | undefined {
     const grave = this.#graves.get(name);
     return grave && isGone(grave, this.#policy.times, this.#clock()) ? undefined : grave;
   }
 
-  /** Names that were put back, in the order of their bytes. */
-  #settle(session: string, how: Ending): Bytes[] {
-    const now = this.#clock();
-    const restored: Bytes[] = [];
-    const pending = Array.from(this.#rows.values()).filter((one) => isPending(one, session));
-    for (const entry of pending.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const { name, version, ...row } = entry;
-      const next = settled(row, session, how, now);
-      if (next?.state === row.state) this.#rows.set(name, { ...next, name, version });
-      else this.#change(name, row, next, session, now);
-      if (next === undefined) this.#graves.set(name, { ...entry, ended: now });
-      if (next?.state === 'active') restored.push(name);
-    }
-    return restored;
+  #concern(name: Bytes, entry: Entry | undefined): Concern | undefined {
+    const lease = this.#leaseOn(name);
+    if (lease) return { kind: 'lease', text: `under a move lease to ${readable(lease.destination)}` };
+    const reason = entry ? undefined : this.#cases.get(name)?.reason;
+    return reason === undefined ? undefined : { kind: 'reconciliation', text: reason };
   }
 
-  #change(name: Bytes, row: Row | undefined, next: Row | undefined, session: string, time: number): void {
+  #pending(session: string): Entry[] {
+    const rows = Array.from(this.#rows.values()).filter((one) => isPending(one, session));
+    return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  #settle(writer: { session: string; by?: string }, how: Ending): Settlement {
+    const { session, by = '' } = writer;
+    const now = this.#clock();
+    const ended = (row: Row, name: Bytes) => settled(name, row, session, how, now);
+    return this.#settleEach(this.#pending(session), { session, by, cause: how }, ended);
+  }
+
+  /** In the order of the names' bytes. */
+  #settleEach(entries: readonly Entry[], mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
+    const restored: Bytes[] = [];
+    const rung: Bytes[] = [];
+    const now = this.#clock();
+    for (const entry of entries) {
+      const { name, version, ...row } = entry;
+      const { row: next, ring } = fate(row, name);
+      const open = this.#cases.get(name);
+      this.#put(name, row, next, next?.state !== row.state, mark);
+      if (next === undefined) this.#graves.set(name, { ...withoutFlags(entry), ended: now });
+      if (next?.state === 'active') restored.push(name);
+      if (ring !== undefined) {
+        rung.push(name);
+        const { since = now, rivals = [] } = open ?? {};
+        this.#cases.set(name, { name, reason: ring, session: mark.session, since, rivals });
+      } else if (next === undefined && open?.rivals.length === 0) this.#cases.delete(name);
+    }
+    return { restored, rung };
+  }
+
+  #keep(name: Bytes, open: Case | undefined): void {
+    if (open) this.#cases.set(name, open);
+    else this.#cases.delete(name);
+  }
+
+  /** Puts a row in its place; a change that readers must hear of goes into the log. */
+  #put(name: Bytes, row: Row | undefined, next: Row | undefined, logged: boolean, mark: Mark): void {
+    const before = this.#rows.get(name);
+    if (!logged) {
+      if (next && before) this.#rows.set(name, { ...next, name, version: before.version });
+      return;
+    }
     const seq = this.#log.length + 1;
     if (next === undefined) this.#rows.delete(name);
     else this.#rows.set(name, { ...next, name, version: seq });
     const change: Change = {
-      ...{ shard: 0, seq, name, from: row?.location ?? '', session, time },
-      ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '' },
+      ...{ shard: 0, seq, name, from: row?.location ?? '', time: this.#clock(), ...mark },
+      ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '', nonce: '' },
     };
     this.#log.push(change);
     for (const listener of this.#listeners) listener.change(change);
@@ -162,4 +290,13 @@ export class MemoryDirectory implements Directory {
   #sorted(wanted: (entry: Entry) => boolean): Entry[] {
     return sortByName(Array.from(this.#rows.values()).filter(wanted));
   }
+}
+
+/** A deletion that is sure has nothing left to be told by. */
+function withoutFlags({ unbound, ...entry }: Entry): Entry {
+  return entry;
+}
+
+function markOf({ session, by = '' }: Writer): { session: string; by: string } {
+  return { session, by };
 }

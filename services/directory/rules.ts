@@ -3,8 +3,8 @@ import type { Verb } from './directory.ts';
 
 /**
  * How a name stands to a write. `same` and `other` compare the server that holds the row with the one that writes;
- * `expired` is a created row of another server whose time is over; `buried` a tombstone whose session has not ended; `foreign` is a write for a server that the session
- * does not speak for, about a row that its own server does not hold.
+ * `expired` is a created row of another server whose time is over; `buried` a tombstone that is not absence yet;
+ * `foreign` a write for a server that the session does not speak for, about a row that its own server does not hold.
  */
 export const situations = [
   'absent',
@@ -15,29 +15,57 @@ export const situations = [
   'handed/other',
   'active/same',
   'active/other',
+  'contested/same',
+  'contested/other',
   'buried/same',
   'buried/other',
   'foreign',
 ] as const;
 export type Situation = (typeof situations)[number];
 
-/** What narrows a cell: the session is a push, an admin's, the one that handed the row; or the location is the very same. */
-export type Condition = 'push' | 'admin' | 'handing' | 'exact';
+/**
+ * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed the row (`handing`); of the
+ * directory: its first population goes on (`populating`); of the row: the location is the very same (`exact`), the holder
+ * has `released` it; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
+ * a lease of which the writing server is the destination (`leased`), or is not (`barred`).
+ */
+export type Condition =
+  'push' | 'admin' | 'handing' | 'exact' | 'populating' | 'released' | 'rival' | 'duplicate' | 'leased' | 'barred';
 
 /**
- * What a granted write does. `create` makes a created row, `renew` renews its age, `activate` makes it active and never
- * overwrites a known partition by an empty one, `hand` makes it handed and keeps the prior row, `remember` notes the
- * session, `bury` leaves the prior row behind a tombstone, `remove` takes it away. `assign` and `demote` are Cyrus' own: the row becomes exactly what is given.
+ * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age,
+ * `activate` makes it active and never overwrites a known partition by an empty one, `take` does so and puts the server
+ * that had it on record as a rival, `hand` makes it handed and keeps the prior row, `remember` notes the session, `bury`
+ * leaves the prior row behind a tombstone, `remove` takes it away, `release` marks a handed row as given up. `duplicate`
+ * and `claim` put the writing server on record as a rival, `contest` also makes the row contested; `withdraw` takes it off
+ * the record, and the last rival gone leaves a contested row active; `yield` leaves a contested row to its rivals.
+ * `assign` and `demote` are Cyrus' own: the row becomes exactly what is given.
  */
 export type Effect =
-  'none' | 'create' | 'renew' | 'activate' | 'hand' | 'remember' | 'bury' | 'remove' | 'assign' | 'demote';
+  | 'none'
+  | 'create'
+  | 'renew'
+  | 'activate'
+  | 'take'
+  | 'hand'
+  | 'remember'
+  | 'bury'
+  | 'remove'
+  | 'release'
+  | 'duplicate'
+  | 'claim'
+  | 'contest'
+  | 'withdraw'
+  | 'yield'
+  | 'assign'
+  | 'demote';
 
 /** The texts of an answer; the first four are the very words of Cyrus' master. */
-export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'foreign';
+export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign';
 
 export interface Rule {
-  /** Left out: always. The first rule of a cell that holds is the answer. */
-  when?: Condition;
+  /** All of them must hold; left out: always. The first rule of a cell that holds is the answer. */
+  when?: readonly Condition[];
   ok: boolean;
   effect: Effect;
   text: Text;
@@ -45,24 +73,45 @@ export interface Rule {
   ring?: string;
 }
 
-export type Cell = readonly [...(Rule & { when: Condition })[], Rule];
+export type Cell = readonly [...(Rule & { when: readonly Condition[] })[], Rule];
 export type Table = Readonly<Record<Situation, Readonly<Record<Verb, Cell>>>>;
 
 const yes = (effect: Effect): Rule => ({ ok: true, effect, text: 'done' });
-const no = (text: Text): Rule => ({ ok: false, effect: 'none', text });
-const when = (condition: Condition, rule: Rule): Rule & { when: Condition } => ({ when: condition, ...rule });
+const no = (text: Text, effect: Effect = 'none'): Rule => ({ ok: false, effect, text });
+const when = (conditions: Condition | readonly Condition[], rule: Rule): Rule & { when: readonly Condition[] } => ({
+  ...rule,
+  when: typeof conditions === 'string' ? [conditions] : conditions,
+});
 const ring = (why: string, rule: Rule): Rule => ({ ...rule, ring: why });
 
 /** A push deletes what its server has not: of another's row nothing happens, for NO would stop the node. */
-const deleteOfAnother: Cell = [when('push', ring('push deletes a row of another server', yes('none'))), no('held')];
+const deleteOfAnother: Cell = [
+  when(['push', 'rival'], yes('withdraw')),
+  when('push', ring('a push deletes a row of another server', yes('none'))),
+  no('held'),
+];
+
+/** Outside of a push the deletion may yet be undone at the backend, so that its copy stays on record. */
+const deleteOfNothing: Cell = [
+  when(['push', 'rival'], yes('withdraw')),
+  when('rival', ring('a copy on record is deleted', yes('none'))),
+  yes('none'),
+];
+
+/** What a push says it has while the name is another's: on record, so that the copy is not taken for absent. */
+const heldElsewhere = (effect: 'duplicate' | 'claim') =>
+  when('push', ring('a push claims a mailbox of another server', no('held', effect)));
 
 /** Policy `strict`: nobody takes over or removes what another server holds. */
 const strict: Table = {
   absent: {
     RESERVE: [yes('create')],
-    ACTIVATE: [yes('activate')],
+    ACTIVATE: [
+      when(['push', 'duplicate'], ring('a push claims a mailbox that was deleted elsewhere', no('duplicate'))),
+      yes('activate'),
+    ],
     DEACTIVATE: [no('absent')],
-    DELETE: [yes('none')],
+    DELETE: deleteOfNothing,
   },
   'created/same': {
     RESERVE: [yes('renew')],
@@ -72,7 +121,7 @@ const strict: Table = {
   },
   'created/other': {
     RESERVE: [no('exists')],
-    ACTIVATE: [when('admin', yes('activate')), no('held')],
+    ACTIVATE: [heldElsewhere('claim'), when('admin', yes('activate')), no('held')],
     DEACTIVATE: [no('inactive')],
     DELETE: deleteOfAnother,
   },
@@ -86,11 +135,21 @@ const strict: Table = {
     RESERVE: [yes('none')],
     ACTIVATE: [yes('activate')],
     DEACTIVATE: [yes('remember')],
-    DELETE: [when('handing', yes('remove')), ring('handed row deleted by its holder', yes('none'))],
+    DELETE: [
+      when('handing', yes('remove')),
+      when('push', ring('a handed row deleted by the push of its holder', yes('release'))),
+      ring('a handed row deleted by its holder', yes('none')),
+    ],
   },
   'handed/other': {
     RESERVE: [no('exists')],
-    ACTIVATE: [when('push', no('held')), yes('activate')],
+    ACTIVATE: [
+      when(['push', 'released'], yes('activate')),
+      heldElsewhere('claim'),
+      when('admin', yes('activate')),
+      when('barred', no('held')),
+      yes('activate'),
+    ],
     DEACTIVATE: [no('inactive')],
     DELETE: deleteOfAnother,
   },
@@ -103,11 +162,29 @@ const strict: Table = {
   'active/other': {
     RESERVE: [no('exists')],
     ACTIVATE: [
-      when('push', ring('push claims a row of another server', no('held'))),
-      when('admin', yes('activate')),
+      when(['push', 'populating'], ring('two servers hold it in the first population', no('held', 'contest'))),
+      heldElsewhere('duplicate'),
+      when('admin', ring('taken over by an operator', yes('take'))),
+      when('leased', yes('activate')),
       no('held'),
     ],
     DEACTIVATE: [no('held')],
+    DELETE: deleteOfAnother,
+  },
+  'contested/same': {
+    RESERVE: [no('exists')],
+    ACTIVATE: [when('admin', ring('taken over by an operator', yes('take'))), no('held')],
+    DEACTIVATE: [no('inactive')],
+    DELETE: [when('push', yes('yield')), no('held')],
+  },
+  'contested/other': {
+    RESERVE: [no('exists')],
+    ACTIVATE: [
+      when('push', ring('another server holds a contested mailbox', no('held', 'contest'))),
+      when('admin', ring('taken over by an operator', yes('take'))),
+      no('held'),
+    ],
+    DEACTIVATE: [no('inactive')],
     DELETE: deleteOfAnother,
   },
   'buried/same': {
@@ -118,9 +195,9 @@ const strict: Table = {
   },
   'buried/other': {
     RESERVE: [no('exists')],
-    ACTIVATE: [when('admin', yes('activate')), no('held')],
+    ACTIVATE: [heldElsewhere('claim'), when('admin', yes('activate')), no('held')],
     DEACTIVATE: [no('absent')],
-    DELETE: [yes('none')],
+    DELETE: deleteOfNothing,
   },
   foreign: {
     RESERVE: [no('foreign')],
@@ -158,7 +235,9 @@ const cyrus: Table = {
   'handed/other': cyrusReserved,
   'active/same': cyrusActive,
   'active/other': cyrusActive,
-  // Never met: this policy leaves no tombstones.
+  // Never met: this policy contests nothing and leaves no tombstones.
+  'contested/same': cyrusReserved,
+  'contested/other': cyrusReserved,
   'buried/same': cyrusReserved,
   'buried/other': cyrusReserved,
   foreign: strict.foreign,

@@ -38,12 +38,18 @@ export function outcomeOf(told: Told, transaction: string, sender: Sender, sessi
     dsn: reply.enhanced,
     text: readable(plainText(reply)),
     outcome: delivered ? 'delivered' : isPermanent(reply) ? 'rejected' : 'deferred',
-    ...(!delivered && { reason: told.reason }),
+    ...(!delivered && { reason: told.reason, ...doubtOf(route) }),
     delay_ms: rounded(now - told.begun),
     ...(times !== undefined && delays(times, now)),
     ...(octets !== undefined && { bytes: octets }),
     tls: false,
   };
+}
+
+/** Why absence was not believed, or could not be asked about. */
+function doubtOf({ finding, failure }: Route): Pick<Outcome, 'why'> {
+  if (failure !== undefined) return { why: failure };
+  return finding?.found === false && !finding.proven ? { why: finding.reason } : {};
 }
 
 function delays(times: BranchTimes, now: number): Pick<Outcome, 'connect_ms' | 'send_ms' | 'reply_ms'> {

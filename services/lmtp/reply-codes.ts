@@ -56,6 +56,8 @@ export const localError = reply(451, '4.3.0', 'Local error in processing');
 export const unknownUser = reply(550, '5.1.1', 'User unknown');
 /** X.2.1: mailbox not accepting messages, for now. */
 export const reserved = reply(451, '4.2.1', 'Mailbox is currently reserved');
+export const contested = reply(451, '4.2.1', 'Mailbox is claimed by several servers');
+export const beingMoved = reply(451, '4.2.1', 'Mailbox is being moved to another server');
 export const justDeleted = reply(451, '4.2.1', 'Mailbox was deleted a moment ago');
 /** The directory sent us to a backend that does not know the mailbox: one of the two is stale, so nobody is bounced. */
 export const staleDirectory = (server: Bytes, said: Bytes) =>

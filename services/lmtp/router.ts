@@ -4,7 +4,7 @@ import { targetOf, type RecipientSettings, type Target } from '../address/recipi
 import type { Registry } from '../backends/registry.ts';
 import type { Directory, Lookup } from '../directory/directory.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
-import { finding, type Finding } from '../directory/freshness.ts';
+import { finding, type Finding, type Witnesses } from '../directory/freshness.ts';
 import { decide, unasked, unknown, type Decision } from './routing.ts';
 
 /** The way of one recipient; what was not reached is undefined. */
@@ -25,7 +25,7 @@ export class Router {
   readonly #registry: Registry;
   readonly #settings: RecipientSettings;
   readonly #lookupTimeout: number;
-  readonly #required: readonly Bytes[];
+  readonly #witnesses: Witnesses;
 
   /** `lookupTimeout` in milliseconds: a directory that is silent for so long counts as away. */
   constructor(
@@ -38,7 +38,7 @@ export class Router {
     this.#registry = registry;
     this.#settings = settings;
     this.#lookupTimeout = lookupTimeout;
-    this.#required = registry.pushing();
+    this.#witnesses = registry.witnesses();
   }
 
   /**
@@ -46,15 +46,17 @@ export class Router {
    * this one in the same message: the directory is not asked again then, or each of many recipients would wait for it.
    */
   async route(path: Path, failure?: string): Promise<Route> {
+    const asked = Date.now();
     const target = targetOf(path, this.#settings);
     const none = { path, target, entry: undefined, finding: undefined, failure: undefined };
     if (target.mailbox === '') return { ...none, decision: unknown };
     if (failure !== undefined) return { ...none, failure, decision: unasked };
     try {
       const lookup = await this.#lookup(target.mailbox);
-      const entry = lookup.entries[0];
-      const found = finding(lookup, this.#required);
-      return { ...none, entry, finding: found, decision: decide(entry, found, this.#reachable) };
+      const [[entry], [concern]] = [lookup.entries, lookup.concerns];
+      const facts = { names: [target.mailbox], lookup, witnesses: this.#witnesses, asked, autocreate: false };
+      const found = finding({ ...facts, now: Date.now() });
+      return { ...none, entry, finding: found, decision: decide(entry, found, concern, this.#reachable) };
     } catch (error) {
       return { ...none, failure: (error as Error).message, decision: unasked };
     }

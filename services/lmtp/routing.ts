@@ -1,7 +1,10 @@
 // What becomes of a recipient, from what was found: deliver, put off, or refuse. The rule: no refusal without proof.
 import { serverOf, type Bytes, type Entry } from '../directory/entry.ts';
+import type { Concern } from '../directory/directory.ts';
 import type { Finding } from '../directory/freshness.ts';
 import {
+  beingMoved,
+  contested,
   directoryAway,
   directoryNotTrusted,
   justDeleted,
@@ -17,10 +20,16 @@ export type Decision =
   | { action: 'reject'; reply: Reply; reason: string };
 
 /**
- * The decision on one name. `entry` is its row, `finding` what its absence is worth, `reachable` tells whether mail can
- * be delivered from here to a server.
+ * The decision on one name. `entry` is its row, `finding` what its absence is worth, `concern` what stands beside it,
+ * `reachable` tells whether mail can be delivered from here to a server.
  */
-export function decide(entry: Entry | undefined, finding: Finding, reachable: (server: Bytes) => boolean): Decision {
+export function decide(
+  entry: Entry | undefined,
+  finding: Finding,
+  concern: Concern | undefined,
+  reachable: (server: Bytes) => boolean,
+): Decision {
+  if (concern?.kind === 'lease') return { action: 'defer', reply: beingMoved, reason: 'lease' };
   if (entry === undefined) return decideAbsent(finding);
   switch (entry.state) {
     case 'active': {
@@ -31,6 +40,8 @@ export function decide(entry: Entry | undefined, finding: Finding, reachable: (s
     case 'created':
     case 'handed':
       return { action: 'defer', reply: reserved, reason: 'reserved' };
+    case 'contested':
+      return { action: 'defer', reply: contested, reason: 'contested' };
     case 'tombstone':
       return { action: 'defer', reply: justDeleted, reason: 'deleted' };
   }
@@ -38,7 +49,7 @@ export function decide(entry: Entry | undefined, finding: Finding, reachable: (s
 
 function decideAbsent(finding: Finding): Decision {
   if (!finding.found && finding.proven) return unknown;
-  return { action: 'defer', reply: directoryNotTrusted, reason: 'untrusted' };
+  return { action: 'defer', reply: directoryNotTrusted, reason: 'unproven' };
 }
 
 /** A name that nobody can have, or whose absence is proven. */

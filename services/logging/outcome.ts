@@ -24,6 +24,8 @@ export interface Outcome {
   outcome: 'delivered' | 'deferred' | 'rejected';
   /** Why, in one word or two, where it was not delivered: `unknown`, `reserved`, `directory`, `backend`, ... */
   reason?: string;
+  /** The facts behind it, where absence was not believed: what the proof lacked. */
+  why?: string;
   /** Milliseconds: in all, and its parts (backend connect, sending, waiting for the reply). */
   delay_ms: number;
   connect_ms?: number;

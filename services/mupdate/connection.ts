@@ -1,6 +1,6 @@
 // One client of the MUPDATE server, from its greeting to its end: commands one after another, each answered before the next.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Answer, Change, Ending, Write, Writer } from '../directory/directory.ts';
+import type { Answer, Change, Ending, Settlement, Write, Writer } from '../directory/directory.ts';
 import { serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { LineReader } from './grammar.ts';
@@ -15,6 +15,8 @@ import type { Wire } from './wire.ts';
 /** Rows are made into text and sent so many at a time. */
 const rowsAtOnce = 256;
 
+const nothing: Settlement = { restored: [], rung: [] };
+
 export class Connection {
   readonly #service: Service;
   readonly #wire: Wire;
@@ -26,6 +28,8 @@ export class Connection {
   #stream: Stream | undefined;
   /** The epoch in which a push began: lost data in between would make its end worth nothing. */
   #epoch: number | undefined;
+  /** When it did, in milliseconds since 1970. */
+  #pushed = 0;
   /** Whether the directory must be told of the session's end: rows wait for it. */
   #pending = false;
   /** A write was left without an answer, which the client takes for a refusal, and may yet be carried out. */
@@ -212,7 +216,7 @@ export class Connection {
     const fields = { ...this.#peer, verb, name, location, push: writer.push, answer: outcome.text };
     if (outcome.ok) this.#service.log.debug(fields, 'mupdate: write');
     else this.#service.log.info(fields, 'mupdate: write refused');
-    if (outcome.ring !== undefined) this.#service.onRing?.({ reason: outcome.ring, write, writer });
+    if (outcome.ring !== undefined) this.#service.onRing?.({ reason: outcome.ring, name });
     return outcome;
   }
 
@@ -221,13 +225,15 @@ export class Connection {
     if (!this.#pending) return;
     this.#pending = false;
     const { directory, log } = this.#service;
-    const restored = await this.#asked(directory.end(this.id, this.#unanswered ? 'cut' : how));
-    if (restored?.length) log.warn({ ...this.#peer, mailboxes: restored }, 'mupdate: cut; deletions are put back');
+    const { restored, rung } = (await this.#asked(directory.end(this.id, this.#unanswered ? 'cut' : how))) ?? nothing;
+    for (const name of rung) this.#service.onRing?.({ reason: `its session has ended: ${how}`, name });
+    if (restored.length > 0) log.warn({ ...this.#peer, mailboxes: restored }, 'mupdate: cut; deletions are put back');
   }
 
   async #list(task: Task & { do: 'list' }): Promise<void> {
     const { directory, log } = this.#service;
     if (task.push !== undefined) {
+      this.#pushed = Date.now();
       this.#epoch = (await this.#asked(directory.standing()))?.epoch;
       log.info({ ...this.#peer, server: task.push }, 'mupdate: push begun');
     }
@@ -248,7 +254,7 @@ export class Connection {
       log.warn({ ...this.#peer, server }, 'mupdate: push not counted: data were lost meanwhile');
       return;
     }
-    await this.#asked(directory.heard(server));
+    await this.#asked(directory.heard(server, this.#service.required, this.#pushed));
     log.info({ ...this.#peer, server }, 'mupdate: push complete');
   }
 

@@ -1,5 +1,5 @@
 // What follows the OK of UPDATE: each change as it happens, once, in order, as fast as the client reads.
-import type { Change, Directory, Feed, Position } from '../directory/directory.ts';
+import type { Change, Directory, Feed, Head, Position } from '../directory/directory.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Wire } from './wire.ts';
 
@@ -20,7 +20,7 @@ export interface StreamOptions {
 export class Stream {
   readonly #options: StreamOptions;
   /** The last change given to the wire, by shard. */
-  readonly #seen: number[];
+  readonly #seen: Head[];
   #feed: Feed | undefined;
   #over = false;
   #barriers: { head: Position; pass: () => void }[] = [];
@@ -74,7 +74,7 @@ export class Stream {
 
   #give(change: Change): void {
     this.#options.wire.write(this.#options.line(change));
-    this.#seen[change.shard] = change.seq;
+    this.#seen[change.shard] = { seq: change.seq, nonce: change.nonce };
     if (this.#barriers.length > 0) this.#pass((head) => this.#reached(head));
   }
 
@@ -85,7 +85,7 @@ export class Stream {
   }
 
   #reached(head: Position): boolean {
-    return head.every((seq, shard) => seq <= (this.#seen[shard] ?? 0));
+    return head.every(({ seq }, shard) => seq <= (this.#seen[shard]?.seq ?? 0));
   }
 
   #isOver(): boolean {

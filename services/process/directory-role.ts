@@ -1,4 +1,5 @@
 // The role `directory`: the MUPDATE server on its addresses.
+import { readable } from '../address/bytes.ts';
 import type { Address } from '../backends/registry.ts';
 import { MupdateServer } from '../mupdate/server.ts';
 import { mupdateSettings, usersOf } from './settings.ts';
@@ -16,8 +17,9 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
     settings: mupdateSettings(config),
     trusted: start.trusted,
     nextSession: sessionIds(start.node),
-    onRing: ({ reason, write, writer }) => {
-      log.warn({ reason, verb: write.verb, mailbox: write.name, server: writer.server }, 'reconciliation is due');
+    required: start.registry.pushing(),
+    onRing: ({ reason, name }) => {
+      log.warn({ reason, mailbox: readable(name) }, 'reconciliation is due');
     },
     ...{ directory, log },
   });
@@ -44,8 +46,9 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
 /** Puts back what sessions deleted that nobody ends any more: of a node that died, or while Redis was away. */
 async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServer): Promise<void> {
   try {
-    const restored = await directory.sweep(node, (session) => server.has(session));
+    const { restored, rung } = await directory.sweep(node, (session) => server.has(session));
     if (restored.length > 0) log.warn({ mailboxes: restored }, 'directory: deletions of lost sessions are put back');
+    if (rung.length > 0) log.warn({ mailboxes: rung }, 'reconciliation is due: their sessions were lost');
   } catch (error) {
     log.error({ err: error }, 'directory: sweep');
   }

@@ -108,5 +108,5 @@ function roleStart(config: Config, directory: Directory, log: Logger): RoleStart
 }
 
 async function isTrusted(directory: Directory, registry: Registry): Promise<boolean> {
-  return distrust(await directory.standing(), registry.pushing()) === undefined;
+  return distrust(await directory.standing(), registry.witnesses()) === undefined;
 }

@@ -87,7 +87,12 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
     answer: (names: readonly string[]): Promise<Lookup> =>
       Promise.resolve({
         entries: names.map((name) => rows.get(name)),
-        standing: { epoch: 1, heard, vouched: false, blank: false },
+        concerns: names.map(() => undefined),
+        begun: Date.now(),
+        standing: {
+          ...{ epoch: 1, heard, vouched: false, settled: true },
+          ...{ lost: undefined, doubt: undefined, blank: false },
+        },
       }),
   };
   const directory: Pick<Directory, 'lookup'> = { lookup: (names) => lookup.answer(names) };

@@ -37,6 +37,7 @@ export class ScratchMupdate {
       servername: 'mupdate',
       directory,
       users,
+      required: ['mail1', 'mail2'],
       nextSession: () => `test-${process.pid}-${(sessions += 1)}`,
       trusted: () => Promise.resolve(this.trusted),
       settings: { ...mupdateDefaults, version: '1.2.3', failedloginpause: 0, ...settings },

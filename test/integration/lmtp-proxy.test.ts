@@ -218,7 +218,7 @@ test('unknown is only said when it is proven', async (t) => {
   assert.match(await mta.say('RCPT TO:<ann>'), /^451 4\.4\.3/);
   assert.deepEqual(
     proxy.outcomes.map((each) => each.reason),
-    ['untrusted', 'directory', 'directory', 'directory'],
+    ['unproven', 'directory', 'directory', 'directory'],
   );
 });
 

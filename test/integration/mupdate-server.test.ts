@@ -42,9 +42,9 @@ class Watched extends MemoryDirectory {
   override async standing() {
     return { ...(await super.standing()), epoch: this.epoch };
   }
-  override async heard(server: string): Promise<void> {
+  override async heard(server: string, required: readonly string[], begun: number): Promise<void> {
     await this.heardHeld;
-    return super.heard(server);
+    return super.heard(server, required, begun);
   }
 }
 

@@ -150,15 +150,13 @@ test('what a dead node left is put back by the next sweep, what a live one holds
     await directory.write({ verb: 'ACTIVATE', ...write }, writer);
     await directory.write({ verb: 'DELETE', name: write.name, location: '', acl: '' }, writer);
   }
-  assert.deepEqual(
-    await directory.sweep('node1-abc', () => false),
-    ['user.node1-abc-7'],
-    'its own, which it does not know',
-  );
+  const putBack = async (node: string, live: boolean) => (await directory.sweep(node, () => live)).restored;
+  assert.deepEqual(await putBack('node1-abc', false), ['user.node1-abc-7'], 'its own, which it does not know');
+  assert.match((await directory.case('user.node1-abc-7'))?.reason ?? '', /put back/);
   await directory.write({ verb: 'DELETE', name: 'user.node1-abc-7', location: '', acl: '' }, dead);
-  assert.deepEqual(await directory.sweep('node2-def', () => true), [], 'node1 was alive a moment ago');
+  assert.deepEqual(await putBack('node2-def', true), [], 'node1 was alive a moment ago');
   await commands.hset('rookery:{d0}:nodes', 'node1-abc', '1');
-  assert.deepEqual(await directory.sweep('node2-def', () => true), ['user.node1-abc-7']);
+  assert.deepEqual(await putBack('node2-def', true), ['user.node1-abc-7']);
   assert.equal(await stateOf(directory, 'user.node2-def-9'), 'tombstone');
 });
 

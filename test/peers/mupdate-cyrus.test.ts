@@ -153,7 +153,7 @@ describe('Cyrus with our master', { skip: withoutCyrus() }, () => {
     mail1 = await admin('mail1');
     assert.equal((await mail1.ok('LIST "" user/new')).length, 1);
     assert.ok((await rows()).includes('user.new active mail2!default'));
-    assert.ok(master.rings.some(({ write }) => write.name === 'user.new'));
+    assert.ok(master.rings.some(({ name }) => name === 'user.new'));
   });
 
   test('a frontend follows: its list is ours, after all of this and after a restart', async () => {

@@ -5,9 +5,10 @@ import fc from 'fast-check';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import { policyOf } from '../../services/directory/rules.ts';
 import type { PolicyName } from '../../services/directory/rules.ts';
-import type { Change, Directory, Ending, Write, Writer } from '../../services/directory/directory.ts';
+import type { Change, Directory, Ending, Resolution, Write, Writer } from '../../services/directory/directory.ts';
+import type { Entry } from '../../services/directory/entry.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
-import { startRedis } from '../harness/redis.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 
 /** How many operations in all; `npm run proof` sets more. */
@@ -52,20 +53,40 @@ function bound(push: boolean): fc.Arbitrary<Writer> {
     .map(([one, server]) => ({ session: one, server, admin: false, push }));
 }
 
-interface Step {
-  write: Write;
-  writer: Writer;
-  /** Milliseconds that pass before the write. */
-  pause: number;
-  /** How the writer's session ends after the write, if it does. */
-  ending: Ending | undefined;
-}
-const step: fc.Arbitrary<Step> = fc.record({
-  write,
-  writer,
-  pause: fc.constantFrom(0, 1, 500, 70_000),
-  ending: fc.constantFrom(undefined, undefined, undefined, 'logout', 'cut', 'refused'),
-});
+/** One thing done to a directory; `pause` milliseconds pass before it. */
+type Step = { pause: number } & (
+  | { do: 'write'; write: Write; writer: Writer }
+  | { do: 'end'; session: string; how: Ending }
+  | { do: 'bind'; session: string; server: string }
+  | { do: 'heard'; server: string; ago: number }
+  | { do: 'lease'; name: string; token: string; destination: string }
+  | { do: 'release'; name: string; token: string }
+  | { do: 'resolve'; name: string; action: Resolution['action']; forget: string[]; location: string; stale: boolean }
+);
+const pause = fc.constantFrom(0, 1, 500, 70_000);
+const server = fc.constantFrom(...servers);
+const name = fc.constantFrom(...names);
+const token = fc.constantFrom('m1', 'm2');
+const how = fc.constantFrom<Ending>('logout', 'cut', 'refused');
+const action = fc.constantFrom<Resolution['action']>('close', 'restore', 'remove', 'hand', 'claim');
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 30, arbitrary: fc.record({ do: fc.constant('write'), pause, write, writer }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('end'), pause, session: session(), how }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('bind'), pause, session: session(), server }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('heard'), pause, server, ago: fc.constantFrom(0, 600, 90_000) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('lease'), pause, name, token, destination: server }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('release'), pause, name, token }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      ...{ do: fc.constant('resolve'), pause, name, action, location: place, stale: fc.boolean() },
+      forget: fc.subarray(servers),
+    }),
+  },
+);
 
 for (const name of ['strict', 'cyrus'] satisfies PolicyName[]) {
   test(`script and model agree under policy ${name}`, async () => {
@@ -84,19 +105,18 @@ async function agree(steps: readonly Step[], name: PolicyName): Promise<void> {
   const clock = () => now;
   const policy = policyOf(name, { reservationMaxAge: 60_000, reservationGrace: 400, tombstoneGrace: 100_000 });
   const model = new MemoryDirectory({ policy, clock });
+  await redisSays(redis.socket, 'FLUSHALL');
   const scratch = await openScratchDirectory(redis.socket, { policy, clock });
   try {
-    await scratch.redis.flushall();
     const inModel = heard(model);
-    for (const { write, writer, pause, ending } of steps) {
-      now += pause;
-      const text = `${write.verb} ${write.name} ${write.location}, then ${ending ?? 'on'}`;
-      assert.deepEqual(await scratch.directory.write(write, writer), await model.write(write, writer), text);
-      if (ending === undefined) continue;
-      const session = writer.session;
-      assert.deepEqual(await scratch.directory.end(session, ending), await model.end(session, ending), text);
+    for (const one of steps) {
+      now += one.pause;
+      const text = JSON.stringify(one);
+      assert.deepEqual(await done(scratch.directory, one, clock), await done(model, one, clock), text);
+      if (one.do === 'write') continue;
       const [got, expected] = await Promise.all([scratch.directory.lookup(names), model.lookup(names)]);
-      assert.deepEqual(got.entries, expected.entries, text);
+      assert.deepEqual([got.entries, got.concerns], [expected.entries, expected.concerns], text);
+      assert.deepEqual(await scratch.directory.cases(), await model.cases(), text);
     }
     await readsAgree(scratch.directory, model);
     assert.deepEqual(await changes(scratch.directory), inModel);
@@ -105,9 +125,42 @@ async function agree(steps: readonly Step[], name: PolicyName): Promise<void> {
   }
 }
 
+/** Does it, and gives what there was to hear of it. */
+async function done(directory: Directory, one: Step, clock: () => number): Promise<unknown> {
+  switch (one.do) {
+    case 'write':
+      return directory.write(one.write, one.writer);
+    case 'end':
+      return directory.end(one.session, one.how);
+    case 'bind':
+      return directory.bind(one.session, one.server);
+    case 'heard':
+      return directory.heard(one.server, ['mail1', 'mail2'], clock() - one.ago);
+    case 'lease':
+      return directory.lease(one.name, { token: one.token, destination: one.destination }, 80_000);
+    case 'release':
+      return directory.release(one.name, one.token);
+    case 'resolve': {
+      const { name, action, forget, location, stale } = one;
+      const tree = await directory.tree(name);
+      const expected = stale ? undefined : tree.find((entry) => entry.name === name);
+      const rest = { forget, at: { location, acl: 'r\tlrs\t' }, session: 'worker', by: 'reconcile' };
+      return directory.resolve({ name, expected, action, ...rest });
+    }
+  }
+}
+
 async function readsAgree(script: Directory, model: Directory): Promise<void> {
   assert.deepEqual((await script.lookup(names)).entries, (await model.lookup(names)).entries);
-  assert.deepEqual(await script.snapshot(), await model.snapshot());
+  const [got, expected] = await Promise.all([script.snapshot(), model.snapshot()]);
+  assert.deepEqual(got.entries.map(rowOf), expected.entries.map(rowOf));
+  assert.deepEqual(
+    got.at.map(({ seq }) => seq),
+    expected.at.map(({ seq }) => seq),
+  );
+  for (const name of [undefined, 'user.a']) {
+    assert.deepEqual((await script.history(name, 50)).map(withoutNonce), await model.history(name, 50));
+  }
   for (const prefix of ['mail1', 'mail1!', 'mail2!u', 'x']) {
     assert.deepEqual(await script.list(prefix), await model.list(prefix));
   }
@@ -116,24 +169,33 @@ async function readsAgree(script: Directory, model: Directory): Promise<void> {
 
 function heard(directory: Directory): Change[] {
   const list: Change[] = [];
-  directory.follow([0], { change: (change) => list.push(change), lost: unexpected });
+  directory.follow([], { change: (change) => list.push(change), lost: unexpected });
   return list;
 }
 
 /** Every change from the log's beginning, without the links of its chain. */
 async function changes(directory: Directory): Promise<Change[]> {
   const list: Change[] = [];
-  const change = (one: Change & { nonce?: string; previous?: string }) => {
-    const { nonce, previous, ...rest } = one;
+  const change = (one: Change & { previous?: string }) => {
+    const { previous, ...rest } = one;
     assert.equal(previous, last, 'each change follows from the one before');
-    last = nonce ?? '';
-    list.push(rest);
+    last = one.nonce;
+    list.push(withoutNonce(rest));
   };
   let last = '';
-  const feed = directory.follow([0], { change, lost: unexpected });
+  const feed = directory.follow([], { change, lost: unexpected });
   await feed.reached(await directory.head());
   feed.close();
   return list;
+}
+
+/** A row as the log tells it: rows of the log know neither flags nor how their session ended. */
+function rowOf({ name, state, location, acl, version }: Entry): object {
+  return { name, state, location, acl, version };
+}
+
+function withoutNonce(change: Change): Change {
+  return { ...change, nonce: '' };
 }
 
 function unexpected(reason: string): void {

@@ -23,6 +23,7 @@ const table: [string, Entry | undefined, Finding, string, string][] = [
   ['active on a server we do not know', entry('active', 'mail9!x'), found, 'defer', '451 4.4.3'],
   ['created', entry('created'), found, 'defer', '451 4.2.1'],
   ['handed over', entry('handed'), found, 'defer', '451 4.2.1'],
+  ['contested', entry('contested'), found, 'defer', '451 4.2.1'],
   ['deleted a moment ago', entry('tombstone'), found, 'defer', '451 4.2.1'],
   ['absent, proven', undefined, proven, 'reject', '550 5.1.1'],
   ['absent, not proven', undefined, unproven, 'defer', '451 4.4.3'],
@@ -31,9 +32,20 @@ const table: [string, Entry | undefined, Finding, string, string][] = [
 
 for (const [name, row, finding, action, told] of table) {
   test(name, () => {
-    const decision = decide(row, finding, knows);
+    const decision = decide(row, finding, undefined, knows);
     assert.equal(decision.action, action);
     if (decision.action === 'deliver') assert.equal(decision.server, told);
     else assert.equal(`${decision.reply.code} ${decision.reply.enhanced}`, told);
   });
 }
+
+test('under a move lease, wherever it is', () => {
+  const lease = { kind: 'lease', text: 'under a move lease to mail2' } as const;
+  for (const [row, finding] of [
+    [entry('active'), found],
+    [undefined, proven],
+  ] as const) {
+    const decision = decide(row, finding, lease, knows);
+    assert.equal(decision.action === 'defer' && `${decision.reply.code} ${decision.reply.enhanced}`, '451 4.2.1');
+  }
+});

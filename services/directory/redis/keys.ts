@@ -10,7 +10,8 @@ export function shardPrefix(shard: number): string {
 /**
  * The suffixes after a shard's prefix. `tree:<tree>` is the hash of a tree's rows, `bucket:<n>:<tree>` further buckets of
  * a large shared tree, `server:<server>` the rows a server has in each tree,
- * `pending:<session>` the names that wait for a session's end, `grave:<name>` what was deleted a short while ago.
+ * `pending:<session>` the names that wait for a session's end, `grave:<name>` what was deleted a short while ago,
+ * `case:<name>` the open case of a name, `lease:<tree>` the lease on a tree: its end, its token, its destination.
  */
 export const keyNames = {
   /** Hash: how the directory was made, its epoch, and who was heard in it. */
@@ -27,6 +28,8 @@ export const keyNames = {
   buckets: 'buckets',
   /** Set: the sessions that have rows waiting for their end. */
   sessions: 'sessions',
+  /** Sorted set: the names that have an open case, by the time of its opening. */
+  cases: 'cases',
   /** Hash, in the first shard: when each node was last seen, in seconds since 1970. */
   nodes: 'nodes',
 } as const;

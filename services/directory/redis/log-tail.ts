@@ -1,18 +1,18 @@
 // The tail of one shard's change log: one blocking reader for a whole process, any number of listeners.
 import type { Redis } from 'ioredis';
-import type { FeedListener } from '../directory.ts';
+import type { FeedListener, Head } from '../directory.ts';
 import { ChainBroken } from './change-log.ts';
 import type { ChangeLog, LinkedChange } from './change-log.ts';
 
 /** How many changes are read at once, and how long one read waits; after each wait the head is compared. */
 const pageSize = 1000;
-const heartbeat = 2000;
+const heartbeat = 1000;
 const retryPause = 200;
 
 interface Subscriber {
   listener: FeedListener;
   /** The last change given to the listener. */
-  seq: number;
+  at: Head;
   /** Changes that came while the listener was still catching up; undefined once it is up to date. */
   waiting: LinkedChange[] | undefined;
 }
@@ -36,7 +36,7 @@ export class LogTail {
   }>();
   #connection: Redis | undefined;
   #starting: Promise<void> | undefined;
-  #place: { seq: number; nonce: string } | undefined;
+  #place: Head | undefined;
   #closed = false;
 
   constructor(log: ChangeLog, commands: Redis, blocking: () => Promise<Redis>, onError: (error: Error) => void) {
@@ -46,9 +46,9 @@ export class LogTail {
     this.#onError = onError;
   }
 
-  /** Gives the listener every change after `seq`, once and in order. */
-  subscribe(seq: number, listener: FeedListener): Subscriber {
-    const subscriber: Subscriber = { listener, seq, waiting: [] };
+  /** Gives the listener every change after a place, once and in order. */
+  subscribe(at: Head, listener: FeedListener): Subscriber {
+    const subscriber: Subscriber = { listener, at, waiting: [] };
     this.#subscribers.add(subscriber);
     void this.#begin(subscriber);
     return subscriber;
@@ -62,7 +62,7 @@ export class LogTail {
   /** Resolves once the subscriber has been given everything up to `seq`. */
   reached(subscriber: Subscriber, seq: number): Promise<void> {
     if (!this.#subscribers.has(subscriber)) return Promise.reject(new Error('the feed was lost'));
-    if (subscriber.seq >= seq) return Promise.resolve();
+    if (subscriber.at.seq >= seq) return Promise.resolve();
     return new Promise((resolve, reject) => this.#barriers.add({ seq, subscriber, resolve, reject }));
   }
 
@@ -106,23 +106,25 @@ export class LogTail {
   async #catchUp(subscriber: Subscriber): Promise<void> {
     for (;;) {
       const goal = subscriber.waiting?.[0]?.seq ?? (this.#place?.seq ?? 0) + 1;
-      if (subscriber.seq + 1 >= goal) break;
-      const changes = await this.#log.after(this.#commands, subscriber.seq, pageSize);
-      if (changes.length === 0) throw new ChainBroken(`change ${subscriber.seq + 1} is gone from the log`);
+      if (subscriber.at.seq + 1 >= goal) break;
+      const changes = await this.#log.after(this.#commands, subscriber.at, pageSize);
+      if (changes.length === 0) throw new ChainBroken(`change ${subscriber.at.seq + 1} is gone from the log`);
       for (const change of changes) this.#give(subscriber, change);
     }
     const waiting = subscriber.waiting ?? [];
     subscriber.waiting = undefined;
     for (const change of waiting) this.#give(subscriber, change);
-    if (subscriber.seq > (this.#place?.seq ?? 0)) await this.#verifyAhead(subscriber);
+    await this.#verify(subscriber);
   }
 
-  /** A subscriber that claims to have seen more than there is has seen what was lost since. */
-  async #verifyAhead(subscriber: Subscriber): Promise<void> {
+  /** A subscriber that has seen more than there is, or something else, has seen what was lost since. */
+  async #verify({ at }: Subscriber): Promise<void> {
+    if (this.#place && at.seq < this.#place.seq) return;
     // Changes may be given to it while the question is under way.
-    const claimed = subscriber.seq;
     const head = await this.#log.head(this.#commands);
-    if (claimed > head.seq) throw new ChainBroken(`the log ends at ${head.seq}, before ${claimed}`);
+    if (head.seq < at.seq) throw new ChainBroken(`the log ends at ${head.seq}, before ${at.seq}`);
+    if (head.seq === at.seq && head.nonce !== at.nonce)
+      throw new ChainBroken(`change ${at.seq} is another than it was`);
   }
 
   async #read(connection: Redis): Promise<void> {
@@ -140,7 +142,7 @@ export class LogTail {
 
   async #readOnce(connection: Redis): Promise<void> {
     const place = this.#place ?? { seq: 0, nonce: '' };
-    const changes = await this.#log.next(connection, place.seq, pageSize, heartbeat);
+    const changes = await this.#log.next(connection, place, pageSize, heartbeat);
     if (changes.length === 0) {
       const head = await this.#log.head(connection);
       if (head.seq < place.seq || (head.seq === place.seq && head.nonce !== place.nonce)) {
@@ -154,9 +156,6 @@ export class LogTail {
   }
 
   #arrived(change: LinkedChange): void {
-    if (this.#place && change.previous !== this.#place.nonce) {
-      throw new ChainBroken(`change ${change.seq} does not follow from change ${this.#place.seq}: data were lost`);
-    }
     this.#place = { seq: change.seq, nonce: change.nonce };
     for (const subscriber of [...this.#subscribers]) {
       if (subscriber.waiting) subscriber.waiting.push(change);
@@ -165,8 +164,12 @@ export class LogTail {
   }
 
   #give(subscriber: Subscriber, change: LinkedChange): void {
-    if (change.seq <= subscriber.seq || !this.#subscribers.has(subscriber)) return;
-    subscriber.seq = change.seq;
+    if (change.seq <= subscriber.at.seq || !this.#subscribers.has(subscriber)) return;
+    if (change.previous !== subscriber.at.nonce) {
+      this.#lose(subscriber, `change ${change.seq} does not follow from change ${subscriber.at.seq}: data were lost`);
+      return;
+    }
+    subscriber.at = { seq: change.seq, nonce: change.nonce };
     subscriber.listener.change(change);
     for (const barrier of this.#barriers) {
       if (barrier.subscriber !== subscriber || barrier.seq > change.seq) continue;

@@ -5,6 +5,7 @@ export const stateLetters: Record<State | 'absent', string> = {
   active: 'A',
   created: 'C',
   handed: 'H',
+  contested: 'D',
   tombstone: 'T',
   absent: 'X',
 };
@@ -17,25 +18,30 @@ export function stateOf(letter: string): State | 'absent' | undefined {
 }
 
 /**
- * `A17 13 mail1!defaultjdoe...`: state letter, version, [`,since,session[,ended]`], length of the location, location, ACL. Rows
- * that are not active remember since when, and by which session.
+ * `A17 13 mail1!defaultjdoe...`: state letter, version, [`,since,session[,ended[,flags]]`], length of the location,
+ * location, ACL. Rows that are not active remember since when, and by which session. Flags: `R` released, `U` unbound.
  */
 export function packRow(row: Row, version: number): Bytes {
-  const ended = row.ended === undefined ? '' : `,${row.ended}`;
-  const holder = row.state === 'active' ? '' : `,${row.since ?? 0},${row.session ?? ''}${ended}`;
-  return `${stateLetters[row.state]}${version}${holder} ${row.location.length} ${row.location}${row.acl}`;
+  return `${stateLetters[row.state]}${version}${markOf(row)} ${row.location.length} ${row.location}${row.acl}`;
+}
+
+function markOf({ state, since, session, ended, released, unbound }: Row): string {
+  if (state === 'active') return '';
+  const flags = `${released ? 'R' : ''}${unbound ? 'U' : ''}`;
+  const end = ended === undefined && flags === '' ? '' : `,${ended ?? ''}`;
+  return `,${since ?? 0},${session ?? ''}${end}${flags === '' ? '' : `,${flags}`}`;
 }
 
 /** The way back. Throws on what `packRow` never made: a key of ours that something else has written. */
 export function unpackRow(name: Bytes, packed: Bytes): Entry {
-  const match = /^([ACHT])(\d+)(?:,(\d+),([^ ,]*)(?:,(\d+))?)? (\d+) /.exec(packed);
+  const match = /^([ACHDT])(\d+)(?:,(\d+),([^ ,]*)(?:,(\d*)(?:,([RU]+))?)?)? (\d+) /.exec(packed);
   const state = match?.[1] === undefined ? undefined : stateOf(match[1]);
   if (!match || state === undefined || state === 'absent') {
     throw new Error(
       `row of ${JSON.stringify(name)} is not a row of the directory: ${JSON.stringify(packed.slice(0, 80))}`,
     );
   }
-  const [head, , version, since, session, ended, length] = match;
+  const [head, , version, since, session, ended = '', flags = '', length] = match;
   const end = head.length + Number(length);
   const row: Entry = {
     name,
@@ -45,5 +51,10 @@ export function unpackRow(name: Bytes, packed: Bytes): Entry {
     version: Number(version),
   };
   if (since === undefined || session === undefined) return row;
-  return { ...row, since: Number(since), session, ...(ended === undefined ? {} : { ended: Number(ended) }) };
+  return {
+    ...{ ...row, since: Number(since), session },
+    ...(ended === '' ? {} : { ended: Number(ended) }),
+    ...(flags.includes('R') ? { released: true } : {}),
+    ...(flags.includes('U') ? { unbound: true } : {}),
+  };
 }

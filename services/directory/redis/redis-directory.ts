@@ -2,33 +2,42 @@
 import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { sortByName } from '../order.ts';
-import { answerText, isGone, ruleOf, undoes } from '../ruling.ts';
+import { isGone } from '../settling.ts';
 import { placeOf, treeRule } from '../tree.ts';
+import { CaseStore } from './case-store.ts';
+import { ChainWatch } from './chain-watch.ts';
+import type { Place } from './chain-watch.ts';
 import { ChangeLog } from './change-log.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
-import { unpackRow } from './packing.ts';
 import { RowReader, treesAtOnce } from './row-reader.ts';
-import { flag, makeScript, markScript, pairsIn, stringsIn, writeScript } from './script.ts';
+import { makeScript, markScript, pairsIn, stringsIn } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
-import type { Script } from './script.ts';
+import { Writes } from './writes.ts';
+import type { Acknowledgement } from './writes.ts';
 import type {
   Answer,
+  Change,
   Directory,
   Ending,
   Feed,
   FeedListener,
+  Head,
+  Lease,
   Lookup,
   Position,
+  Resolution,
+  Settlement,
   Snapshot,
   Standing,
-  Verb,
   Write,
   Writer,
 } from '../directory.ts';
+import { wholeServer } from '../case.ts';
+import type { Case } from '../case.ts';
 import type { Bytes, Entry } from '../entry.ts';
-import type { Policy, Situation } from '../rules.ts';
+import type { Policy } from '../rules.ts';
 
 export interface RedisDirectoryOptions {
   /** Ready for commands (services/redis/connection.ts); closed with the directory. */
@@ -40,6 +49,13 @@ export interface RedisDirectoryOptions {
   shards: number;
   /** How many changes each shard's log keeps, about. */
   changeLogLength: number;
+  /** What a write waits for before it is acknowledged. Left out: nothing but Redis' own answer. */
+  acknowledge?: Acknowledgement;
+  /** What an earlier process knew of each shard. */
+  remembered?: readonly Place[];
+  remember?: (places: readonly Place[]) => void;
+  /** Told of each loss of data that this process has seen, after the new epoch has begun. */
+  onLoss?: (loss: string) => void;
   /** Told of failures that are retried. */
   onError: (error: Error) => void;
   /** Milliseconds since 1970. */
@@ -52,86 +68,83 @@ export class RedisDirectory implements Directory {
   readonly #options: RedisDirectoryOptions;
   readonly #redis: Redis;
   readonly #clock: () => number;
-  readonly #nonce: () => string;
-  readonly #scripts: Record<Verb, Script>;
+  readonly #watch: ChainWatch;
+  readonly #writes: Writes;
   readonly #reader: RowReader;
   readonly #ends: SessionEnds;
+  readonly #cases: CaseStore;
   readonly #logs: ChangeLog[];
   readonly #tails: LogTail[];
 
-  private constructor(options: RedisDirectoryOptions) {
+  private constructor(options: RedisDirectoryOptions, watch: ChainWatch) {
+    const { policy, shards, changeLogLength, acknowledge } = options;
+    const { clock = Date.now, nonce = () => randomBytes(9).toString('base64url') } = options;
     this.#options = options;
     this.#redis = options.commands;
-    this.#clock = options.clock ?? Date.now;
-    this.#nonce = options.nonce ?? (() => randomBytes(9).toString('base64url'));
-    this.#reader = new RowReader(this.#redis, options.shards);
-    this.#ends = new SessionEnds({
-      ...{ redis: this.#redis, shards: options.shards, changeLogLength: options.changeLogLength },
-      ...{ tombstoneGrace: options.policy.times.tombstoneGrace, clock: this.#clock, nonce: this.#nonce },
-    });
-    const script = (verb: Verb) => writeScript(options.policy, verb);
-    this.#scripts = {
-      ...{ RESERVE: script('RESERVE'), ACTIVATE: script('ACTIVATE') },
-      ...{ DEACTIVATE: script('DEACTIVATE'), DELETE: script('DELETE') },
-    };
-    this.#logs = Array.from({ length: options.shards }, (_, shard) => new ChangeLog(shard));
+    this.#clock = clock;
+    this.#watch = watch;
+    this.#reader = new RowReader({ redis: this.#redis, shards, watch, clock });
+    const writing = { redis: this.#redis, shards, changeLogLength, clock, nonce };
+    this.#ends = new SessionEnds({ ...writing, watch, tombstoneGrace: policy.times.tombstoneGrace });
+    this.#writes = new Writes({ ...writing, watch, policy, ends: this.#ends, ...(acknowledge && { acknowledge }) });
+    this.#cases = new CaseStore(writing);
+    this.#logs = Array.from({ length: shards }, (_, shard) => new ChangeLog(shard));
     this.#tails = this.#logs.map((log) => new LogTail(log, this.#redis, options.blocking, options.onError));
   }
 
-  /** Opens the directory, or makes it where there is none. Throws when it was made in another way than is asked for. */
+  /**
+   * Opens the directory, or makes it where there is none. Throws when it was made in another way than is asked for. Where
+   * an earlier process remembers more than Redis has, a new epoch begins first.
+   */
   static async open(options: RedisDirectoryOptions): Promise<RedisDirectory> {
+    const { commands: redis, shards, remembered, remember, onError, onLoss = () => undefined } = options;
+    const watch = new ChainWatch({
+      ...{ redis, shards, onError, onLoss },
+      ...(remembered && { remembered }),
+      ...(remember && { remember }),
+    });
     try {
-      for (let shard = 0; shard < options.shards; shard++) await makeShard(options, shard);
-      return new RedisDirectory(options);
+      if (remembered) await watch.verify();
+      for (let shard = 0; shard < shards; shard++) await makeShard(options, shard);
+      await watch.begin();
+      return new RedisDirectory(options, watch);
     } catch (error) {
-      options.commands.disconnect();
+      watch.close();
+      redis.disconnect();
+      options.acknowledge?.connection.disconnect();
       throw error;
     }
   }
 
-  async write(write: Write, writer: Writer): Promise<Answer> {
-    const { policy, changeLogLength, shards } = this.#options;
-    const { tree, field, shared } = placeOf(write.name);
-    const shard = shardOf(tree, shards);
-    const prefix = shardPrefix(shard);
-    const now = this.#clock();
-    const reply = await this.#scripts[write.verb].run(this.#redis, `${prefix}tree:${tree}`, [
-      ...[prefix, tree, field, flag(shared), write.location, write.acl],
-      ...[writer.session, writer.server ?? '', flag(writer.admin), flag(writer.push), String(now)],
-      ...[limit(policy.times.reservationMaxAge), limit(policy.times.reservationGrace)],
-      ...[this.#nonce(), String(changeLogLength), write.name],
-    ]);
-    const [situation, number, packed, seq, pending] = stringsIn(reply);
-    const row = packed ? unpackRow(write.name, packed) : undefined;
-    const cell = policy.table[situation as Situation][write.verb];
-    const rule = cell[Number(number) - 1] ?? ruleOf(cell, row, write, writer);
-    const restored = undoes(rule, write, writer) ? await this.#ends.end(writer.session, 'refused') : [];
-    const ring = restored.length > 0 ? 'refused: its deletions are put back' : rule.ring;
-    return {
-      ...{ ok: rule.ok, text: answerText(rule, row, write, writer, now), at: { shard, seq: Number(seq) } },
-      ...{ pending: pending === '1', ...(ring === undefined ? {} : { ring }) },
-    };
+  write(write: Write, writer: Writer): Promise<Answer> {
+    return this.#writes.write(write, writer);
   }
 
-  end(session: string, how: Ending): Promise<Bytes[]> {
+  end(session: string, how: Ending): Promise<Settlement> {
     return this.#ends.end(session, how);
   }
 
-  sweep(node: string, isLive: (session: string) => boolean): Promise<Bytes[]> {
+  bind(session: string, server: Bytes): Promise<Settlement> {
+    return this.#ends.bind(session, server);
+  }
+
+  sweep(node: string, isLive: (session: string) => boolean): Promise<Settlement> {
     return this.#ends.sweep(node, isLive);
   }
 
   async lookup(names: readonly Bytes[]): Promise<Lookup> {
-    const { entries, standing } = await this.#reader.lookup(names);
+    const { entries, ...rest } = await this.#reader.lookup(names);
     const { times } = this.#options.policy;
     const now = this.#clock();
-    return { entries: entries.map((entry) => (entry && isGone(entry, times, now) ? undefined : entry)), standing };
+    return { ...rest, entries: entries.map((entry) => (entry && isGone(entry, times, now) ? undefined : entry)) };
   }
 
   async list(locationPrefix: Bytes): Promise<Entry[]> {
     if (locationPrefix === '') return (await this.snapshot()).entries;
     const shards = await Promise.all(this.#logs.map((log) => this.#reader.atLocation(log.shard, locationPrefix)));
-    return sortByName(shards.flat());
+    const server = wholeServer(locationPrefix);
+    const rivals = server === undefined ? [] : await this.#cases.rivalsAt(server);
+    return sortByName([...shards.flat(), ...rivals]);
   }
 
   async tree(name: Bytes): Promise<Entry[]> {
@@ -148,12 +161,20 @@ export class RedisDirectory implements Directory {
         }),
       ),
     );
-    return { entries: sortByName(shards.flatMap((shard) => shard.entries)), at: shards.map((shard) => shard.seq) };
+    return { entries: sortByName(shards.flatMap((shard) => shard.entries)), at: shards.map((shard) => shard.at) };
   }
 
-  async head(): Promise<Position> {
-    const heads = await Promise.all(this.#logs.map((log) => log.head(this.#redis)));
-    return heads.map((head) => head.seq);
+  head(): Promise<Position> {
+    return Promise.all(this.#logs.map((log) => log.head(this.#redis)));
+  }
+
+  async history(name: Bytes | undefined, most: number): Promise<Change[]> {
+    const wanted = name === undefined ? this.#logs : [this.#logs[shardOf(placeOf(name).tree, this.#options.shards)]];
+    const found = await Promise.all(wanted.map(async (log) => (log ? log.history(this.#redis, name, most) : [])));
+    return found
+      .flat()
+      .sort((a, b) => b.time - a.time || b.seq - a.seq)
+      .slice(0, most);
   }
 
   follow(from: Position, listener: FeedListener): Feed {
@@ -166,7 +187,7 @@ export class RedisDirectory implements Directory {
       const change: FeedListener['change'] = (one) => {
         listener.change(one);
       };
-      return { tail, subscriber: tail.subscribe(from[shard] ?? 0, { change, lost }) };
+      return { tail, subscriber: tail.subscribe(from[shard] ?? start, { change, lost }) };
     });
     const close = () => {
       open = false;
@@ -174,7 +195,7 @@ export class RedisDirectory implements Directory {
     };
     const reached = async (position: Position) => {
       await Promise.all(
-        subscriptions.map(({ tail, subscriber }, shard) => tail.reached(subscriber, position[shard] ?? 0)),
+        subscriptions.map(({ tail, subscriber }, shard) => tail.reached(subscriber, position[shard]?.seq ?? 0)),
       );
     };
     return { reached, close };
@@ -184,29 +205,49 @@ export class RedisDirectory implements Directory {
     return this.#reader.standing();
   }
 
-  async heard(server: Bytes): Promise<void> {
-    await this.#mark(`heard:${server}`);
+  heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void> {
+    return this.#cases.heard(server, required, begun);
   }
 
   async vouch(): Promise<void> {
-    await this.#mark('vouched');
-  }
-
-  close(): Promise<void> {
-    for (const tail of this.#tails) tail.close();
-    this.#redis.disconnect();
-    return Promise.resolve();
-  }
-
-  /** Notes something as true of each shard's present epoch; nothing is noted where there is none. */
-  async #mark(field: Bytes): Promise<void> {
     const marking = this.#logs.map(async ({ shard }) => {
       const prefix = shardPrefix(shard);
-      await markScript.run(this.#redis, prefix + keyNames.meta, [prefix, field]);
+      await markScript.run(this.#redis, prefix + keyNames.meta, [prefix, 'vouched']);
     });
     await Promise.all(marking);
   }
+
+  case(name: Bytes): Promise<Case | undefined> {
+    return this.#cases.case(name);
+  }
+
+  cases(): Promise<Case[]> {
+    return this.#cases.cases();
+  }
+
+  resolve(resolution: Resolution): Promise<boolean> {
+    return this.#cases.resolve(resolution);
+  }
+
+  lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean> {
+    return this.#cases.lease(name, lease, milliseconds);
+  }
+
+  release(name: Bytes, token: string): Promise<void> {
+    return this.#cases.release(name, token);
+  }
+
+  close(): Promise<void> {
+    this.#watch.close();
+    for (const tail of this.#tails) tail.close();
+    this.#redis.disconnect();
+    this.#options.acknowledge?.connection.disconnect();
+    return Promise.resolve();
+  }
 }
+
+/** Before the first change. */
+const start: Head = { seq: 0, nonce: '' };
 
 async function makeShard(options: RedisDirectoryOptions, shard: number): Promise<void> {
   const prefix = shardPrefix(shard);
@@ -219,9 +260,4 @@ async function makeShard(options: RedisDirectoryOptions, shard: number): Promise
   if (meta.get('tree_rule') !== String(treeRule)) {
     throw new Error(`the directory was made under tree rule ${meta.get('tree_rule')}, this program knows ${treeRule}`);
   }
-}
-
-/** A time limit as an argument of a script; empty for none. */
-function limit(milliseconds: number): string {
-  return Number.isFinite(milliseconds) ? String(milliseconds) : '';
 }

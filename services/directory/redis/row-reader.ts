@@ -1,9 +1,11 @@
 // Reading rows: by name with the directory's standing, by tree, and by the server they are on.
 import type { Redis } from 'ioredis';
-import type { Lookup, Standing } from '../directory.ts';
+import type { Concern, Lookup, Standing } from '../directory.ts';
 import type { Bytes, Entry } from '../entry.ts';
+import { readable } from '../../address/bytes.ts';
 import { nameIn, placeOf } from '../tree.ts';
 import type { Place } from '../tree.ts';
+import type { ChainWatch } from './chain-watch.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { unpackRow } from './packing.ts';
 import { flag, lookupScript, pairsIn, readTreesScript, replyFrom, stringsIn } from './script.ts';
@@ -12,13 +14,32 @@ import { standingFrom, weakest } from './standing.ts';
 /** How many trees one script call reads: keeps Redis free for others in between. */
 export const treesAtOnce = 200;
 
+export interface RowReaderOptions {
+  redis: Redis;
+  shards: number;
+  watch: ChainWatch;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+type Named = { name: Bytes } & Place;
+
+/** What one shard says of some names. */
+interface ShardAnswer {
+  rows: Bytes[];
+  concerns: (Concern | undefined)[];
+  standing: Standing;
+}
+
 export class RowReader {
+  readonly #options: RowReaderOptions;
   readonly #redis: Redis;
   readonly #shards: number;
 
-  constructor(redis: Redis, shards: number) {
-    this.#redis = redis;
-    this.#shards = shards;
+  constructor(options: RowReaderOptions) {
+    this.#options = options;
+    this.#redis = options.redis;
+    this.#shards = options.shards;
   }
 
   /** Of all shards; a lookup brings only those of its names. */
@@ -28,35 +49,46 @@ export class RowReader {
   }
 
   async lookup(names: readonly Bytes[]): Promise<Lookup> {
-    const places = names.map((name) => ({ name, ...placeOf(name) }));
-    const shards = new Map<number, typeof places>();
-    for (const place of places) {
+    const begun = this.#options.clock();
+    const shards = new Map<number, Named[]>();
+    for (const name of names) {
+      const place = { name, ...placeOf(name) };
       const shard = shardOf(place.tree, this.#shards);
       shards.set(shard, [...(shards.get(shard) ?? []), place]);
     }
     const found = new Map<Bytes, Entry>();
+    const concerns = new Map<Bytes, Concern>();
     const standings = await Promise.all(
       Array.from(shards, async ([shard, wanted]) => {
-        const { rows, standing } = await this.#ask(shard, wanted);
-        rows.forEach((packed, index) => {
-          const name = wanted[index]?.name ?? '';
+        const answer = await this.#ask(shard, wanted);
+        wanted.forEach(({ name }, at) => {
+          const [packed = '', concern] = [answer.rows[at], answer.concerns[at]];
           if (packed !== '') found.set(name, unpackRow(name, packed));
+          if (concern) concerns.set(name, concern);
         });
-        return standing;
+        return answer.standing;
       }),
     );
-    return { entries: names.map((name) => found.get(name)), standing: weakest(standings) };
+    const standing = weakest(standings);
+    const asked = { entries: names.map((name) => found.get(name)), concerns: names.map((name) => concerns.get(name)) };
+    return { ...asked, begun, standing };
   }
 
-  async #ask(
-    shard: number,
-    wanted: readonly ({ name: Bytes } & Place)[],
-  ): Promise<{ rows: Bytes[]; standing: Standing }> {
+  async #ask(shard: number, wanted: readonly Named[]): Promise<ShardAnswer> {
+    const { watch, clock } = this.#options;
     const prefix = shardPrefix(shard);
+    const before = watch.known(shard);
     const args = wanted.flatMap(({ name, tree, field, shared }) => [name, tree, field, flag(shared)]);
-    const reply = await lookupScript.run(this.#redis, `${prefix}tree:${wanted[0]?.tree ?? ''}`, [prefix, ...args]);
-    const [rows, meta] = Array.isArray(reply) ? reply : [];
-    return { rows: stringsIn(rows), standing: standingFrom(pairsIn(stringsIn(meta))) };
+    const key = `${prefix}tree:${wanted[0]?.tree ?? ''}`;
+    const reply = await lookupScript.run(this.#redis, key, [prefix, String(clock()), ...args]);
+    const [rows, reasons, leases, words] = Array.isArray(reply) ? reply : [];
+    const meta = pairsIn(stringsIn(words));
+    const standing = standingFrom(meta);
+    const head = { seq: Number(meta.get('seq') ?? 0), nonce: meta.get('nonce') ?? '' };
+    const doubt = watch.doubtOf(shard, before, standing, head);
+    const why = stringsIn(reasons);
+    const concerns = stringsIn(leases).map((destination, at) => concernOf(destination, why[at] ?? ''));
+    return { rows: stringsIn(rows), concerns, standing: { ...standing, doubt } };
   }
 
   /** Rows of one shard whose location starts with the prefix; in no order. */
@@ -90,4 +122,9 @@ export class RowReader {
     const servers = stringsIn(replyFrom(await this.#redis.hkeysBuffer(prefix + keyNames.servers)));
     return servers.filter((server) => server.startsWith(locationPrefix));
   }
+}
+
+function concernOf(destination: Bytes, reason: string): Concern | undefined {
+  if (destination !== '') return { kind: 'lease', text: `under a move lease to ${readable(destination)}` };
+  return reason === '' ? undefined : { kind: 'reconciliation', text: reason };
 }

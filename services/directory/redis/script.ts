@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import type { Bytes } from '../entry.ts';
+import { reasons } from '../case.ts';
 import type { Policy } from '../rules.ts';
 import { situations } from '../rules.ts';
 import { bucketRows } from '../tree.ts';
@@ -72,16 +73,32 @@ export const lookupScript = new Script(prologue + source('lookup'));
 export const readTreesScript = new Script(prologue + source('read-trees'));
 export const makeScript = new Script(prologue + source('make'));
 export const markScript = new Script(prologue + source('mark'));
+export const verifyScript = new Script(prologue + source('verify'));
+export const leaseScript = new Script(prologue + source('lease'));
+export const releaseScript = new Script(prologue + source('release'));
+export const raiseScript = new Script(prologue + source('raise'));
 
-const writing = `${prologue}local bucket_rows = ${bucketRows}\n${source('store')}`;
+const words = Object.entries(reasons).map(([word, reason]) => `${word}=${quoted(reason)}`);
+const constants = `local bucket_rows = ${bucketRows}\nlocal reasons = {${words.join(',')}}\n`;
+const writing = prologue + constants + source('store') + source('cases');
 export const endSessionScript = new Script(writing + source('end-session'));
+export const heardScript = new Script(writing + source('heard'));
+export const resolveScript = new Script(writing + source('resolve'));
+export const undoScript = new Script(writing + source('undo'));
 
 /** The script of one verb: the verb's column of the policy's table goes before the text that obeys it. */
 export function writeScript(policy: Policy, verb: Verb): Script {
   const cells = situations.map((situation) => {
-    const rules = policy.table[situation][verb].map((rule) => `{'${rule.when ?? ''}','${rule.effect}'}`);
+    const rules = policy.table[situation][verb].map(
+      ({ when = [], effect, ok, ring = '' }) => `{'${when.join(' ')}','${effect}',${String(ok)},${quoted(ring)}}`,
+    );
     return `['${situation}']={${rules.join(',')}}`;
   });
   const head = `local VERB, bound = '${verb}', ${String(policy.bound)}\nlocal cells = {${cells.join(',')}}\n`;
   return new Script(writing + head + source('write'));
+}
+
+/** A text of ours as a string of Lua. */
+function quoted(text: string): string {
+  return `'${text.replace(/[\\']/g, '\\$&')}'`;
 }

@@ -1,5 +1,6 @@
 // All rows of one shard as they are after exactly one change of its log.
 import type { Redis } from 'ioredis';
+import type { Head } from '../directory.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import { ChainBroken } from './change-log.ts';
 import type { ChangeLog, LinkedChange } from './change-log.ts';
@@ -8,7 +9,7 @@ import { keyNames, shardPrefix } from './keys.ts';
 export interface ShardSnapshot {
   entries: Entry[];
   /** The last change that the rows contain. */
-  seq: number;
+  at: Head;
 }
 
 export interface SnapshotSource {
@@ -36,13 +37,13 @@ export async function takeSnapshot(source: SnapshotSource): Promise<ShardSnapsho
 }
 
 async function readOnce(source: SnapshotSource): Promise<ShardSnapshot> {
-  const { seq } = await source.log.head(source.redis);
+  const from = await source.log.head(source.redis);
   const rows = new Map<Bytes, Entry>();
   for await (const trees of treePages(source)) {
     for (const entry of await source.readTrees(trees)) rows.set(entry.name, entry);
   }
-  const end = await applyChanges(source, seq, rows);
-  return { entries: [...rows.values()], seq: end };
+  const at = await applyChanges(source, from, rows);
+  return { entries: [...rows.values()], at };
 }
 
 async function* treePages(source: SnapshotSource): AsyncGenerator<Bytes[]> {
@@ -58,16 +59,17 @@ async function* treePages(source: SnapshotSource): AsyncGenerator<Bytes[]> {
 }
 
 /** Brings the rows to one point of the log, and returns that point. Its changes carry whole rows, so repeats do no harm. */
-async function applyChanges(source: SnapshotSource, from: number, rows: Map<Bytes, Entry>): Promise<number> {
+async function applyChanges(source: SnapshotSource, from: Head, rows: Map<Bytes, Entry>): Promise<Head> {
   const { seq: goal } = await source.log.head(source.redis);
-  let seq = from;
-  while (seq < goal) {
-    const changes = await source.log.after(source.redis, seq, 1000);
-    if (changes.length === 0) throw new ChainBroken(`change ${seq + 1} is gone from the log`);
+  let at = from;
+  while (at.seq < goal) {
+    const changes = await source.log.after(source.redis, at, 1000);
+    const last = changes.at(-1);
+    if (!last) throw new ChainBroken(`change ${at.seq + 1} is gone from the log`);
     for (const change of changes) apply(change, rows);
-    seq = changes.at(-1)?.seq ?? seq;
+    at = { seq: last.seq, nonce: last.nonce };
   }
-  return seq;
+  return at;
 }
 
 function apply(change: LinkedChange, rows: Map<Bytes, Entry>): void {

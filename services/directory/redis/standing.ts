@@ -10,19 +10,34 @@ export function standingFrom(meta: ReadonlyMap<Bytes, Bytes>): Standing {
     epoch: Number(epoch),
     heard: heard.map(([key]) => key.slice(6)).sort(),
     vouched: meta.get('vouched') === epoch,
+    settled: meta.get('settled') === epoch,
+    lost: lostIn(meta.get('lost'), epoch),
+    doubt: undefined,
     blank: meta.get('seq') === undefined,
   };
 }
 
+/** `lost` is the epoch that began with a loss, a space, and how the loss was seen. */
+function lostIn(lost: Bytes | undefined, epoch: Bytes): string | undefined {
+  return lost?.startsWith(`${epoch} `) === true ? lost.slice(epoch.length + 1) : undefined;
+}
+
+const nothing: Standing = {
+  ...{ epoch: 0, heard: [], vouched: false, settled: false, lost: undefined, doubt: undefined, blank: true },
+};
+
 /** What holds in every shard; a shard without a meta (its data are gone) vouches for nothing. */
 export function weakest(standings: readonly Standing[]): Standing {
-  const [first = { epoch: 0, heard: [], vouched: false, blank: true }, ...rest] = standings;
+  const [first = nothing, ...rest] = standings;
   return rest.reduce(
     (all, one) => ({
       // The newest, so that a shard made anew is seen; none if one shard has none.
       epoch: Math.min(all.epoch, one.epoch) < 1 ? 0 : Math.max(all.epoch, one.epoch),
       heard: all.heard.filter((server) => one.heard.includes(server)),
       vouched: all.vouched && one.vouched,
+      settled: all.settled && one.settled,
+      lost: all.lost ?? one.lost,
+      doubt: all.doubt ?? one.doubt,
       blank: all.blank && one.blank,
     }),
     first,

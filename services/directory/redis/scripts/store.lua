@@ -2,23 +2,30 @@
 local function server_of(place) return string.match(place, '^[^!]*') end
 local function has_no_partition(place) return not string.find(place, '!.') end
 
+-- packing.ts: state and version, then of rows that are not active `,since,session[,ended[,flags]]`.
 local function unpack_row(packed)
   local state, version, rest = string.match(packed, '^(%a)(%d+)(.*)$')
-  local since, holder, ended = string.match(rest, '^,(%d+),([^ ,]*),?(%d*) ')
+  local since, holder, ended, flags = string.match(rest, '^,(%d+),([^ ,]*),?(%d*),?(%a*) ')
   local length, start = string.match(rest, '^[^ ]* (%d+) ()')
   length = tonumber(length)
   return {
     state = state, version = version, since = since, session = holder, ended = ended ~= '' and ended or nil,
-    location = string.sub(rest, start, start + length - 1), acl = string.sub(rest, start + length),
+    flags = flags or '', location = string.sub(rest, start, start + length - 1), acl = string.sub(rest, start + length),
   }
 end
 
 local function pack_row(row, version)
   local mark = ''
-  if row.state ~= 'A' then mark = ',' .. row.since .. ',' .. row.session end
-  if row.ended then mark = mark .. ',' .. row.ended end
+  if row.state ~= 'A' then
+    local flags = row.flags or ''
+    mark = ',' .. row.since .. ',' .. row.session
+    if row.ended or flags ~= '' then mark = mark .. ',' .. (row.ended or '') end
+    if flags ~= '' then mark = mark .. ',' .. flags end
+  end
   return row.state .. version .. mark .. ' ' .. #row.location .. ' ' .. row.location .. row.acl
 end
+
+local function has_flag(row, flag) return row ~= nil and string.find(row.flags or '', flag, 1, true) ~= nil end
 
 local function count(tree, row, by)
   local holder = server_of(row.location)
@@ -74,11 +81,11 @@ local function append(place, row, next, mark)
   local seq = string.format('%.0f', tonumber(head[1] or '0') + 1)
   redis.call('XADD', prefix .. 'log', 'MAXLEN', '~', mark.log_length, seq .. '-0',
     'n', place.name, 's', next and next.state or 'X', 'l', next and next.location or '', 'a', next and next.acl or '',
-    'f', row and row.location or '', 'w', mark.session, 't', mark.now, 'k', mark.nonce, 'p', head[2] or '')
+    'f', row and row.location or '', 'w', mark.session, 'b', mark.by, 'c', mark.cause, 't', mark.now,
+    'k', mark.nonce, 'p', head[2] or '')
   redis.call('HSET', prefix .. 'head', 'seq', seq, 'nonce', mark.nonce)
   return seq
 end
-
 
 -- A logged change: the row after it, everywhere it is noted.
 local function change(place, row, next, mark)
@@ -87,12 +94,30 @@ local function change(place, row, next, mark)
   return seq
 end
 
+-- A change that readers need not hear of.
+local function rewrite(place, next)
+  redis.call('HSET', row_key(place.tree, place.field, place.shared), place.field, pack_row(next, next.version))
+end
+
+local function row_of(place)
+  local packed = redis.call('HGET', row_key(place.tree, place.field, place.shared), place.field)
+  return packed and unpack_row(packed) or nil, packed
+end
+
 -- Rows that wait for their session's end are noted by session; `sessions` has those that have any.
 local function is_pending(row, session)
-  return row ~= nil and (row.state == 'C' or row.state == 'T') and row.session == session and not row.ended
+  return row ~= nil and string.find('CHT', row.state, 1, true) ~= nil and row.session == session and not row.ended
 end
 
 local function note_pending(session, name)
   redis.call('SADD', prefix .. 'pending:' .. session, name)
   redis.call('SADD', prefix .. 'sessions', session)
+end
+
+-- What was deleted a short while ago: a tombstone that is kept aside for lookups until its grace is over.
+local function bury(name, row, now, grace)
+  local left = tonumber(grace) - (tonumber(now) - tonumber(row.since))
+  if left <= 0 then return end
+  row.ended, row.flags = now, ''
+  redis.call('SET', prefix .. 'grave:' .. name, pack_row(row, row.version), 'PX', string.format('%.0f', left))
 end

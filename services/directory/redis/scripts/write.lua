@@ -1,87 +1,147 @@
 -- One write by the table of rules.ts: check, write, index and log, atomically in one shard.
--- Follows rows.lua, store.lua, and `VERB`, `bound` and `cells`: this verb's column of the policy's table.
--- KEYS[1] = the shard's key of the tree (for routing). ARGV as below. Returns situation, rule number, prior row, seq, and whether
--- the row waits for its session's end.
+-- Follows rows.lua, store.lua, cases.lua, and `VERB`, `bound` and `cells`: this verb's column of the policy's table.
+-- KEYS[1] = the shard's key of the tree (for routing). ARGV as below. Returns situation, rule number, prior row, the number of the last
+-- change, whether the row waits for its session's end, and the nonce of that change.
 local tree, field, shared = ARGV[2], ARGV[3], ARGV[4] == '1'
 local location, acl = ARGV[5], ARGV[6]
 local session, server, admin, push = ARGV[7], ARGV[8], ARGV[9] == '1', ARGV[10] == '1'
 local now, max_age, grace, nonce, log_length = ARGV[11], ARGV[12], ARGV[13], ARGV[14], ARGV[15]
-local name = ARGV[16]
+local name, by = ARGV[16], ARGV[17]
 
-local words = { A = 'active', C = 'created', H = 'handed', T = 'buried' }
+local words = { A = 'active', C = 'created', H = 'handed', D = 'contested', T = 'buried' }
+local place = { name = name, tree = tree, field = field, shared = shared }
+local row, packed = row_of(place)
+local open = case_of(name)
+local rivals = open and open.rivals or {}
+local holder = row and server_of(row.location)
+
+-- The server for which the write comes.
+local writing
+if VERB ~= 'DELETE' then writing = server_of(location)
+elseif admin or server == '' then writing = holder
+else writing = server end
+local record = writing and record_of(rivals, writing) or nil
 
 -- Whether more than `limit` milliseconds have passed since `moment`; an empty limit is none.
 local function is_past(moment, limit)
   return moment ~= nil and limit ~= '' and tonumber(now) - tonumber(moment) > tonumber(limit)
 end
 
-local function situation_of(row)
-  local holder = row and server_of(row.location)
-  local named = VERB ~= 'DELETE' and server_of(location) or nil
-  if bound and not admin and server ~= '' and named and named ~= server and holder ~= server then return 'foreign' end
+local function situation_of()
+  if bound and not admin and server ~= '' and VERB ~= 'DELETE' and writing ~= server and holder ~= server then return 'foreign' end
   if not row then return 'absent' end
-  local writing = named
-  if not writing then
-    if admin or server == '' then writing = holder else writing = server end
-  end
   if writing == holder then return words[row.state] .. '/same' end
   if row.state == 'C' and (is_past(row.since, max_age) or is_past(row.ended, grace)) then return 'expired/other' end
   return words[row.state] .. '/other'
 end
 
-local function rule_of(situation, row)
+-- The destination of the lease on the tree; nil without one.
+local function lease_destination()
+  local lease = redis.call('GET', prefix .. 'lease:' .. tree)
+  local ends, destination = string.match(lease or '', '^(%d+) [^ ]* (.*)$')
+  return ends and tonumber(ends) > tonumber(now) and destination or nil
+end
+
+local holds = {
+  push = function() return push end,
+  admin = function() return admin end,
+  handing = function() return row and row.session == session end,
+  exact = function() return row and row.location == location end,
+  populating = function()
+    local meta = redis.call('HMGET', prefix .. 'meta', 'epoch', 'settled', 'vouched')
+    return not (meta[1] and (meta[2] == meta[1] or meta[3] == meta[1]))
+  end,
+  released = function() return has_flag(row, 'R') end,
+  rival = function() return record ~= nil end,
+  duplicate = function() return record ~= nil and record.kind == 'D' end,
+  leased = function() return lease_destination() == writing and writing ~= nil end,
+  barred = function()
+    local destination = lease_destination()
+    return destination ~= nil and destination ~= writing
+  end,
+}
+
+local function rule_of(situation)
   for number, rule in ipairs(cells[situation]) do
-    local condition = rule[1]
-    if condition == ''
-      or (condition == 'push' and push)
-      or (condition == 'admin' and admin)
-      or (condition == 'handing' and row and row.session == session)
-      or (condition == 'exact' and row and row.location == location)
-    then return number, rule[2] end
+    local all = true
+    for condition in string.gmatch(rule[1], '%a+') do all = all and holds[condition]() end
+    if all then return number, rule[2], rule[3], rule[4] end
   end
 end
 
-local function changed(row, next)
-  if row and row.state == next.state and row.location == next.location and row.acl == next.acl then return row, false end
-  return next, true
+local function with(state, flags)
+  return { state = state, version = row.version, location = row.location, acl = row.acl, session = session, since = now, flags = flags }
 end
 
--- The effects of rules.ts, by the same names: the row after, and whether readers must hear of it.
+local function rival(kind) return { server = server_of(location), kind = kind, location = location, acl = acl } end
+
+local function reserved(state) return { state = state, location = location, acl = '', session = session, since = now } end
+
+local function merged()
+  if row and holder == server_of(location) and has_no_partition(location) then return row.location end
+  return location
+end
+
+-- The effects of rules.ts, by the same names: row and rivals after, and whether readers must hear of it.
 local effects = {
-  none = function(row) return row, false end,
-  remove = function() return nil, true end,
-  renew = function(row)
-    return { state = row.state, version = row.version, location = row.location, acl = row.acl, session = session, since = now }, false
+  none = function() return row, rivals, false end,
+  remove = function() return nil, rivals, true end,
+  renew = function() return with('C'), rivals, false end,
+  remember = function()
+    local next = with('H')
+    next.since = row.since
+    return next, rivals, false
   end,
-  remember = function(row)
-    return { state = row.state, version = row.version, location = row.location, acl = row.acl, session = session, since = row.since }, false
+  hand = function() return with('H'), rivals, true end,
+  release = function()
+    local next = with('H', 'R')
+    next.session, next.since, next.ended = row.session, row.since, row.ended
+    return next, rivals, false
   end,
-  hand = function(row) return { state = 'H', location = row.location, acl = row.acl, session = session, since = now }, true end,
-  bury = function(row) return { state = 'T', location = row.location, acl = row.acl, session = session, since = now }, true end,
-  create = function(row) return changed(row, { state = 'C', location = location, acl = '', session = session, since = now }) end,
-  activate = function(row)
-    local place = location
-    if row and server_of(row.location) == server_of(place) and has_no_partition(place) then place = row.location end
-    return changed(row, { state = 'A', location = place, acl = acl })
+  bury = function() return with('T', (not admin and server == '') and 'U' or ''), rivals, true end,
+  create = function() return changed(row, reserved('C'), rivals) end,
+  activate = function() return changed(row, { state = 'A', location = merged(), acl = acl }, rivals) end,
+  assign = function() return changed(row, { state = 'A', location = location, acl = acl }, rivals) end,
+  take = function() return taken(row, rivals, merged(), acl) end,
+  duplicate = function() return row, with_rival(rivals, rival('D')), false end,
+  claim = function() return row, with_rival(rivals, rival('C')), false end,
+  contest = function() return changed(row, with('D'), with_rival(rivals, rival('C'))) end,
+  withdraw = function()
+    local left = without_rivals(rivals, { [writing or ''] = true })
+    if not row or row.state ~= 'D' or #left > 0 then return row, left, false end
+    return changed(row, { state = 'A', location = row.location, acl = row.acl }, left)
   end,
-  assign = function(row) return changed(row, { state = 'A', location = location, acl = acl }) end,
+  yield = function()
+    local heir = rivals[1]
+    if not heir then return nil, rivals, row ~= nil end
+    local others = without_rivals(rivals, { [heir.server] = true })
+    local next = { state = #others > 0 and 'D' or 'A', location = heir.location, acl = heir.acl, session = session, since = now }
+    return changed(row, next, others)
+  end,
 }
 effects.demote = effects.create
 
-local place = { name = name, tree = tree, field = field, shared = shared }
-local key = row_key(tree, field, shared)
-local packed = redis.call('HGET', key, field)
-local row = packed and unpack_row(packed) or nil
-local situation = situation_of(row)
-local number, effect = rule_of(situation, row)
-local next, logged = effects[effect](row)
+local situation = situation_of()
+local number, effect, ok, why = rule_of(situation)
+local next, left, logged = effects[effect]()
 local seq
 if logged then
-  seq = change(place, row, next, { session = session, now = now, nonce = nonce, log_length = log_length })
+  seq = change(place, row, next, { session = session, by = by, cause = VERB, now = now, nonce = nonce, log_length = log_length })
 else
   seq = redis.call('HGET', prefix .. 'head', 'seq') or '0'
-  if next ~= row then redis.call('HSET', key, field, pack_row(next, next.version)) end
+  if next ~= row then rewrite(place, next) end
 end
+
+-- ruling.ts, caseAfter().
+if why ~= '' then
+  keep_case(name, { reason = why, session = session, since = open and open.since or now, rivals = left })
+elseif open then
+  local decides = ok and (effect ~= 'none' or VERB == 'ACTIVATE')
+  if decides and #left == 0 and (not next or next.state == 'A') then keep_case(name, nil)
+  elseif left ~= rivals then keep_case(name, { reason = open.reason, session = open.session, since = open.since, rivals = left }) end
+end
+
 local pending = is_pending(next, session)
 if pending then note_pending(session, name) end
-return { situation, number, packed or '', seq, pending and '1' or '' }
+local head = redis.call('HMGET', prefix .. 'head', 'seq', 'nonce')
+return { situation, number, packed or '', seq, pending and '1' or '', head[2] or '' }

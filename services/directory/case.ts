@@ -1,0 +1,50 @@
+// A case of reconciliation: a name whose row may not tell the truth, and what is known about it until somebody has looked.
+import type { Bytes, Entry } from './entry.ts';
+
+/**
+ * A server that says it holds a mailbox which the directory does not place there. `duplicate`: the name was active at
+ * another server, which may since have deleted it: such a copy must not come back by a push. `claim`: the name was
+ * reserved, or contested in the first population, so that the copy may be the only one.
+ */
+export interface Rival {
+  server: Bytes;
+  kind: 'duplicate' | 'claim';
+  /** As the server gave them. */
+  location: Bytes;
+  acl: Bytes;
+}
+
+export interface Case {
+  name: Bytes;
+  /** Why it was opened, or rung again last; a phrase. */
+  reason: string;
+  /** The session whose doing that was. */
+  session: string;
+  /** When it was opened, in milliseconds since 1970. */
+  since: number;
+  /** In the order of their servers' names. */
+  rivals: readonly Rival[];
+}
+
+/** The reasons that do not stand in the write table (rules.ts): how sessions and pushes end. */
+export const reasons = {
+  putBack: 'deleted, and put back: the deletion was refused or cut short',
+  reserved: 'reserved by a session that has ended',
+  handed: 'handed over by a session that has ended',
+  unbound: 'deleted by a session that spoke for no server',
+  claimed: 'given to another server by an operator',
+} as const;
+
+/** What a server is on record for as a rival, as rows that are reserved there: LIST shows them to its push. */
+export function rivalRows(cases: readonly Case[], server: Bytes): Entry[] {
+  return cases.flatMap(({ name, rivals }) =>
+    rivals
+      .filter((rival) => rival.server === server)
+      .map(({ location, acl }) => ({ name, state: 'contested', location, acl, version: 0 })),
+  );
+}
+
+/** The server of a LIST of all that one server has, `S!`; undefined for any other prefix of a location. */
+export function wholeServer(locationPrefix: Bytes): Bytes | undefined {
+  return /^([^!]+)!$/s.exec(locationPrefix)?.[1];
+}

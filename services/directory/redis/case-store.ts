@@ -1,0 +1,138 @@
+// Cases of reconciliation in Redis: read, answered by pushes, resolved; and the leases that stand beside the rows.
+import type { Redis } from 'ioredis';
+import { rivalRows } from '../case.ts';
+import type { Case, Rival } from '../case.ts';
+import type { Lease, Resolution } from '../directory.ts';
+import type { Bytes, Entry } from '../entry.ts';
+import { placeOf } from '../tree.ts';
+import { keyNames, shardOf, shardPrefix } from './keys.ts';
+import { packRow } from './packing.ts';
+import {
+  flag,
+  heardScript,
+  leaseScript,
+  pairsIn,
+  releaseScript,
+  replyFrom,
+  resolveScript,
+  stringsIn,
+} from './script.ts';
+import type { Reply } from './script.ts';
+
+export interface CaseStoreOptions {
+  redis: Redis;
+  shards: number;
+  changeLogLength: number;
+  clock: () => number;
+  nonce: () => string;
+}
+
+/** How many cases one script call, or one pipeline, looks at. */
+const casesAtOnce = 200;
+
+export class CaseStore {
+  readonly #options: CaseStoreOptions;
+
+  constructor(options: CaseStoreOptions) {
+    this.#options = options;
+  }
+
+  async case(name: Bytes): Promise<Case | undefined> {
+    const prefix = shardPrefix(shardOf(placeOf(name).tree, this.#options.shards));
+    return (await this.#read(prefix, [name]))[0];
+  }
+
+  /** All open cases, the oldest first. */
+  async cases(): Promise<Case[]> {
+    const all: Case[] = [];
+    for (let shard = 0; shard < this.#options.shards; shard++) {
+      const prefix = shardPrefix(shard);
+      const names = await this.#names(prefix);
+      for (let i = 0; i < names.length; i += casesAtOnce) {
+        all.push(...(await this.#read(prefix, names.slice(i, i + casesAtOnce))));
+      }
+    }
+    return all.sort((a, b) => a.since - b.since || (a.name < b.name ? -1 : 1));
+  }
+
+  /** What a server is on record for as a rival, as rows of that server. */
+  async rivalsAt(server: Bytes): Promise<Entry[]> {
+    return rivalRows(await this.cases(), server);
+  }
+
+  /** See Directory.heard. */
+  async heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void> {
+    for (let shard = 0; shard < this.#options.shards; shard++) {
+      const prefix = shardPrefix(shard);
+      const names = await this.#names(prefix);
+      // Once at least: it is the script that notes the server as heard.
+      for (let i = 0; i === 0 || i < names.length; i += casesAtOnce) {
+        const rows = names.slice(i, i + casesAtOnce).flatMap((name) => [...this.#place(name), this.#options.nonce()]);
+        const settings = [String(begun), String(this.#options.clock()), String(this.#options.changeLogLength)];
+        const args = [prefix, server, ...settings, String(required.length), ...required, ...rows];
+        await heardScript.run(this.#options.redis, prefix + keyNames.meta, args);
+      }
+    }
+  }
+
+  async resolve({ name, expected, action, at, session, by, forget }: Resolution): Promise<boolean> {
+    const { redis, shards, clock, nonce, changeLogLength } = this.#options;
+    const { tree } = placeOf(name);
+    const prefix = shardPrefix(shardOf(tree, shards));
+    const packed = expected ? packRow(expected, expected.version) : '';
+    const what = [packed, action, at?.location ?? '', at?.acl ?? '', session, by];
+    const args = [prefix, ...this.#place(name), ...what, String(clock()), nonce(), String(changeLogLength), ...forget];
+    return (await resolveScript.run(redis, `${prefix}tree:${tree}`, args)) === '1';
+  }
+
+  async lease(name: Bytes, { token, destination }: Lease, milliseconds: number): Promise<boolean> {
+    const { redis, shards, clock } = this.#options;
+    const { tree } = placeOf(name);
+    const prefix = shardPrefix(shardOf(tree, shards));
+    const args = [prefix, tree, token, destination, String(clock()), String(milliseconds)];
+    return (await leaseScript.run(redis, `${prefix}lease:${tree}`, args)) === '1';
+  }
+
+  async release(name: Bytes, token: string): Promise<void> {
+    const { redis, shards } = this.#options;
+    const { tree } = placeOf(name);
+    const prefix = shardPrefix(shardOf(tree, shards));
+    await releaseScript.run(redis, `${prefix}lease:${tree}`, [prefix, tree, token]);
+  }
+
+  #place(name: Bytes): Bytes[] {
+    const { tree, field, shared } = placeOf(name);
+    return [name, tree, field, flag(shared)];
+  }
+
+  async #names(prefix: string): Promise<Bytes[]> {
+    return stringsIn(replyFrom(await this.#options.redis.zrangeBuffer(prefix + keyNames.cases, '0', '-1')));
+  }
+
+  async #read(prefix: string, names: readonly Bytes[]): Promise<Case[]> {
+    const { redis } = this.#options;
+    const hashes = await Promise.all(
+      names.map((name) => redis.callBuffer('HGETALL', [Buffer.from(`${prefix}case:${name}`, 'latin1')])),
+    );
+    return hashes.flatMap((hash, at) => caseFrom(names[at] ?? '', replyFrom(hash)) ?? []);
+  }
+}
+
+function caseFrom(name: Bytes, reply: Reply): Case | undefined {
+  const fields = pairsIn(stringsIn(reply));
+  const reason = fields.get('reason');
+  if (reason === undefined) return undefined;
+  const rivals = [...fields].flatMap(([field, value]) =>
+    field.startsWith('rival:') ? [rivalFrom(field.slice('rival:'.length), value)] : [],
+  );
+  rivals.sort((a, b) => (a.server < b.server ? -1 : 1));
+  return { name, reason, session: fields.get('session') ?? '', since: Number(fields.get('since')), rivals };
+}
+
+/** `D13 mail1!default<ACL>`: kind, length of the location, location, ACL (scripts/cases.lua). */
+function rivalFrom(server: Bytes, packed: Bytes): Rival {
+  const [head = '', kind, length] = /^([DC])(\d+) /.exec(packed) ?? [];
+  const end = head.length + Number(length);
+  const location = packed.slice(head.length, end);
+  return { server, kind: kind === 'D' ? 'duplicate' : 'claim', location, acl: packed.slice(end) };
+}

@@ -2,7 +2,7 @@
 import { readable } from '../address/bytes.ts';
 import { rivalRows, wholeServer } from './case.ts';
 import type { Case } from './case.ts';
-import { finishedRow, openReason } from './resolving.ts';
+import { resolved } from './resolving.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
 import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './ruling.ts';
@@ -104,7 +104,7 @@ export class MemoryDirectory implements Directory {
 
   lookup(names: readonly Bytes[]): Promise<Lookup> {
     const entries = names.map((name) => this.#rows.get(name) ?? this.#grave(name));
-    const concerns = names.map((name, at) => this.#concern(name, entries[at]));
+    const concerns = names.map((name) => this.#concern(name));
     return Promise.resolve({ entries, concerns, begun: this.#clock(), standing: this.#present() });
   }
 
@@ -180,12 +180,11 @@ export class MemoryDirectory implements Directory {
     const row = this.#rows.get(name);
     if (JSON.stringify(row) !== JSON.stringify(expected)) return Promise.resolve(false);
     const open = this.#cases.get(name);
-    const done = finishedRow(row, open?.rivals ?? [], resolution, this.#clock());
+    const { rivals, reason, ...done } = resolved(row, open, resolution, this.#clock());
     const cause = action === 'claim' ? 'claim' : 'reconcile';
     this.#put(name, row, done.row, done.logged, { session, by, cause });
-    const reason = openReason(action, open?.reason, done);
     const since = open?.since ?? this.#clock();
-    this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rivals: done.rivals });
+    this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rivals });
     return Promise.resolve(true);
   }
 
@@ -224,10 +223,10 @@ export class MemoryDirectory implements Directory {
     return grave && isGone(grave, this.#policy.times, this.#clock()) ? undefined : grave;
   }
 
-  #concern(name: Bytes, entry: Entry | undefined): Concern | undefined {
+  #concern(name: Bytes): Concern | undefined {
     const lease = this.#leaseOn(name);
     if (lease) return { kind: 'lease', text: `under a move lease to ${readable(lease.destination)}` };
-    const reason = entry ? undefined : this.#cases.get(name)?.reason;
+    const reason = this.#rows.has(name) ? undefined : this.#cases.get(name)?.reason;
     return reason === undefined ? undefined : { kind: 'reconciliation', text: reason };
   }
 
@@ -292,7 +291,6 @@ export class MemoryDirectory implements Directory {
   }
 }
 
-/** A deletion that is sure has nothing left to be told by. */
 function withoutFlags({ unbound, ...entry }: Entry): Entry {
   return entry;
 }

@@ -1,46 +1,45 @@
 // What a resolution makes of a row, and whether its case is over.
-import type { Rival } from './case.ts';
 import { reasons } from './case.ts';
+import type { Case, Rival } from './case.ts';
 import type { Resolution } from './directory.ts';
 import type { Row } from './entry.ts';
 import { taken } from './ruling.ts';
 import type { Applied } from './ruling.ts';
 
-/** Row and rivals after a resolution. `now` in milliseconds since 1970. */
-export function finishedRow(
-  row: Row | undefined,
-  rivals: readonly Rival[],
-  { action, forget, at, session }: Resolution,
-  now: number,
-): Applied {
-  const left = rivals.filter(({ server }) => !forget.includes(server));
-  switch (action) {
-    case 'close':
-      return { row, rivals: left, logged: false };
-    case 'remove':
-      return { row: undefined, rivals: left, logged: row !== undefined };
-    case 'restore':
-      return row
-        ? taken({ row, rivals: left }, { location: row.location, acl: row.acl })
-        : { row, rivals: left, logged: false };
-    case 'hand': {
-      if (!row) return { row, rivals: left, logged: false };
-      const { location, acl } = row;
-      const next: Row = { state: 'handed', location, acl, session, since: now, ended: now };
-      return { row: next, rivals: left, logged: row.state !== 'handed' };
-    }
-    case 'claim':
-      return taken({ row, rivals: left }, at ?? { location: '', acl: '' });
-  }
+export interface Resolved extends Applied {
+  /** Why the case stays open; undefined when it is over. */
+  reason: string | undefined;
 }
 
-/** Why the case stays open after a resolution; undefined when it is over. */
-export function openReason(
+/** Row, rivals and case after a resolution. Of a name without a row only a claim can make something. `now` in milliseconds since 1970. */
+export function resolved(row: Row | undefined, open: Case | undefined, resolution: Resolution, now: number): Resolved {
+  const { forget, session } = resolution;
+  const rivals = (open?.rivals ?? []).filter(({ server }) => !forget.includes(server));
+  const action = row === undefined && resolution.action !== 'claim' ? 'close' : resolution.action;
+  const after = finished(action, row, rivals, resolution, { session, since: now, ended: now });
+  if (action === 'hand') return { ...after, reason: open?.reason ?? reasons.handed };
+  if (after.rivals.length === 0) return { ...after, reason: undefined };
+  return { ...after, reason: action === 'claim' ? reasons.claimed : (open?.reason ?? reasons.claimed) };
+}
+
+function finished(
   action: Resolution['action'],
-  before: string | undefined,
-  { rivals }: Pick<Applied, 'rivals'>,
-): string | undefined {
-  if (action === 'hand') return before ?? reasons.handed;
-  if (rivals.length === 0) return undefined;
-  return action === 'claim' ? reasons.claimed : (before ?? reasons.claimed);
+  row: Row | undefined,
+  rivals: readonly Rival[],
+  { at }: Resolution,
+  mark: Pick<Row, 'session' | 'since' | 'ended'>,
+): Applied {
+  const { location = '', acl = '' } = row ?? {};
+  switch (action) {
+    case 'close':
+      return { row, rivals, logged: false };
+    case 'remove':
+      return { row: undefined, rivals, logged: true };
+    case 'restore':
+      return taken({ row, rivals }, { location, acl });
+    case 'hand':
+      return { row: { state: 'handed', location, acl, ...mark }, rivals, logged: row?.state !== 'handed' };
+    case 'claim':
+      return taken({ row, rivals }, at ?? { location, acl });
+  }
 }

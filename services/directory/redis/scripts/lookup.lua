@@ -5,9 +5,9 @@
 local rows, why, leases = {}, {}, {}
 for i = 3, #ARGV, 4 do
   local name, tree, field = ARGV[i], ARGV[i + 1], ARGV[i + 2]
-  local row = redis.call('HGET', row_key(tree, field, ARGV[i + 3] == '1'), field) or redis.call('GET', prefix .. 'grave:' .. name)
+  local row = redis.call('HGET', row_key(tree, field, ARGV[i + 3] == '1'), field)
   local ends, destination = string.match(redis.call('GET', prefix .. 'lease:' .. tree) or '', '^(%d+) [^ ]* (.*)$')
-  rows[#rows + 1] = row or ''
+  rows[#rows + 1] = row or redis.call('GET', prefix .. 'grave:' .. name) or ''
   why[#why + 1] = not row and redis.call('HGET', prefix .. 'case:' .. name, 'reason') or ''
   leases[#leases + 1] = ends and tonumber(ends) > tonumber(ARGV[2]) and destination or ''
 end

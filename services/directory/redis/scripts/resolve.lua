@@ -1,4 +1,4 @@
--- Carries out what was found about a name (resolving.ts), unless its row is not as expected any more. Follows rows.lua,
+-- Carries out what was found about a name (resolving.ts, resolved()), unless its row is not as expected any more. Follows rows.lua,
 -- store.lua and cases.lua, and `reasons` of case.ts.
 -- ARGV[2..5] = name, tree, field, shared, ARGV[6] = the row expected, packed, or empty, ARGV[7] = the action, ARGV[8] and
 -- ARGV[9] = location and ACL of a claim, ARGV[10] = session, ARGV[11] = whose, ARGV[12] = now, ARGV[13] = a nonce, ARGV[14] =
@@ -6,6 +6,7 @@
 local place = { name = ARGV[2], tree = ARGV[3], field = ARGV[4], shared = ARGV[5] == '1' }
 local action, session, by, now = ARGV[7], ARGV[10], ARGV[11], ARGV[12]
 local row, packed = row_of(place)
+if not row and action ~= 'claim' then action = 'close' end
 if (packed or '') ~= ARGV[6] then return '0' end
 
 local open = case_of(place.name)
@@ -15,19 +16,18 @@ local left = without_rivals(open and open.rivals or {}, forget)
 
 local actions = {
   close = function() return row, left, false end,
-  remove = function() return nil, left, row ~= nil end,
+  remove = function() return nil, left, true end,
   restore = function() return taken(row, left, row.location, row.acl) end,
   hand = function()
     return { state = 'H', version = row.version, location = row.location, acl = row.acl, session = session, since = now, ended = now }, left, row.state ~= 'H'
   end,
   claim = function() return taken(row, left, ARGV[8], ARGV[9]) end,
 }
-local next, rivals, logged = actions[row and action or action == 'claim' and 'claim' or 'close']()
+local next, rivals, logged = actions[action]()
 local cause = action == 'claim' and 'claim' or 'reconcile'
 if logged then change(place, row, next, { session = session, by = by, cause = cause, now = now, nonce = ARGV[13], log_length = ARGV[14] })
 elseif next and next ~= row then rewrite(place, next) end
 
--- resolving.ts, openReason().
 local reason
 if action == 'hand' then reason = open and open.reason or reasons.handed
 elseif #rivals > 0 then reason = action ~= 'claim' and open and open.reason or reasons.claimed end

@@ -24,6 +24,8 @@ export interface Case {
   since: number;
   /** In the order of their servers' names. */
   rivals: readonly Rival[];
+  /** What it waits for, as whoever looked into it last has found. */
+  waiting?: string;
 }
 
 /** The reasons that do not stand in the write table (rules.ts): how sessions and pushes end. */
@@ -47,4 +49,9 @@ export function rivalRows(cases: readonly Case[], server: Bytes): Entry[] {
 /** The server of a LIST of all that one server has, `S!`; undefined for any other prefix of a location. */
 export function wholeServer(locationPrefix: Bytes): Bytes | undefined {
   return /^([^!]+)!$/s.exec(locationPrefix)?.[1];
+}
+
+/** The order of cases: the oldest first. */
+export function byAge(a: Case, b: Case): number {
+  return a.since - b.since || (a.name < b.name ? -1 : 1);
 }

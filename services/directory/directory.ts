@@ -225,6 +225,8 @@ export interface Directory {
   cases(): Promise<Case[]>;
   /** Carries out what was found; false, and nothing done, where the row is not as expected any more. */
   resolve(resolution: Resolution): Promise<boolean>;
+  /** Notes what an open case waits for; nothing happens where none is open. */
+  note(name: Bytes, waiting: string): Promise<void>;
   /** Takes the lease on a name's tree for so many milliseconds, or renews one's own; false when another holds it. */
   lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean>;
   /** Gives it back; nothing happens when it is another's, or none. */

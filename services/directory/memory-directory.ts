@@ -1,6 +1,6 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
 import { readable } from '../address/bytes.ts';
-import { rivalRows, wholeServer } from './case.ts';
+import { byAge, rivalRows, wholeServer } from './case.ts';
 import type { Case } from './case.ts';
 import { resolved } from './resolving.ts';
 import { sortByName } from './order.ts';
@@ -67,6 +67,7 @@ export class MemoryDirectory implements Directory {
 
   write(write: Write, writer: Writer): Promise<Answer> {
     const now = this.#clock();
+    const { session, by = '' } = writer;
     const row = this.#rows.get(write.name);
     const open = this.#cases.get(write.name);
     const populating = !this.#standing.settled && !this.#standing.vouched;
@@ -75,12 +76,12 @@ export class MemoryDirectory implements Directory {
     const rule = ruleOf(cell, known, write, writer);
     const text = answerText(rule, row, write, writer, now);
     const after = applied(rule.effect, known, write, writer, now);
-    this.#put(write.name, row, after.row, after.logged, { ...markOf(writer), cause: write.verb });
+    this.#put(write.name, row, after.row, after.logged, { session, by, cause: write.verb });
     this.#keep(write.name, caseAfter(open, rule, after, write, writer, now));
     const at = { shard: 0, seq: this.#log.length };
     const undone = undoes(rule, write, writer) ? this.#settle(writer, 'refused').restored : [];
     const ring = undone.length > 0 ? 'refused: its deletions are put back' : rule.ring;
-    const pending = isPending(after.row, writer.session);
+    const pending = isPending(after.row, session);
     return Promise.resolve({ ok: rule.ok, text, at, pending, ...(ring === undefined ? {} : { ring }) });
   }
 
@@ -98,8 +99,7 @@ export class MemoryDirectory implements Directory {
   sweep(_node: string, isLive: (session: string) => boolean): Promise<Settlement> {
     const sessions = new Set(Array.from(this.#rows.values(), (row) => row.session ?? ''));
     const over = [...sessions].filter((session) => !isLive(session)).map((session) => this.#settle({ session }, 'cut'));
-    const all = { restored: over.flatMap((one) => one.restored), rung: over.flatMap((one) => one.rung) };
-    return Promise.resolve(all);
+    return Promise.resolve({ restored: over.flatMap((one) => one.restored), rung: over.flatMap((one) => one.rung) });
   }
 
   lookup(names: readonly Bytes[]): Promise<Lookup> {
@@ -129,8 +129,8 @@ export class MemoryDirectory implements Directory {
   }
 
   history(name: Bytes | undefined, most: number): Promise<Change[]> {
-    const changes = this.#log.filter((change) => name === undefined || change.name === name);
-    return Promise.resolve(changes.reverse().slice(0, most));
+    const wanted = this.#log.filter((change) => name === undefined || change.name === name);
+    return Promise.resolve(wanted.reverse().slice(0, most));
   }
 
   follow(from: Position, listener: FeedListener): Feed {
@@ -138,10 +138,7 @@ export class MemoryDirectory implements Directory {
       listener.change(change);
     });
     this.#listeners.add(listener);
-    return {
-      reached: () => Promise.resolve(),
-      close: () => void this.#listeners.delete(listener),
-    };
+    return { reached: () => Promise.resolve(), close: () => void this.#listeners.delete(listener) };
   }
 
   standing(): Promise<Standing> {
@@ -171,7 +168,6 @@ export class MemoryDirectory implements Directory {
   }
 
   cases(): Promise<Case[]> {
-    const byAge = (a: Case, b: Case) => a.since - b.since || (a.name < b.name ? -1 : 1);
     return Promise.resolve([...this.#cases.values()].sort(byAge));
   }
 
@@ -186,6 +182,12 @@ export class MemoryDirectory implements Directory {
     const since = open?.since ?? this.#clock();
     this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rivals });
     return Promise.resolve(true);
+  }
+
+  note(name: Bytes, waiting: string): Promise<void> {
+    const open = this.#cases.get(name);
+    if (open) this.#cases.set(name, { ...open, waiting });
+    return Promise.resolve();
   }
 
   lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean> {
@@ -293,8 +295,4 @@ export class MemoryDirectory implements Directory {
 
 function withoutFlags({ unbound, ...entry }: Entry): Entry {
   return entry;
-}
-
-function markOf({ session, by = '' }: Writer): { session: string; by: string } {
-  return { session, by };
 }

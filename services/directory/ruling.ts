@@ -197,7 +197,13 @@ export function caseAfter(
   }
   const decides = rule.ok && (rule.effect !== 'none' || verb === 'ACTIVATE');
   const clear = rivals.length === 0 && (row === undefined || row.state === 'active');
-  return open && (decides && clear ? undefined : { ...open, rivals });
+  if (open === undefined || (decides && clear)) return undefined;
+  return rivals.length === open.rivals.length ? open : renewed(open, rivals);
+}
+
+/** A case in which something new is known: what it waited for is to be found out anew. */
+function renewed({ name, reason, session, since }: Case, rivals: readonly Rival[]): Case {
+  return { name, reason, session, since, rivals };
 }
 
 /** The text of an answer about a row as it stood before the write. `now` in milliseconds since 1970. */

@@ -61,6 +61,7 @@ type Step = { pause: number } & (
   | { do: 'heard'; server: string; ago: number }
   | { do: 'lease'; name: string; token: string; destination: string }
   | { do: 'release'; name: string; token: string }
+  | { do: 'note'; name: string }
   | { do: 'resolve'; name: string; action: Resolution['action']; forget: string[]; location: string; stale: boolean }
 );
 const pause = fc.constantFrom(0, 1, 500, 70_000);
@@ -79,6 +80,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lease'), pause, name, token, destination: server }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release'), pause, name, token }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('note'), pause, name }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -140,6 +142,8 @@ async function done(directory: Directory, one: Step, clock: () => number): Promi
       return directory.lease(one.name, { token: one.token, destination: one.destination }, 80_000);
     case 'release':
       return directory.release(one.name, one.token);
+    case 'note':
+      return directory.note(one.name, 'somebody');
     case 'resolve': {
       const { name, action, forget, location, stale } = one;
       const tree = await directory.tree(name);

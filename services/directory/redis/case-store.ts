@@ -1,6 +1,6 @@
 // Cases of reconciliation in Redis: read, answered by pushes, resolved; and the leases that stand beside the rows.
 import type { Redis } from 'ioredis';
-import { rivalRows } from '../case.ts';
+import { byAge, rivalRows } from '../case.ts';
 import type { Case, Rival } from '../case.ts';
 import type { Lease, Resolution } from '../directory.ts';
 import type { Bytes, Entry } from '../entry.ts';
@@ -11,6 +11,7 @@ import {
   flag,
   heardScript,
   leaseScript,
+  noteScript,
   pairsIn,
   releaseScript,
   replyFrom,
@@ -52,7 +53,7 @@ export class CaseStore {
         all.push(...(await this.#read(prefix, names.slice(i, i + casesAtOnce))));
       }
     }
-    return all.sort((a, b) => a.since - b.since || (a.name < b.name ? -1 : 1));
+    return all.sort(byAge);
   }
 
   /** What a server is on record for as a rival, as rows of that server. */
@@ -83,6 +84,11 @@ export class CaseStore {
     const what = [packed, action, at?.location ?? '', at?.acl ?? '', session, by];
     const args = [prefix, ...this.#place(name), ...what, String(clock()), nonce(), String(changeLogLength), ...forget];
     return (await resolveScript.run(redis, `${prefix}tree:${tree}`, args)) === '1';
+  }
+
+  async note(name: Bytes, waiting: string): Promise<void> {
+    const prefix = shardPrefix(shardOf(placeOf(name).tree, this.#options.shards));
+    await noteScript.run(this.#options.redis, `${prefix}case:${name}`, [prefix, name, waiting]);
   }
 
   async lease(name: Bytes, { token, destination }: Lease, milliseconds: number): Promise<boolean> {
@@ -126,7 +132,9 @@ function caseFrom(name: Bytes, reply: Reply): Case | undefined {
     field.startsWith('rival:') ? [rivalFrom(field.slice('rival:'.length), value)] : [],
   );
   rivals.sort((a, b) => (a.server < b.server ? -1 : 1));
-  return { name, reason, session: fields.get('session') ?? '', since: Number(fields.get('since')), rivals };
+  const waiting = fields.get('waiting');
+  const known = { name, reason, session: fields.get('session') ?? '', since: Number(fields.get('since')), rivals };
+  return waiting === undefined ? known : { ...known, waiting };
 }
 
 /** `D13 mail1!default<ACL>`: kind, length of the location, location, ACL (scripts/cases.lua). */

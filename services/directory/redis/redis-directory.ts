@@ -229,6 +229,10 @@ export class RedisDirectory implements Directory {
     return this.#cases.resolve(resolution);
   }
 
+  note(name: Bytes, waiting: string): Promise<void> {
+    return this.#cases.note(name, waiting);
+  }
+
   lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean> {
     return this.#cases.lease(name, lease, milliseconds);
   }

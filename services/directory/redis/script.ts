@@ -74,6 +74,7 @@ export const readTreesScript = new Script(prologue + source('read-trees'));
 export const makeScript = new Script(prologue + source('make'));
 export const markScript = new Script(prologue + source('mark'));
 export const verifyScript = new Script(prologue + source('verify'));
+export const noteScript = new Script(prologue + source('note'));
 export const leaseScript = new Script(prologue + source('lease'));
 export const releaseScript = new Script(prologue + source('release'));
 export const raiseScript = new Script(prologue + source('raise'));

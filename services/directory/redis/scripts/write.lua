@@ -138,7 +138,7 @@ if why ~= '' then
 elseif open then
   local decides = ok and (effect ~= 'none' or VERB == 'ACTIVATE')
   if decides and #left == 0 and (not next or next.state == 'A') then keep_case(name, nil)
-  elseif left ~= rivals then keep_case(name, { reason = open.reason, session = open.session, since = open.since, rivals = left }) end
+  elseif #left ~= #rivals then keep_case(name, { reason = open.reason, session = open.session, since = open.since, rivals = left }) end
 end
 
 local pending = is_pending(next, session)

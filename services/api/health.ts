@@ -9,6 +9,8 @@ export type Check = () => string | undefined | Promise<string | undefined>;
 export interface ApiOptions {
   /** What must be well for /readyz to say 200, by name. Looked at anew for each request. */
   checks: Readonly<Record<string, Check>>;
+  /** What is told with /readyz and decides nothing: a frontend that puts off what it can't prove is of more use than none. */
+  notes?: Readonly<Record<string, Check>>;
   metrics: { exposition(): Promise<{ contentType: string; text: string }> };
   log: { error(fields: object, text: string): void };
   /** How long one check may take, in milliseconds, before it counts as failed. Default 1000: probes give up soon. */
@@ -55,12 +57,15 @@ export class ApiServer {
   }
 
   async #ready(reply: FastifyReply): Promise<FastifyReply> {
-    const looked = Object.entries(this.#options.checks).map(
-      async ([name, check]) => [name, await this.#look(check)] as const,
-    );
-    const results = Object.fromEntries(await Promise.all(looked));
+    const { checks, notes = {} } = this.#options;
+    const [results, told] = await Promise.all([this.#lookAt(checks), this.#lookAt(notes)]);
     const ready = Object.values(results).every((result) => result === 'ok');
-    return reply.code(ready ? 200 : 503).send({ ready, checks: results });
+    return reply.code(ready ? 200 : 503).send({ ready, checks: results, notes: told });
+  }
+
+  async #lookAt(checks: Readonly<Record<string, Check>>): Promise<Record<string, string>> {
+    const looked = Object.entries(checks).map(async ([name, check]) => [name, await this.#look(check)] as const);
+    return Object.fromEntries(await Promise.all(looked));
   }
 
   async #look(check: Check): Promise<string> {

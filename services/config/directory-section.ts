@@ -64,6 +64,16 @@ const rows = {
     doc: 'How long a deleted name is put off rather than refused: the step of a RENAME that deletes may be undone.',
     default: 60,
   }),
+  replicas: count({
+    doc: 'How many replicas of Redis must have a write before it is acknowledged. One that they do not have in time is undone and refused. Set min-replicas-to-write on the Redis server, too.',
+    min: 0,
+    max: 10,
+    default: 0,
+  }),
+  replicas_timeout: seconds({
+    doc: 'How long the replicas may take to have a write.',
+    default: 1,
+  }),
   redis_timeout: seconds({
     doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked; a recipient is then put off (451), and with it those after it in the same message.',
     default: 5,

@@ -37,6 +37,11 @@ export const reasons = {
   claimed: 'given to another server by an operator',
 } as const;
 
+export interface Caseload {
+  count: number;
+  oldest: number | undefined;
+}
+
 /** What a server is on record for as a rival, as rows that are reserved there: LIST shows them to its push. */
 export function rivalRows(cases: readonly Case[], server: Bytes): Entry[] {
   return cases.flatMap(({ name, rivals }) =>

@@ -1,5 +1,5 @@
 // The directory as all others see it: four writes, and reads that say how much they can prove.
-import type { Case } from './case.ts';
+import type { Case, Caseload } from './case.ts';
 import type { Bytes, Entry, State } from './entry.ts';
 
 /** RFC 3656 sections 4.1, 4.3, 4.4 and 4.9. */
@@ -223,6 +223,8 @@ export interface Directory {
   case(name: Bytes): Promise<Case | undefined>;
   /** All open cases, the oldest first. */
   cases(): Promise<Case[]>;
+  /** How many cases are open, and since when the oldest is, in milliseconds since 1970. */
+  caseload(): Promise<Caseload>;
   /** Carries out what was found; false, and nothing done, where the row is not as expected any more. */
   resolve(resolution: Resolution): Promise<boolean>;
   /** Notes what an open case waits for; nothing happens where none is open. */

@@ -1,8 +1,9 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
 import { readable } from '../address/bytes.ts';
 import { byAge, rivalRows, wholeServer } from './case.ts';
-import type { Case } from './case.ts';
+import type { Case, Caseload } from './case.ts';
 import { resolved } from './resolving.ts';
+import { MemoryLeases } from './memory-leases.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
 import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './ruling.ts';
@@ -51,7 +52,7 @@ export class MemoryDirectory implements Directory {
   readonly #clock: () => number;
   readonly #rows = new Map<Bytes, Entry>();
   readonly #cases = new Map<Bytes, Case>();
-  readonly #leases = new Map<Bytes, Lease & { until: number }>();
+  readonly #leases: MemoryLeases;
   /** Tombstones of sessions that have ended, until their grace is over. */
   readonly #graves = new Map<Bytes, Entry>();
   readonly #log: Change[] = [];
@@ -63,6 +64,7 @@ export class MemoryDirectory implements Directory {
   constructor(options: MemoryDirectoryOptions = {}) {
     this.#policy = options.policy ?? policyOf('strict');
     this.#clock = options.clock ?? Date.now;
+    this.#leases = new MemoryLeases(this.#clock);
   }
 
   write(write: Write, writer: Writer): Promise<Answer> {
@@ -71,7 +73,7 @@ export class MemoryDirectory implements Directory {
     const row = this.#rows.get(write.name);
     const open = this.#cases.get(write.name);
     const populating = !this.#standing.settled && !this.#standing.vouched;
-    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leaseOn(write.name), populating };
+    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), populating };
     const cell = this.#policy.table[situationOf(known, write, writer, this.#policy, now)][write.verb];
     const rule = ruleOf(cell, known, write, writer);
     const text = answerText(rule, row, write, writer, now);
@@ -171,6 +173,10 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve([...this.#cases.values()].sort(byAge));
   }
 
+  caseload(): Promise<Caseload> {
+    return this.cases().then((all) => ({ count: all.length, oldest: all[0]?.since }));
+  }
+
   resolve(resolution: Resolution): Promise<boolean> {
     const { name, expected, action, session, by } = resolution;
     const row = this.#rows.get(name);
@@ -191,14 +197,11 @@ export class MemoryDirectory implements Directory {
   }
 
   lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean> {
-    const held = this.#leaseOn(name);
-    if (held && held.token !== lease.token) return Promise.resolve(false);
-    this.#leases.set(placeOf(name).tree, { ...lease, until: this.#clock() + milliseconds });
-    return Promise.resolve(true);
+    return Promise.resolve(this.#leases.take(name, lease, milliseconds));
   }
 
   release(name: Bytes, token: string): Promise<void> {
-    if (this.#leaseOn(name)?.token === token) this.#leases.delete(placeOf(name).tree);
+    this.#leases.release(name, token);
     return Promise.resolve();
   }
 
@@ -215,18 +218,13 @@ export class MemoryDirectory implements Directory {
     return [{ seq: this.#log.length, nonce: '' }];
   }
 
-  #leaseOn(name: Bytes): Lease | undefined {
-    const lease = this.#leases.get(placeOf(name).tree);
-    return lease && lease.until > this.#clock() ? { destination: lease.destination, token: lease.token } : undefined;
-  }
-
   #grave(name: Bytes): Entry | undefined {
     const grave = this.#graves.get(name);
     return grave && isGone(grave, this.#policy.times, this.#clock()) ? undefined : grave;
   }
 
   #concern(name: Bytes): Concern | undefined {
-    const lease = this.#leaseOn(name);
+    const lease = this.#leases.on(name);
     if (lease) return { kind: 'lease', text: `under a move lease to ${readable(lease.destination)}` };
     const reason = this.#rows.has(name) ? undefined : this.#cases.get(name)?.reason;
     return reason === undefined ? undefined : { kind: 'reconciliation', text: reason };

@@ -21,6 +21,12 @@ const gauges = {
     help: 'MUPDATE sessions open now: of clients, of pushing backends, of readers of UPDATE.',
     labels: ['role'],
   },
+  rookery_directory_epoch: { help: 'The epoch of the directory: a new one begins with each loss of data.', labels: [] },
+  rookery_reconciliation_cases: {
+    help: 'Names whose row may not tell the truth, and that wait to be looked into.',
+    labels: [],
+  },
+  rookery_reconciliation_oldest_case_age_seconds: { help: 'How long the oldest of them has been open.', labels: [] },
   rookery_directory_trusted: { help: '1 when absence from the directory is proof, else 0.', labels: [] },
 } as const satisfies Record<string, GaugeFacts>;
 

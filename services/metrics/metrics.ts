@@ -13,6 +13,7 @@ export class Metrics {
   readonly #recipients: Counter<'outcome' | 'reason' | 'backend'>;
   readonly #delays: Histogram<'outcome'>;
   readonly #lookups: Counter<'result'>;
+  readonly #losses: Counter;
 
   constructor(version: string) {
     const registers = [this.registry];
@@ -33,6 +34,11 @@ export class Metrics {
       name: 'rookery_directory_lookups_total',
       help: 'Names looked up in the directory, by what was found.',
       labelNames: ['result'],
+      registers,
+    });
+    this.#losses = new Counter({
+      name: 'rookery_directory_losses_total',
+      help: 'Losses of data in Redis that this process has seen; a new epoch began with each.',
       registers,
     });
     new Gauge({ name: 'rookery_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers })
@@ -58,6 +64,10 @@ export class Metrics {
 
   countLookup(result: LookupResult): void {
     this.#lookups.inc({ result });
+  }
+
+  countLoss(): void {
+    this.#losses.inc();
   }
 
   /** The text for Prometheus, and its content type. */

@@ -1,5 +1,8 @@
 // Opens the directory that the configuration names, for a role or for one command of an operator.
 import type { Config } from '../config/schema.ts';
+import type { ChainMemory } from './chain-memory.ts';
+import type { ConnectionSettings } from '../redis/connection.ts';
+import type { Acknowledgement } from '../directory/redis/writes.ts';
 import { policyOf } from '../directory/rules.ts';
 import { RedisDirectory } from '../directory/redis/redis-directory.ts';
 import { blockingConnection, commandConnection, connected } from '../redis/connection.ts';
@@ -10,14 +13,18 @@ export class DirectoryAway extends Error {
   override readonly name = 'DirectoryAway';
 }
 
-/**
- * Opens the directory, making it where there is none. Throws DirectoryAway when Redis does not answer. `onError` is told
- * of failures of the connections, which come back by themselves.
- */
-export async function openDirectory(
-  config: Config,
-  onError: (error: Error) => void = () => undefined,
-): Promise<RedisDirectory> {
+export interface OpenOptions {
+  /** Told of failures of the connections, which come back by themselves. */
+  onError?: (error: Error) => void;
+  /** Told of each loss of data, after the new epoch has begun. */
+  onLoss?: (loss: string) => void;
+  /** What is known of the directory's history from before. */
+  memory?: Pick<ChainMemory, 'recall' | 'remember'>;
+}
+
+/** Opens the directory, making it where there is none. Throws DirectoryAway when Redis does not answer. */
+export async function openDirectory(config: Config, options: OpenOptions = {}): Promise<RedisDirectory> {
+  const { onError = () => undefined, onLoss, memory } = options;
   const place = redisPlace(config);
   const commandTimeout = config.directory.redis_timeout * 1000;
   const settings = { place, commandTimeout, onError };
@@ -33,7 +40,19 @@ export async function openDirectory(
     await connected(connection, commandTimeout);
     return connection;
   };
+  const { replicas } = config.directory;
+  const acknowledge =
+    replicas === 0 ? undefined : await acknowledgement(replicas, config.directory.replicas_timeout * 1000, settings);
+  const remembered = memory?.recall();
   return RedisDirectory.open({
+    ...(acknowledge && { acknowledge }),
+    ...(onLoss && { onLoss }),
+    ...(remembered && { remembered }),
+    ...(memory && {
+      remember: (places) => {
+        memory.remember(places);
+      },
+    }),
     policy: policyOf(config.directory.policy, {
       reservationMaxAge: config.directory.reservation_max_age * 1000,
       reservationGrace: config.directory.reservation_grace * 1000,
@@ -43,4 +62,16 @@ export async function openDirectory(
     changeLogLength: config.directory.change_log_length,
     ...{ commands, blocking, onError },
   });
+}
+
+/** A connection on which nothing but writes, and the wait for the replicas, goes by. */
+async function acknowledgement(
+  replicas: number,
+  timeout: number,
+  settings: ConnectionSettings,
+): Promise<Acknowledgement> {
+  // A write waits for the WAIT that is under way, and then for its own.
+  const connection = commandConnection({ ...settings, commandTimeout: settings.commandTimeout + 2 * timeout });
+  await connected(connection, settings.commandTimeout);
+  return { replicas, timeout, connection };
 }

@@ -1,6 +1,6 @@
 // Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
 import { addressText } from '../backends/registry.ts';
-import type { Address, Registry } from '../backends/registry.ts';
+import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { distrust } from '../directory/freshness.ts';
@@ -10,6 +10,7 @@ import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { startApiRole } from './api-role.ts';
+import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
@@ -59,11 +60,21 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     const redis = await accessRedis(config, log);
     stops.push(() => redis.stop());
     out(`Redis    ${redis.name}`);
-    const directory = await openDirectory(config, (error) => {
-      log.error({ err: error }, 'directory');
+    const metrics = new Metrics(version);
+    const memory = new ChainMemory(config.data, log);
+    const directory = await openDirectory(config, {
+      memory,
+      onError: (error) => {
+        log.error({ err: error }, 'directory');
+      },
+      onLoss: (loss) => {
+        log.error({ loss }, 'directory: data were lost: a new epoch begins, in which absence is not proof');
+        metrics.countLoss();
+      },
     });
+    stops.push(() => memory.close());
     stops.push(() => directory.close());
-    const start = roleStart(config, directory, log);
+    const start = roleStart(config, directory, metrics, log);
     const addresses: Running['addresses'] = {};
     for (const role of options.roles) {
       const started = await startRole(role, start);
@@ -86,11 +97,11 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
   }
 }
 
-function roleStart(config: Config, directory: Directory, log: Logger): RoleStart {
+function roleStart(config: Config, directory: Directory, metrics: Metrics, log: Logger): RoleStart {
   const registry = registryOf(config);
-  const metrics = new Metrics(version);
-  const trusted = () => isTrusted(directory, registry);
-  watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted()) ? 1 : 0]]);
+  const doubt = async () => distrust(await directory.standing(), registry.witnesses());
+  const trusted = async () => (await doubt()) === undefined;
+  watchDirectory(metrics, directory, trusted);
   return {
     ...{ config, directory, registry, log, metrics, trusted, grace },
     mailLog: new MailLog(unsearched(log)),
@@ -104,9 +115,22 @@ function roleStart(config: Config, directory: Directory, log: Logger): RoleStart
         return epoch < 1 ? 'the directory has lost its data' : undefined;
       },
     },
+    notes: {
+      trust: doubt,
+      reconciliation: async () => {
+        const { count } = await directory.caseload();
+        return count === 0 ? undefined : `${count} open: rookery directory cases`;
+      },
+    },
   };
 }
 
-async function isTrusted(directory: Directory, registry: Registry): Promise<boolean> {
-  return distrust(await directory.standing(), registry.witnesses()) === undefined;
+function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => Promise<boolean>): void {
+  watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted()) ? 1 : 0]]);
+  watch(metrics, 'rookery_directory_epoch', async () => [[(await directory.standing()).epoch]]);
+  watch(metrics, 'rookery_reconciliation_cases', async () => [[(await directory.caseload()).count]]);
+  watch(metrics, 'rookery_reconciliation_oldest_case_age_seconds', async () => {
+    const { oldest } = await directory.caseload();
+    return [[oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000]];
+  });
 }

@@ -46,11 +46,13 @@ test('livez looks at nothing; readyz at everything, each time', async (t) => {
   assert.equal(asked, 0);
   const bad = await server.get('/readyz');
   assert.equal(bad.status, 503);
-  assert.deepEqual(await bad.json(), { ready: false, checks: { redis: 'not connected', lmtp: 'ok' } });
+  assert.deepEqual(await bad.json(), {
+    ...{ ready: false, checks: { redis: 'not connected', lmtp: 'ok' }, notes: {} },
+  });
   wrong = undefined;
   const good = await server.get('/readyz');
   assert.equal(good.status, 200);
-  assert.deepEqual(await good.json(), { ready: true, checks: { redis: 'ok', lmtp: 'ok' } });
+  assert.deepEqual(await good.json(), { ready: true, checks: { redis: 'ok', lmtp: 'ok' }, notes: {} });
 });
 
 test('a check that throws, or never answers, is a failed check', async (t) => {
@@ -65,6 +67,7 @@ test('a check that throws, or never answers, is a failed check', async (t) => {
   assert.deepEqual(await response.json(), {
     ready: false,
     checks: { throws: 'no idea', never: 'no answer within 200 ms' },
+    notes: {},
   });
 });
 

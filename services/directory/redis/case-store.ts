@@ -1,7 +1,7 @@
 // Cases of reconciliation in Redis: read, answered by pushes, resolved; and the leases that stand beside the rows.
 import type { Redis } from 'ioredis';
 import { byAge, rivalRows } from '../case.ts';
-import type { Case, Rival } from '../case.ts';
+import type { Case, Caseload, Rival } from '../case.ts';
 import type { Lease, Resolution } from '../directory.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import { placeOf } from '../tree.ts';
@@ -54,6 +54,22 @@ export class CaseStore {
       }
     }
     return all.sort(byAge);
+  }
+
+  async caseload(): Promise<Caseload> {
+    const { redis, shards } = this.#options;
+    const loads = await Promise.all(
+      Array.from({ length: shards }, async (_, shard) => {
+        const key = shardPrefix(shard) + keyNames.cases;
+        const [count, [, oldest]] = await Promise.all([redis.zcard(key), redis.zrange(key, '0', '0', 'WITHSCORES')]);
+        return { count, oldest: oldest === undefined ? undefined : Number(oldest) };
+      }),
+    );
+    const ages = loads.flatMap(({ oldest }) => oldest ?? []);
+    return {
+      count: loads.reduce((sum, { count }) => sum + count, 0),
+      oldest: ages.length === 0 ? undefined : Math.min(...ages),
+    };
   }
 
   /** What a server is on record for as a rival, as rows of that server. */

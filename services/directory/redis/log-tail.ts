@@ -17,6 +17,16 @@ interface Subscriber {
   waiting: LinkedChange[] | undefined;
 }
 
+export interface LogTailOptions {
+  log: ChangeLog;
+  commands: Redis;
+  /** Makes one connection for a blocking reader. */
+  blocking: () => Promise<Redis>;
+  onError: (error: Error) => void;
+  /** Told of each change that was read. */
+  saw: (place: Head) => void;
+}
+
 /**
  * Modes: idle (nobody listens, no connection is held), reading, and pausing (Redis is away: the same place is read again
  * when it is back). The reader's place moves only forward, change by change; a break in the chain ends every
@@ -27,6 +37,7 @@ export class LogTail {
   readonly #commands: Redis;
   readonly #blocking: () => Promise<Redis>;
   readonly #onError: (error: Error) => void;
+  readonly #saw: (place: Head) => void;
   readonly #subscribers = new Set<Subscriber>();
   readonly #barriers = new Set<{
     seq: number;
@@ -39,11 +50,12 @@ export class LogTail {
   #place: Head | undefined;
   #closed = false;
 
-  constructor(log: ChangeLog, commands: Redis, blocking: () => Promise<Redis>, onError: (error: Error) => void) {
+  constructor({ log, commands, blocking, onError, saw }: LogTailOptions) {
     this.#log = log;
     this.#commands = commands;
     this.#blocking = blocking;
     this.#onError = onError;
+    this.#saw = saw;
   }
 
   /** Gives the listener every change after a place, once and in order. */
@@ -157,6 +169,7 @@ export class LogTail {
 
   #arrived(change: LinkedChange): void {
     this.#place = { seq: change.seq, nonce: change.nonce };
+    this.#saw(this.#place);
     for (const subscriber of [...this.#subscribers]) {
       if (subscriber.waiting) subscriber.waiting.push(change);
       else this.#give(subscriber, change);

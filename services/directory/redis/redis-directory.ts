@@ -35,7 +35,7 @@ import type {
   Writer,
 } from '../directory.ts';
 import { wholeServer } from '../case.ts';
-import type { Case } from '../case.ts';
+import type { Case, Caseload } from '../case.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import type { Policy } from '../rules.ts';
 
@@ -89,7 +89,13 @@ export class RedisDirectory implements Directory {
     this.#writes = new Writes({ ...writing, watch, policy, ends: this.#ends, ...(acknowledge && { acknowledge }) });
     this.#cases = new CaseStore(writing);
     this.#logs = Array.from({ length: shards }, (_, shard) => new ChangeLog(shard));
-    this.#tails = this.#logs.map((log) => new LogTail(log, this.#redis, options.blocking, options.onError));
+    const { blocking, onError } = options;
+    this.#tails = this.#logs.map((log) => {
+      const saw = (place: Head): void => {
+        watch.saw(log.shard, place);
+      };
+      return new LogTail({ log, commands: this.#redis, blocking, onError, saw });
+    });
   }
 
   /**
@@ -223,6 +229,10 @@ export class RedisDirectory implements Directory {
 
   cases(): Promise<Case[]> {
     return this.#cases.cases();
+  }
+
+  caseload(): Promise<Caseload> {
+    return this.#cases.caseload();
   }
 
   resolve(resolution: Resolution): Promise<boolean> {

@@ -39,6 +39,8 @@ test('what has an external name comes back from it; what is well formed has one'
       assert.equal(read(external, mark, name.includes('!')), name);
       const local = name.includes('!') ? external.slice(0, external.lastIndexOf('@')) : external;
       assert.ok(local.split(mark).every((part) => part !== ''));
+      // Cyrus has no mailbox with a `^` on the wire where levels are separated by `/`.
+      assert.ok(mark === '.' || !local.includes('^'));
     }),
     { numRuns: 3000 },
   );

@@ -13,11 +13,21 @@ export interface LmtpAccess {
   connections: number;
 }
 
+/** How to administer a backend by IMAP, as a user among its `admins` and in none of its virtual domains. */
+export interface ImapAccess {
+  host: string;
+  port: number;
+  username: string;
+  password: string;
+}
+
 export interface Backend {
   /** The server part of locations: `mail1.example.org`. */
   name: string;
   /** Undefined when mail for it cannot be delivered from here. */
   lmtp: LmtpAccess | undefined;
+  /** Undefined when it cannot be asked what it has: it has no IMAP server, or no administrator is known. */
+  imap: ImapAccess | undefined;
   /**
    * Whether the backend pushes its own list of mailboxes by MUPDATE, as Cyrus does at its start: until it has,
    * absence is not proven. Rows of one that does not are written by placement or import, which is the truth for it.

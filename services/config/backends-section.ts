@@ -68,7 +68,7 @@ const backend = z.strictObject({
     otherwise: 'none',
   }),
   imap: key(z.exactOptional(imap), {
-    doc: 'How to administer the backend. Used from placement and moves on; delivery has no use for it.',
+    doc: 'How to ask the backend as its administrator which mailboxes it has; delivery has no use for it. The user is one of its admins, without a domain.',
     expects: '{ host, port } with username and password',
     example: { host: 'mail1.example.org', username: 'cyrus', password_file: '/etc/rookery/imap.secret' },
     otherwise: 'none',

@@ -1,5 +1,6 @@
 // From the configuration, in the operator's units and names, to the settings of the rooms.
 import { Registry } from '../backends/registry.ts';
+import type { ImapAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { User } from '../mupdate/session.ts';
@@ -12,7 +13,7 @@ const second = 1000;
 
 export function registryOf(config: Config): Registry {
   return new Registry(
-    Object.entries(config.backends).map(([name, { lmtp, mupdate }]) => ({
+    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate }]) => ({
       ...{ name, mupdate },
       lmtp: lmtp && {
         ...{ address: lmtp.address, connections: lmtp.connections },
@@ -20,8 +21,15 @@ export function registryOf(config: Config): Registry {
           ? { username: lmtp.username, password: lmtp.password }
           : {}),
       },
+      imap: imapAccess(imap),
     })),
   );
+}
+
+/** Undefined without a user: nobody else may ask for mailboxes. */
+function imapAccess(imap: Config['backends'][string]['imap']): ImapAccess | undefined {
+  if (imap?.username === undefined || imap.password === undefined) return undefined;
+  return { host: imap.host, port: imap.port, username: imap.username, password: imap.password };
 }
 
 export function usersOf(config: Config): Map<string, User> {

@@ -66,10 +66,15 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const registry = new Registry(
     Object.entries(setup.backends).map(([name, at]): Backend => {
       const address = at !== undefined && 'messages' in at ? at.address : at;
-      if (address === undefined) return { name, mupdate: true, lmtp: undefined };
+      if (address === undefined) return { name, mupdate: true, lmtp: undefined, imap: undefined };
       const credentials =
         setup.username === undefined ? {} : { username: setup.username, password: setup.password ?? 's3cret' };
-      return { name, mupdate: true, lmtp: { address, connections: setup.connections ?? 5, ...credentials } };
+      return {
+        name,
+        mupdate: true,
+        imap: undefined,
+        lmtp: { address, connections: setup.connections ?? 5, ...credentials },
+      };
     }),
   );
   const rows = new Map<string, Entry>();

@@ -1,13 +1,15 @@
 // rookery directory: how the directory itself stands.
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { readable } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import { bytesFromText } from '../directory/entry.ts';
 import { distrust, unheard } from '../directory/freshness.ts';
 import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
-import { pairLines } from './render.ts';
+import { caseJson, casesTable, changeJson, changesTable } from './case-view.ts';
+import { jsonLines, pairLines, tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withDirectory } from './with-directory.ts';
 
@@ -17,6 +19,8 @@ interface Status {
   /** An operator has said so. */
   vouched: boolean;
   epoch: number;
+  /** How data were lost when the epoch began; left out when they were not. */
+  lost: string | undefined;
   heard: string[];
   /** Why it is not trusted; left out when it is. */
   doubt: string | undefined;
@@ -24,6 +28,8 @@ interface Status {
   waiting_for: string[];
   /** Changes so far, by shard. */
   changes: readonly number[];
+  /** Open cases of reconciliation. */
+  cases: number;
 }
 
 async function statusOf(directory: Directory, config: Config): Promise<Status> {
@@ -36,9 +42,11 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
     doubt,
     vouched: standing.vouched,
     epoch: standing.epoch,
+    lost: standing.lost,
     heard: standing.heard.map(readable),
     waiting_for: waiting.map(readable),
     changes: (await directory.head()).map(({ seq }) => seq),
+    cases: (await directory.caseload()).count,
   };
 }
 
@@ -49,7 +57,9 @@ function statusPairs(status: Status): [string, string][] {
     ['waiting for', status.waiting_for.join(', ') || 'nobody'],
     ['heard from', status.heard.join(', ') || 'nobody yet'],
     ['epoch', String(status.epoch)],
+    ['began with', status.lost === undefined ? 'the making of the directory' : `a loss of data: ${status.lost}`],
     ['changes', status.changes.join(', ')],
+    ['cases', status.cases === 0 ? 'none open' : `${status.cases} open: rookery directory cases`],
   ];
 }
 
@@ -89,9 +99,52 @@ function trust(surroundings: Surroundings): Command {
     });
 }
 
+function cases(surroundings: Surroundings): Command {
+  return new Command('cases')
+    .description('list the names whose row may not tell the truth, and what reconciliation waits for, the oldest first')
+    .addOption(formatOption())
+    .addOption(configOption())
+    .addHelpText('after', '\nExamples:\n  rookery directory cases\n  rookery directory cases -f json')
+    .action(async (options: ConfigOption & FormatOption) => {
+      const config = configOf(options, surroundings);
+      const open = await withDirectory(config, surroundings, (directory) => directory.cases());
+      const lines = () => (open.length === 0 ? ['no case is open'] : tableLines(casesTable(open, Date.now())));
+      (options.format === 'json' ? jsonLines(open.map(caseJson)) : lines()).forEach(surroundings.out);
+    });
+}
+
+/** How many changes `log` shows at most. */
+const mostChanges = 100_000;
+
+function numberOf(text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number) && number >= 1 && number <= mostChanges) return number;
+  throw new InvalidArgumentError(`it must be a whole number from 1 to ${mostChanges}`);
+}
+
+function log(surroundings: Surroundings): Command {
+  return new Command('log')
+    .description('show the newest changes: what was done, when, by whom and in which session; the newest first')
+    .argument('[name]', 'only those of this mailbox')
+    .option('-l, --limit <number>', 'how many at most', numberOf, 50)
+    .addOption(formatOption())
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nThe log keeps the last changes only: directory.change_log_length.\n\nExamples:\n  rookery directory log\n  rookery directory log user.jdoe --limit 5 -f json',
+    )
+    .action(async (name: string | undefined, options: ConfigOption & FormatOption & { limit: number }) => {
+      const config = configOf(options, surroundings);
+      const bytes = name === undefined ? undefined : bytesFromText(name);
+      const ask = (directory: Directory) => directory.history(bytes, options.limit);
+      const changes = await withDirectory(config, surroundings, ask);
+      const json = options.format === 'json';
+      (json ? jsonLines(changes.map(changeJson)) : tableLines(changesTable(changes))).forEach(surroundings.out);
+    });
+}
+
 export function directoryCommand(surroundings: Surroundings): Command {
-  return new Command('directory')
-    .description('how the directory itself stands')
-    .addCommand(status(surroundings))
-    .addCommand(trust(surroundings));
+  const command = new Command('directory').description('how the directory itself stands');
+  for (const child of [status, trust, cases, log]) command.addCommand(child(surroundings));
+  return command;
 }

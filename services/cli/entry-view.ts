@@ -2,6 +2,7 @@
 import { readable } from '../address/bytes.ts';
 import { bytesFromText, partitionOf, serverOf, textFromBytes } from '../directory/entry.ts';
 import type { Bytes, Entry, State } from '../directory/entry.ts';
+import { ageText, timeText } from './case-view.ts';
 import type { Table } from './render.ts';
 
 /** What a state means to whoever looks for the mailbox. */
@@ -37,7 +38,7 @@ export function entriesTable(entries: readonly Entry[]): Table {
 }
 
 /** All that is known of an entry, by name. */
-export function entryPairs(entry: Entry): [string, string][] {
+export function entryPairs(entry: Entry, now: number): [string, string][] {
   const pairs: [string, string][] = [
     ['name', readable(entry.name)],
     ['server', readable(serverOf(entry.location))],
@@ -47,7 +48,10 @@ export function entryPairs(entry: Entry): [string, string][] {
     ['version', String(entry.version)],
   ];
   if (entry.session !== undefined) pairs.push(['session', entry.session]);
-  if (entry.since !== undefined) pairs.push(['since', new Date(entry.since).toISOString()]);
+  if (entry.since !== undefined) pairs.push(['since', `${timeText(entry.since)} (${ageText(now - entry.since)})`]);
+  if (entry.ended !== undefined) pairs.push(['session ended', timeText(entry.ended)]);
+  if (entry.released === true) pairs.push(['released', 'its holder says that it does not have it any more']);
+  if (entry.unbound === true) pairs.push(['unbound', 'deleted by a session that spoke for no server']);
   return pairs;
 }
 
@@ -63,6 +67,9 @@ export function entryJson(entry: Entry): Record<string, unknown> {
     acl: textFromBytes(entry.acl),
     version: entry.version,
     ...(entry.session !== undefined && { session: entry.session }),
-    ...(entry.since !== undefined && { since: new Date(entry.since).toISOString() }),
+    ...(entry.since !== undefined && { since: timeText(entry.since) }),
+    ...(entry.ended !== undefined && { session_ended: timeText(entry.ended) }),
+    ...(entry.released === true && { released: true }),
+    ...(entry.unbound === true && { unbound: true }),
   };
 }

@@ -1,7 +1,8 @@
 // rookery mailbox: what the directory knows of mailboxes.
 import { Argument, Command } from 'commander';
 import type { Config } from '../config/schema.ts';
-import type { Directory } from '../directory/directory.ts';
+import type { Case } from '../directory/case.ts';
+import type { Change, Directory } from '../directory/directory.ts';
 import { finding } from '../directory/freshness.ts';
 import { bytesFromText, partitionOf, serverOf, textFromBytes } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
@@ -10,7 +11,9 @@ import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { entriesTable, entryJson, entryPairs, stateText } from './entry-view.ts';
+import { caseJson, casePairs, changeJson, changesTable } from './case-view.ts';
 import { CommandError, exit } from './exit-codes.ts';
+import { claimCommand } from './mailbox-claim.ts';
 import { mailboxPattern } from './mailbox-pattern.ts';
 import { jsonLines, pairLines, tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -85,9 +88,12 @@ function where(surroundings: Surroundings): Command {
     });
 }
 
-function show(surroundings: Surroundings): Command {
+/** How many changes of a name are shown. */
+const changesShown = 20;
+
+function show(surroundings: Surroundings, ended: (code: number) => void): Command {
   return new Command('show')
-    .description('show all that is known of a mailbox, and the tree it belongs to')
+    .description('show all that is known of a mailbox: its row, what reconciliation waits for, its history, its tree')
     .argument('<name>', 'the mailbox name, as user.jdoe')
     .addOption(formatOption())
     .addOption(configOption())
@@ -98,20 +104,66 @@ function show(surroundings: Surroundings): Command {
     .action(async (name: string, options: Options) => {
       const config = configOf(options, surroundings);
       const bytes = bytesFromText(name);
-      const [entry, tree] = await withDirectory(
-        config,
-        surroundings,
-        async (directory) => [await entryOf(directory, bytes, config), await directory.tree(bytes)] as const,
-      );
-      if (options.format === 'json')
-        surroundings.out(JSON.stringify({ ...entryJson(entry), tree: tree.map(entryJson) }));
-      else
-        [...pairLines(entryPairs(entry)), '', 'The tree:', ...tableLines(entriesTable(tree))].forEach(surroundings.out);
+      const known = await withDirectory(config, surroundings, (directory) => knownOf(directory, bytes, config));
+      if (options.format === 'json') surroundings.out(JSON.stringify(knownJson(known)));
+      else knownLines(known).forEach(surroundings.out);
+      if (known.missing) throw known.missing;
+      ended(exit.ok);
     });
 }
 
-export function mailboxCommand(surroundings: Surroundings): Command {
+/** All that is known of a name. */
+interface Known {
+  name: Bytes;
+  entry: Entry | undefined;
+  /** How the command ends where there is no row. */
+  missing: CommandError | undefined;
+  open: Case | undefined;
+  history: Change[];
+  tree: Entry[];
+}
+
+async function knownOf(directory: Directory, name: Bytes, config: Config): Promise<Known> {
+  const [found, open, history, tree] = await Promise.all([
+    entryOf(directory, name, config).catch((error: unknown) => {
+      if (error instanceof CommandError) return error;
+      throw error;
+    }),
+    directory.case(name),
+    directory.history(name, changesShown),
+    directory.tree(name),
+  ]);
+  const missing = found instanceof CommandError ? found : undefined;
+  return { name, entry: found instanceof CommandError ? undefined : found, missing, open, history, tree };
+}
+
+function knownJson({ name, entry, open, history, tree }: Known): Record<string, unknown> {
+  return {
+    ...(entry ? entryJson(entry) : { name: textFromBytes(name), state: 'absent' }),
+    ...(open && { case: caseJson(open), waiting: open.waiting ?? open.reason }),
+    history: history.map(changeJson),
+    tree: tree.map(entryJson),
+  };
+}
+
+function knownLines({ name, entry, open, history, tree }: Known): string[] {
+  const now = Date.now();
+  const row: [string, string][] = entry
+    ? entryPairs(entry, now)
+    : [
+        ['name', readable(name)],
+        ['state', 'absent'],
+      ];
+  return [
+    ...pairLines([...row, ...(open ? casePairs(open, now) : [])]),
+    ...(history.length > 0 ? ['', 'Its history, the newest change first:', ...tableLines(changesTable(history))] : []),
+    ...(tree.length > 0 ? ['', 'The tree:', ...tableLines(entriesTable(tree))] : []),
+  ];
+}
+
+export function mailboxCommand(surroundings: Surroundings, ended: (code: number) => void): Command {
   const command = new Command('mailbox').description('what the directory knows of mailboxes');
-  for (const child of [list(surroundings), where(surroundings), show(surroundings)]) command.addCommand(child);
+  const children = [list(surroundings), where(surroundings), show(surroundings, ended)];
+  for (const child of [...children, claimCommand(surroundings, ended)]) command.addCommand(child);
   return command;
 }

@@ -41,7 +41,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     .addHelpText('after', overview);
   const commands = [
     ...runCommands(surroundings),
-    mailboxCommand(surroundings),
+    mailboxCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     configCommand(surroundings),

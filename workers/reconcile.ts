@@ -1,0 +1,139 @@
+// The queue `reconcile`: looks into a name with an open case, asks the backends, and puts right what is certain.
+import { setTimeout as pause } from 'node:timers/promises';
+import { readable } from '../services/address/bytes.ts';
+import type { ImapAdmins } from '../services/backends/imap-admins.ts';
+import type { Registry } from '../services/backends/registry.ts';
+import type { Case } from '../services/directory/case.ts';
+import type { Directory } from '../services/directory/directory.ts';
+import { serverOf } from '../services/directory/entry.ts';
+import type { Bytes, Entry } from '../services/directory/entry.ts';
+import { verdictOn } from '../services/directory/reconciliation.ts';
+import type { Holding, Verdict } from '../services/directory/reconciliation.ts';
+import type { Times } from '../services/directory/rules.ts';
+import type { Outcome, Processor } from '../services/events/processor.ts';
+
+export interface ReconcileOptions {
+  directory: Directory;
+  registry: Registry;
+  admins: Pick<ImapAdmins, 'ask'>;
+  times: Times;
+  log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
+  /** Between two looks at what is to be taken away, in milliseconds: a RENAME has no mailbox for a moment. Default 2000. */
+  secondLook?: number;
+}
+
+/** As the change log names it. */
+const by = 'reconcile';
+
+/** A row that changes under every look is somebody's work: it is rung again later. */
+const mostLooks = 5;
+
+export function reconcileProcessor(options: ReconcileOptions): Processor<'reconcile'> {
+  const session = `reconcile-${process.pid}`;
+  return async ({ name }, signal) => {
+    for (let look = 1; look <= mostLooks; look += 1) {
+      signal.throwIfAborted();
+      const outcome = await lookInto(name, { ...options, session, signal });
+      if (outcome) return outcome;
+    }
+    return { is: 'open', note: 'its row changes under every look' };
+  };
+}
+
+interface Look extends ReconcileOptions {
+  session: string;
+  signal: AbortSignal;
+}
+
+/** One look; undefined when another one is due. */
+async function lookInto(name: Bytes, look: Look): Promise<Outcome | undefined> {
+  const { directory, log } = look;
+  const open = await directory.case(name);
+  if (!open) return { is: 'done', note: 'settled' };
+  const row = await rowOf(name, directory);
+  const verdict = await judged(name, row, open, look);
+  const fields = { mailbox: readable(name), reason: open.reason, state: row?.state ?? 'absent' };
+  if (verdict.is === 'wait') {
+    // What is known not to hold it is forgotten all the same; the rest stays open.
+    if (verdict.forget.length > 0) await carryOut(name, row, { action: 'close', forget: verdict.forget }, look);
+    await directory.note(name, verdict.why);
+    log.warn({ ...fields, waiting: verdict.why }, 'reconciliation waits');
+    return { is: 'open', note: verdict.why };
+  }
+  if (verdict.is === 'push') return push(name, row, verdict, look);
+  if (!(await confirmed(name, row, open, verdict, look))) return undefined;
+  if (!(await carryOut(name, row, verdict, look))) return undefined;
+  log.info({ ...fields, action: verdict.action }, 'reconciled');
+  return verdict.again ? undefined : { is: 'done', note: verdict.action };
+}
+
+/** The row itself: what is kept of a name that was deleted a moment ago is none. */
+async function rowOf(name: Bytes, directory: Directory): Promise<Entry | undefined> {
+  const [entry] = (await directory.lookup([name])).entries;
+  const grave = entry?.state === 'tombstone' && entry.ended !== undefined && entry.unbound !== true;
+  return grave ? undefined : entry;
+}
+
+async function judged(name: Bytes, row: Entry | undefined, open: Case, look: Look): Promise<Verdict> {
+  const { registry, times } = look;
+  const concerned = open.rivals.map(({ server }) => server);
+  if (row) concerned.push(serverOf(row.location));
+  const servers = [...new Set([...registry.pushing(), ...concerned])];
+  const asked = await Promise.all(servers.map(async (server) => [server, await ask(server, name, look)] as const));
+  return verdictOn({ row, open, holdings: new Map(asked), times, now: Date.now() });
+}
+
+async function ask(server: Bytes, name: Bytes, { admins, log }: Look): Promise<Holding> {
+  try {
+    return await admins.ask(server, (admin) => admin.holds(name));
+  } catch (error) {
+    log.warn({ server, mailbox: readable(name), err: error }, 'reconciliation: a backend could not be asked');
+    return 'unknown';
+  }
+}
+
+/** What would take something away is looked at twice. */
+async function confirmed(
+  name: Bytes,
+  row: Entry | undefined,
+  open: Case,
+  first: Verdict,
+  look: Look,
+): Promise<boolean> {
+  if (first.is !== 'resolve' || (first.action !== 'remove' && first.action !== 'hand')) return true;
+  await pause(look.secondLook ?? 2000, undefined, { signal: look.signal });
+  const second = await judged(name, row, open, look);
+  return second.is === 'resolve' && second.action === first.action;
+}
+
+/** Has the one server that holds the mailbox activate it: it knows its own partition and ACL. */
+async function push(
+  name: Bytes,
+  row: Entry | undefined,
+  verdict: Verdict & { is: 'push' },
+  look: Look,
+): Promise<Outcome | undefined> {
+  const { directory, admins, log } = look;
+  const { server, forget } = verdict;
+  if (verdict.hand && !(await carryOut(name, row, { action: 'hand', forget }, look))) return undefined;
+  await admins.ask(server, (admin) => admin.push(name));
+  const [entry] = (await directory.lookup([name])).entries;
+  if (entry?.state !== 'active' || serverOf(entry.location) !== server) {
+    const why = `${readable(server)} was told to push it, and the directory does not show it there`;
+    await directory.note(name, why);
+    return { is: 'open', note: why };
+  }
+  const left = await directory.case(name);
+  if (left) await carryOut(name, entry, { action: 'close', forget }, look);
+  log.info({ mailbox: readable(name), server }, 'reconciled: pushed by the server that holds it');
+  return { is: 'done', note: `active at ${readable(server)}` };
+}
+
+function carryOut(
+  name: Bytes,
+  expected: Entry | undefined,
+  { action, forget }: { action: 'close' | 'restore' | 'remove' | 'hand'; forget: readonly Bytes[] },
+  { directory, session }: Look,
+): Promise<boolean> {
+  return directory.resolve({ name, expected, action, forget, session, by });
+}

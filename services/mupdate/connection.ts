@@ -1,19 +1,27 @@
 // One client of the MUPDATE server, from its greeting to its end: commands one after another, each answered before the next.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Answer, Change, Ending, Write, Writer } from '../directory/directory.ts';
-import { serverOf } from '../directory/entry.ts';
-import type { Bytes, Entry } from '../directory/entry.ts';
+import type { Answer, Ending, Write, Writer } from '../directory/directory.ts';
+import type { Bytes } from '../directory/entry.ts';
+import { isUpdate } from './commands.ts';
 import { LineReader } from './grammar.ts';
-import { answer, bye, changed, greeting, row } from './responses.ts';
+import { countPush } from './push.ts';
+import { bye, greeting, row } from './responses.ts';
+import { sendRows } from './rows.ts';
 import { mechanisms, Session } from './session.ts';
 import type { Service } from './service.ts';
-import type { Role, Step, Task } from './session.ts';
+import type { Role } from './session.ts';
 import { limitsBeforeLogin, limitsOf } from './settings.ts';
-import { Stream } from './stream.ts';
+import type { Step, Task } from './step.ts';
+import type { Stream } from './stream.ts';
+import { startUpdate } from './update.ts';
 import type { Wire } from './wire.ts';
 
-/** Rows are made into text and sent so many at a time. */
-const rowsAtOnce = 256;
+/** How the session is called, who is there, and his address without port, as `hostAddress` spells it. */
+export interface Caller {
+  id: string;
+  peer: string;
+  address: string | undefined;
+}
 
 export class Connection {
   readonly #service: Service;
@@ -35,11 +43,11 @@ export class Connection {
   /** No further command is looked at. */
   #over = false;
 
-  constructor(service: Service, wire: Wire, session: { id: string; peer: string }, loggedIn: () => void) {
+  constructor(service: Service, wire: Wire, caller: Caller, loggedIn: () => void) {
     this.#service = service;
     this.#wire = wire;
-    this.#session = new Session(session.id, service.users);
-    this.#peer = { session: session.id, peer: session.peer };
+    this.#session = new Session(caller.id, service, caller.address);
+    this.#peer = { session: caller.id, peer: caller.peer };
     this.#loggedIn = loggedIn;
     this.#timer = setTimeout(() => {
       this.end('not logged in for too long');
@@ -72,7 +80,7 @@ export class Connection {
     }
   }
 
-  /** Ends the connection; a stream without a line, for a frontend takes a BYE for the end of the list. */
+  /** Ends the connection unasked. */
   end(reason: string): void {
     this.#service.log.warn({ ...this.#peer, role: this.role }, `mupdate: connection ended: ${reason}`);
     this.#cut(reason);
@@ -86,12 +94,18 @@ export class Connection {
 
   destroy(): void {
     this.#over = true;
+    // The question at hand may never be answered: then nothing else clears it, and it would keep the process alive.
+    clearTimeout(this.#timer);
     this.#wire.destroy();
   }
 
+  /**
+   * No BYE where UPDATE was asked for, and none once the client has logged in, when its UPDATE may be on its way: a slave
+   * would take it for the end of the list (see `isUpdate`).
+   */
   #cut(reason: string): void {
     this.#over = true;
-    if (this.role !== 'streaming') this.#wire.write(bye(reason));
+    if (this.role === 'unauthenticated' && !isUpdate(this.#reader.verb)) this.#wire.write(bye(reason));
     this.#wire.close();
   }
 
@@ -108,6 +122,7 @@ export class Connection {
   async #one(): Promise<boolean> {
     const step = this.#next();
     if (!step) return false;
+    if (step.bound !== undefined) this.#bound(step.bound);
     if (step.task) await this.#perform(step.task, step.say);
     else this.#wire.write(step.say);
     // A client that asks without reading is not read from either. When it is gone, what it has sent is still executed.
@@ -141,10 +156,17 @@ export class Connection {
         break;
       case 'logout':
         await this.#settle('logout');
-        if (task.heard !== undefined) await this.#heard(task.heard);
+        if (task.heard === undefined) break;
+        await this.#asked(countPush(this.#service, { peer: this.#peer, server: task.heard, epoch: this.#epoch }));
         break;
       case 'end':
         this.#service.log.warn({ ...this.#peer, reason: task.reason }, 'mupdate: unreadable input');
+        break;
+      case 'hang-up':
+        this.#service.log.warn({ ...this.#peer, reason: task.reason }, 'mupdate: UPDATE closed without a line');
+        break;
+      case 'passive':
+        await this.#passive(task);
         break;
       case 'write':
       case 'find':
@@ -153,7 +175,7 @@ export class Connection {
         await this.#ask(task);
     }
     this.#wire.write(say);
-    if (task.do === 'logout' || task.do === 'end') {
+    if (task.do === 'logout' || task.do === 'end' || task.do === 'hang-up') {
       this.#over = true;
       this.#wire.close();
     }
@@ -202,6 +224,17 @@ export class Connection {
     log.debug(this.#peer, 'mupdate: authenticated');
   }
 
+  /** An unbound session speaks for this server from now on. */
+  #bound(server: Bytes): void {
+    this.#service.log.debug({ ...this.#peer, server }, 'mupdate: speaks for the first server it named');
+  }
+
+  async #passive({ server, active }: { server: Bytes; active: string }): Promise<void> {
+    this.#service.log.info({ ...this.#peer, server, active }, 'mupdate: passive host');
+    // Before it named its server it may have deleted, as the first step of a RENAME that now goes no further.
+    await this.#settle('refused');
+  }
+
   async #write({ write, writer }: { write: Write; writer: Writer }): Promise<Answer> {
     const outcome = await this.#service.directory.write(write, writer).catch((error: unknown) => {
       this.#pending = this.#unanswered = true;
@@ -216,13 +249,13 @@ export class Connection {
     return outcome;
   }
 
-  /** Tells the directory of the session's end, once; if it is away, its next sweep finds the session gone. */
+  /** Tells the directory how the session, or its writing, has ended, once; if away, its next sweep finds the session gone. */
   async #settle(how: Ending): Promise<void> {
     if (!this.#pending) return;
     this.#pending = false;
     const { directory, log } = this.#service;
     const restored = await this.#asked(directory.end(this.id, this.#unanswered ? 'cut' : how));
-    if (restored?.length) log.warn({ ...this.#peer, mailboxes: restored }, 'mupdate: cut; deletions are put back');
+    if (restored?.length) log.warn({ ...this.#peer, how, mailboxes: restored }, 'mupdate: deletions are put back');
   }
 
   async #list(task: Task & { do: 'list' }): Promise<void> {
@@ -232,49 +265,25 @@ export class Connection {
       log.info({ ...this.#peer, server: task.push }, 'mupdate: push begun');
     }
     const entries = await this.#asked(directory.list(task.prefix));
-    if (entries)
-      await this.#rows(
-        entries.filter((entry) => entry.state !== 'tombstone'),
-        (entry) => row(task.tag, entry),
-      );
+    const visible = entries?.filter((entry) => entry.state !== 'tombstone') ?? [];
+    await sendRows(this.#wire, visible, (entry) => row(task.tag, entry));
     this.#wire.write(entries ? this.#session.listed(task) : this.#session.unread(task));
   }
 
-  async #heard(server: Bytes): Promise<void> {
-    const { directory, log } = this.#service;
-    const standing = await this.#asked(directory.standing());
-    // Epoch 0 is none: nothing could be noted of it.
-    if (!standing || standing.epoch < 1 || standing.epoch !== this.#epoch) {
-      log.warn({ ...this.#peer, server }, 'mupdate: push not counted: data were lost meanwhile');
-      return;
-    }
-    await this.#asked(directory.heard(server));
-    log.info({ ...this.#peer, server }, 'mupdate: push complete');
-  }
-
-  /** RFC 3656 section 4.11: all rows, OK, then what changes. Closed without a line when it cannot be answered truly. */
   async #update({ tag, hosts }: Task & { do: 'update' }): Promise<void> {
-    const { directory, trusted, log } = this.#service;
-    const truth = await this.#asked(trusted().then((all) => (all ? directory.snapshot() : undefined)));
-    if (!truth) {
-      log.warn(this.#peer, 'mupdate: UPDATE closed: directory not trusted or unavailable');
-      this.destroy();
-      return;
-    }
-    const wanted = (location: Bytes) => hosts.length === 0 || hosts.includes(serverOf(location));
-    const entries = truth.entries.filter((entry) => wanted(entry.location));
-    await this.#rows(entries, (entry) => row(tag, entry));
-    this.#wire.write(answer(tag, 'OK', 'streaming starts'));
-    // Once more as changes: Cyrus' frontend, merging the list into its own, loses names with bytes below `.`.
-    await this.#rows(entries, (entry) => row(tag, entry));
-    if (!(await this.#wire.room())) return;
-    const line = (change: Change) => (wanted(change.location) || wanted(change.from) ? changed(tag, change) : '');
+    const { log } = this.#service;
     const lost = (reason: string): void => {
       log.warn({ ...this.#peer, reason }, 'mupdate: stream closed: change log lost');
       this.destroy();
     };
-    this.#stream = new Stream({ directory, from: truth.at, wire: this.#wire, line, lost });
-    log.info({ ...this.#peer, rows: entries.length, hosts }, 'mupdate: streaming');
+    const begun = await this.#asked(startUpdate(this.#service, this.#wire, { tag, hosts, lost }));
+    if (!begun) {
+      log.warn(this.#peer, 'mupdate: UPDATE closed: directory not trusted or unavailable');
+      this.destroy();
+      return;
+    }
+    this.#stream = begun.stream;
+    if (begun.stream) log.info({ ...this.#peer, rows: begun.rows, hosts }, 'mupdate: streaming');
   }
 
   async #barrier(): Promise<void> {
@@ -282,17 +291,5 @@ export class Connection {
     const passed = await this.#asked(this.#stream.barrier().then(() => true));
     // An OK would claim what nobody knows.
     if (!passed) this.destroy();
-  }
-
-  /** Sends rows in pieces, as the client reads them. */
-  async #rows(entries: readonly Entry[], text: (entry: Entry) => Bytes): Promise<void> {
-    for (let at = 0; at < entries.length && (await this.#wire.room()); at += rowsAtOnce) {
-      this.#wire.write(
-        entries
-          .slice(at, at + rowsAtOnce)
-          .map(text)
-          .join(''),
-      );
-    }
   }
 }

@@ -1,6 +1,6 @@
 // What every connection of a MUPDATE server works with.
 import type { Directory, Write, Writer } from '../directory/directory.ts';
-import type { User } from './session.ts';
+import type { HostTable, User } from './binding.ts';
 import type { MupdateSettings } from './settings.ts';
 
 export interface Log {
@@ -21,6 +21,7 @@ export interface Service {
   servername: string;
   directory: Directory;
   users: ReadonlyMap<string, User>;
+  hosts: HostTable;
   /** Whether every backend's list has been heard: a frontend takes what UPDATE tells it for the whole truth. */
   trusted: () => Promise<boolean>;
   settings: MupdateSettings;

@@ -1,7 +1,7 @@
 // The role `directory`: the MUPDATE server on its addresses.
 import type { Address } from '../backends/registry.ts';
 import { MupdateServer } from '../mupdate/server.ts';
-import { mupdateSettings, usersOf } from './settings.ts';
+import { hostsOf, mupdateSettings, usersOf } from './settings.ts';
 import { sessionIds } from './session-ids.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
@@ -13,6 +13,7 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
   const server = new MupdateServer({
     servername: config.servername,
     users: usersOf(config),
+    hosts: hostsOf(config),
     settings: mupdateSettings(config),
     trusted: start.trusted,
     nextSession: sessionIds(start.node),

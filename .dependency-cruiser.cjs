@@ -23,7 +23,7 @@ const above = (floor) =>
 const pure = [
   '^services/address/',
   '^services/directory/(entry|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
-  '^services/mupdate/(grammar|commands|responses|session)[.]ts$',
+  '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
   '^services/sasl/',
 ];

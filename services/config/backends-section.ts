@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { addressKeys, addressOf, addressProblem } from './address.ts';
 import { key } from './key.ts';
-import { count, flag, hostName, word } from './kinds.ts';
+import { count, flag, hostName, ipAddress, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
 
 const user = (protocol: string, example: string) =>
@@ -76,6 +76,18 @@ const backend = z.strictObject({
   mupdate: flag({
     doc: 'Whether the backend pushes its list of mailboxes by MUPDATE, as Cyrus does when it starts. Until it has, unknown recipients are put off, not refused.',
     default: true,
+  }),
+  hosts: key(z.exactOptional(z.array(ipAddress).min(1)), {
+    doc: 'The addresses from which the hosts that bear this servername speak to the directory. A user without a server of his own then speaks for the backend whose address he comes from, and only the active host is heard: the other may start, but is told nothing and changes nothing. Needed where two hosts bear one servername.',
+    expects: 'a list of one or more IPv4 or IPv6 addresses',
+    example: ['10.0.0.1', '10.0.0.11'],
+    otherwise: 'none: from wherever they speak, the hosts of the backend are one',
+  }),
+  active: key(z.exactOptional(ipAddress), {
+    doc: 'Which of the hosts is in charge.',
+    expects: 'one of the addresses under hosts',
+    example: '10.0.0.1',
+    otherwise: 'the host, where there is only one; of two or more, one must be given',
   }),
 });
 

@@ -48,10 +48,43 @@ function* users(config: Config): Generator<Disagreement> {
       const expected = 'text of 1 to 1024 characters on one line (or give password_file)';
       yield disagreement([...path, 'password'], undefined, expected, secretKeys(path));
     }
+    yield* userHost(config, [...path, 'host'], user);
     if (user.server === undefined || Object.hasOwn(config.backends, user.server)) continue;
     const hint = nearest(user.server, backends);
     const expected = `the name of one of the backends${hint === undefined ? '' : `; did you mean ${hint}?`}`;
     yield disagreement([...path, 'server'], user.server, expected, [['backends']]);
+  }
+}
+
+/** A user's host must be one of those of his server. */
+function* userHost(config: Config, path: Path, user: { server?: string; host?: string }): Generator<Disagreement> {
+  const { server, host } = user;
+  if (host === undefined) return;
+  const restsOn = [[...path.slice(0, -1), 'server'], ['backends']];
+  const backend = server === undefined ? undefined : config.backends[server];
+  if (server === undefined) yield disagreement(path, host, 'left out where the user has no server', restsOn);
+  else if (backend && !backend.hosts)
+    yield disagreement(path, host, `left out: backends.${server} has no hosts`, restsOn);
+  else if (backend?.hosts?.includes(host) === false) {
+    yield disagreement(path, host, `one of the hosts of ${server}: ${backend.hosts.join(', ')}`, restsOn);
+  }
+}
+
+/** The active host must be known; and an address, which may stand for its backend, must belong to one only. */
+function* hosts(config: Config): Generator<Disagreement> {
+  const taken = new Map<string, Path>();
+  for (const [name, { hosts: all = [], active }] of Object.entries(config.backends)) {
+    const path = ['backends', name, 'hosts'];
+    for (const [index, address] of all.entries()) {
+      const here = [...path, index];
+      const other = taken.get(address);
+      if (!other) taken.set(address, here);
+      else yield disagreement(here, address, `an address of its own: ${pathText(other)} has this one`, [other]);
+    }
+    const known = active === undefined ? all.length < 2 : all.includes(active);
+    if (known) continue;
+    const expected = all.length === 0 ? 'left out where there are no hosts' : `one of its hosts: ${all.join(', ')}`;
+    yield disagreement(['backends', name, 'active'], active, expected, [path]);
   }
 }
 
@@ -111,5 +144,6 @@ export function* disagreements(config: Config): Generator<Disagreement> {
   yield* redis(config);
   yield* users(config);
   yield* backends(config);
+  yield* hosts(config);
   yield* sharedListeners(config);
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { listener } from './address.ts';
 import { key } from './key.ts';
-import { choice, count, flag, hostName, seconds, word } from './kinds.ts';
+import { choice, count, flag, hostName, ipAddress, seconds, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
 
 const listen = key(
@@ -23,7 +23,13 @@ const user = z.strictObject({
     doc: "The backend that the user speaks for, by its name under `backends`: it then writes that backend's rows and no others. Recommended for every backend.",
     expects: 'the name of a backend',
     example: 'mail1.example.org',
-    otherwise: 'the server that each session names first',
+    otherwise: 'the backend that has his address among its hosts, else the server that each session names first',
+  }),
+  host: key(z.exactOptional(ipAddress), {
+    doc: "Which of the server's hosts the user is, whatever address he comes from. For two hosts of one servername that have users of their own.",
+    expects: "one of the addresses under the hosts of the user's server",
+    example: '10.0.0.1',
+    otherwise: 'the address that he comes from',
   }),
   access: choice(['read', 'write'], {
     doc: 'Whether the user may change the directory. Frontends only read.',

@@ -1,5 +1,6 @@
 // The kinds of value that keys have: counts, seconds, words, switches, secrets.
 import { z } from 'zod';
+import { hostAddress } from '../backends/host-address.ts';
 import { key } from './key.ts';
 
 interface Told<T> {
@@ -56,3 +57,9 @@ export const word = line.min(1);
 
 /** A name of a server, a domain or an address of one: nothing that could end a word in a protocol, and no `!`. */
 export const hostName = z.string().regex(/^[A-Za-z0-9_.:[\]-]{1,255}$/);
+
+/** An IPv4 or IPv6 address, from then on in the one spelling by which two can be compared. */
+export const ipAddress = z
+  .string()
+  .refine((text) => hostAddress(text) !== undefined)
+  .transform((text) => hostAddress(text) ?? text);

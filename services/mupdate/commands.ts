@@ -39,6 +39,14 @@ export function isKnown(line: Line): boolean {
   return Object.hasOwn(verbs, line.verb.toUpperCase());
 }
 
+/**
+ * Whether a verb is UPDATE, the one command that must never be refused in words: Cyrus' slave takes NO, BAD and BYE alike
+ * for the end of the list, and deletes every name that it has not been told. Left without a line it keeps them and asks again.
+ */
+export function isUpdate(verb: Bytes): boolean {
+  return verb.toUpperCase() === 'UPDATE';
+}
+
 /** The command of a line, or the BAD to answer. */
 export function commandOf(line: Line): Command {
   const verb = line.verb.toUpperCase();

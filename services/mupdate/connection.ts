@@ -1,21 +1,29 @@
 // One client of the MUPDATE server, from its greeting to its end: commands one after another, each answered before the next.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Answer, Change, Ending, Settlement, Write, Writer } from '../directory/directory.ts';
-import { serverOf } from '../directory/entry.ts';
-import type { Bytes, Entry } from '../directory/entry.ts';
+import type { Answer, Write, Writer } from '../directory/directory.ts';
+import type { Bytes } from '../directory/entry.ts';
+import { finding } from '../directory/freshness.ts';
+import { isUpdate } from './commands.ts';
 import { LineReader } from './grammar.ts';
-import { answer, bye, changed, greeting, row } from './responses.ts';
+import { Leavings } from './leavings.ts';
+import { countPush } from './push.ts';
+import { answer, bye, greeting, row } from './responses.ts';
+import { sendRows } from './rows.ts';
 import { mechanisms, Session } from './session.ts';
 import type { Service } from './service.ts';
-import type { Role, Step, Task } from './session.ts';
+import type { Role } from './session.ts';
 import { limitsBeforeLogin, limitsOf } from './settings.ts';
-import { Stream } from './stream.ts';
+import type { Step, Task } from './step.ts';
+import type { Stream } from './stream.ts';
+import { startUpdate } from './update.ts';
 import type { Wire } from './wire.ts';
 
-/** Rows are made into text and sent so many at a time. */
-const rowsAtOnce = 256;
-
-const nothing: Settlement = { restored: [], rung: [] };
+/** How the session is called, who is there, and his address without port, as `hostAddress` spells it. */
+export interface Caller {
+  id: string;
+  peer: string;
+  address: string | undefined;
+}
 
 export class Connection {
   readonly #service: Service;
@@ -30,20 +38,18 @@ export class Connection {
   #epoch: number | undefined;
   /** When it did, in milliseconds since 1970. */
   #pushed = 0;
-  /** Whether the directory must be told of the session's end: rows wait for it. */
-  #pending = false;
-  /** A write was left without an answer, which the client takes for a refusal, and may yet be carried out. */
-  #unanswered = false;
+  readonly #leavings: Leavings;
   #busy = false;
   #stopping = false;
   /** No further command is looked at. */
   #over = false;
 
-  constructor(service: Service, wire: Wire, session: { id: string; peer: string }, loggedIn: () => void) {
+  constructor(service: Service, wire: Wire, caller: Caller, loggedIn: () => void) {
     this.#service = service;
     this.#wire = wire;
-    this.#session = new Session(session.id, service.users);
-    this.#peer = { session: session.id, peer: session.peer };
+    this.#session = new Session(caller.id, service, caller.address);
+    this.#peer = { session: caller.id, peer: caller.peer };
+    this.#leavings = new Leavings(service, this.#peer);
     this.#loggedIn = loggedIn;
     this.#timer = setTimeout(() => {
       this.end('not logged in for too long');
@@ -70,13 +76,13 @@ export class Connection {
     } finally {
       clearTimeout(this.#timer);
       this.#stream?.close();
-      await this.#settle('cut');
+      await this.#leavings.settle('cut');
       this.#wire.close();
       log.debug(this.#peer, 'mupdate: connection over');
     }
   }
 
-  /** Ends the connection; a stream without a line, for a frontend takes a BYE for the end of the list. */
+  /** Ends the connection unasked. */
   end(reason: string): void {
     this.#service.log.warn({ ...this.#peer, role: this.role }, `mupdate: connection ended: ${reason}`);
     this.#cut(reason);
@@ -90,12 +96,18 @@ export class Connection {
 
   destroy(): void {
     this.#over = true;
+    // The question at hand may never be answered: then nothing else clears it, and it would keep the process alive.
+    clearTimeout(this.#timer);
     this.#wire.destroy();
   }
 
+  /**
+   * No BYE where UPDATE was asked for, and none once the client has logged in, when its UPDATE may be on its way: a slave
+   * would take it for the end of the list (see `isUpdate`).
+   */
   #cut(reason: string): void {
     this.#over = true;
-    if (this.role !== 'streaming') this.#wire.write(bye(reason));
+    if (this.role === 'unauthenticated' && !isUpdate(this.#reader.verb)) this.#wire.write(bye(reason));
     this.#wire.close();
   }
 
@@ -112,7 +124,10 @@ export class Connection {
   async #one(): Promise<boolean> {
     const step = this.#next();
     if (!step) return false;
-    if (step.task) await this.#perform(step.task, step.say);
+    const refusal = step.bound && (await this.#leavings.bind(step.bound));
+    if (refusal !== undefined && step.task && 'tag' in step.task)
+      this.#wire.write(answer(step.task.tag, 'NO', refusal));
+    else if (step.task) await this.#perform(step.task, step.say);
     else this.#wire.write(step.say);
     // A client that asks without reading is not read from either. When it is gone, what it has sent is still executed.
     await this.#wire.room();
@@ -144,11 +159,20 @@ export class Connection {
         await this.#barrier();
         break;
       case 'logout':
-        await this.#settle('logout');
-        if (task.heard !== undefined) await this.#heard(task.heard);
+        await this.#leavings.settle('logout');
+        if (task.heard === undefined) break;
+        await this.#asked(
+          countPush(this.#service, { peer: this.#peer, server: task.heard, epoch: this.#epoch, begun: this.#pushed }),
+        );
         break;
       case 'end':
         this.#service.log.warn({ ...this.#peer, reason: task.reason }, 'mupdate: unreadable input');
+        break;
+      case 'hang-up':
+        this.#service.log.warn({ ...this.#peer, reason: task.reason }, 'mupdate: UPDATE closed without a line');
+        break;
+      case 'passive':
+        await this.#passive(task);
         break;
       case 'write':
       case 'find':
@@ -157,29 +181,36 @@ export class Connection {
         await this.#ask(task);
     }
     this.#wire.write(say);
-    if (task.do === 'logout' || task.do === 'end') {
+    if (task.do === 'logout' || task.do === 'end' || task.do === 'hang-up') {
       this.#over = true;
       this.#wire.close();
     }
   }
 
   async #ask(task: Task & { do: 'write' | 'find' | 'list' | 'update' }): Promise<void> {
-    const { directory } = this.#service;
     switch (task.do) {
       case 'write':
         this.#wire.write(this.#session.written(task, await this.#asked(this.#write(task))));
         return;
-      case 'find': {
-        const lookup = await this.#asked(directory.lookup([task.name]));
-        this.#wire.write(lookup ? this.#session.found(task, lookup.entries[0]) : this.#session.unread(task));
+      case 'find':
+        this.#wire.write(await this.#find(task));
         return;
-      }
       case 'list':
         await this.#list(task);
         return;
       case 'update':
         await this.#update(task);
     }
+  }
+
+  async #find(task: Task & { do: 'find' }): Promise<Bytes> {
+    const { directory, witnesses } = this.#service;
+    const names = [task.name];
+    const asked = Date.now();
+    const lookup = await this.#asked(directory.lookup(names));
+    if (!lookup) return this.#session.unread(task);
+    const found = finding({ names, lookup, witnesses, asked, now: Date.now(), autocreate: false });
+    return this.#session.found(task, lookup.entries[0], found);
   }
 
   /** What the directory answered; undefined, and a log line, when it could not be asked. */
@@ -206,28 +237,24 @@ export class Connection {
     log.debug(this.#peer, 'mupdate: authenticated');
   }
 
+  async #passive({ server, active }: { server: Bytes; active: string }): Promise<void> {
+    this.#service.log.info({ ...this.#peer, server, active }, 'mupdate: passive host');
+    // Before it named its server it may have deleted, as the first step of a RENAME that now goes no further.
+    await this.#leavings.settle('refused');
+  }
+
   async #write({ write, writer }: { write: Write; writer: Writer }): Promise<Answer> {
     const outcome = await this.#service.directory.write(write, writer).catch((error: unknown) => {
-      this.#pending = this.#unanswered = true;
+      this.#leavings.wrote(undefined);
       throw error;
     });
-    this.#pending ||= outcome.pending;
+    this.#leavings.wrote(outcome);
     const { verb, name, location } = write;
     const fields = { ...this.#peer, verb, name, location, push: writer.push, answer: outcome.text };
     if (outcome.ok) this.#service.log.debug(fields, 'mupdate: write');
     else this.#service.log.info(fields, 'mupdate: write refused');
     if (outcome.ring !== undefined) this.#service.onRing?.({ reason: outcome.ring, name });
     return outcome;
-  }
-
-  /** Tells the directory of the session's end, once; if it is away, its next sweep finds the session gone. */
-  async #settle(how: Ending): Promise<void> {
-    if (!this.#pending) return;
-    this.#pending = false;
-    const { directory, log } = this.#service;
-    const { restored, rung } = (await this.#asked(directory.end(this.id, this.#unanswered ? 'cut' : how))) ?? nothing;
-    for (const name of rung) this.#service.onRing?.({ reason: `its session has ended: ${how}`, name });
-    if (restored.length > 0) log.warn({ ...this.#peer, mailboxes: restored }, 'mupdate: cut; deletions are put back');
   }
 
   async #list(task: Task & { do: 'list' }): Promise<void> {
@@ -238,49 +265,25 @@ export class Connection {
       log.info({ ...this.#peer, server: task.push }, 'mupdate: push begun');
     }
     const entries = await this.#asked(directory.list(task.prefix));
-    if (entries)
-      await this.#rows(
-        entries.filter((entry) => entry.state !== 'tombstone'),
-        (entry) => row(task.tag, entry),
-      );
+    const visible = entries?.filter((entry) => entry.state !== 'tombstone') ?? [];
+    await sendRows(this.#wire, visible, (entry) => row(task.tag, entry));
     this.#wire.write(entries ? this.#session.listed(task) : this.#session.unread(task));
   }
 
-  async #heard(server: Bytes): Promise<void> {
-    const { directory, log } = this.#service;
-    const standing = await this.#asked(directory.standing());
-    // Epoch 0 is none: nothing could be noted of it.
-    if (!standing || standing.epoch < 1 || standing.epoch !== this.#epoch) {
-      log.warn({ ...this.#peer, server }, 'mupdate: push not counted: data were lost meanwhile');
-      return;
-    }
-    await this.#asked(directory.heard(server, this.#service.required, this.#pushed));
-    log.info({ ...this.#peer, server }, 'mupdate: push complete');
-  }
-
-  /** RFC 3656 section 4.11: all rows, OK, then what changes. Closed without a line when it cannot be answered truly. */
   async #update({ tag, hosts }: Task & { do: 'update' }): Promise<void> {
-    const { directory, trusted, log } = this.#service;
-    const truth = await this.#asked(trusted().then((all) => (all ? directory.snapshot() : undefined)));
-    if (!truth) {
-      log.warn(this.#peer, 'mupdate: UPDATE closed: directory not trusted or unavailable');
-      this.destroy();
-      return;
-    }
-    const wanted = (location: Bytes) => hosts.length === 0 || hosts.includes(serverOf(location));
-    const entries = truth.entries.filter((entry) => wanted(entry.location));
-    await this.#rows(entries, (entry) => row(tag, entry));
-    this.#wire.write(answer(tag, 'OK', 'streaming starts'));
-    // Once more as changes: Cyrus' frontend, merging the list into its own, loses names with bytes below `.`.
-    await this.#rows(entries, (entry) => row(tag, entry));
-    if (!(await this.#wire.room())) return;
-    const line = (change: Change) => (wanted(change.location) || wanted(change.from) ? changed(tag, change) : '');
+    const { log } = this.#service;
     const lost = (reason: string): void => {
       log.warn({ ...this.#peer, reason }, 'mupdate: stream closed: change log lost');
       this.destroy();
     };
-    this.#stream = new Stream({ directory, from: truth.at, wire: this.#wire, line, lost });
-    log.info({ ...this.#peer, rows: entries.length, hosts }, 'mupdate: streaming');
+    const begun = await this.#asked(startUpdate(this.#service, this.#wire, { tag, hosts, lost }));
+    if (!begun) {
+      log.warn(this.#peer, 'mupdate: UPDATE closed: directory not trusted or unavailable');
+      this.destroy();
+      return;
+    }
+    this.#stream = begun.stream;
+    if (begun.stream) log.info({ ...this.#peer, rows: begun.rows, hosts }, 'mupdate: streaming');
   }
 
   async #barrier(): Promise<void> {
@@ -288,17 +291,5 @@ export class Connection {
     const passed = await this.#asked(this.#stream.barrier().then(() => true));
     // An OK would claim what nobody knows.
     if (!passed) this.destroy();
-  }
-
-  /** Sends rows in pieces, as the client reads them. */
-  async #rows(entries: readonly Entry[], text: (entry: Entry) => Bytes): Promise<void> {
-    for (let at = 0; at < entries.length && (await this.#wire.room()); at += rowsAtOnce) {
-      this.#wire.write(
-        entries
-          .slice(at, at + rowsAtOnce)
-          .map(text)
-          .join(''),
-      );
-    }
   }
 }

@@ -29,10 +29,16 @@ export type Read =
   | Line
   /** A literal was announced by `{n}`: it comes when the client has seen a go-ahead. */
   | { kind: 'go-ahead' }
-  /** A command that cannot be read, skipped to its end; `tag` is `*` where there is none. */
-  | { kind: 'bad'; tag: Bytes; text: string }
-  /** What comes next is no command any more. */
-  | { kind: 'end'; text: string };
+  /** A command that cannot be read, skipped to its end; `tag` is `*` and `verb` empty where there is none. */
+  | { kind: 'bad'; tag: Bytes; verb: Bytes; text: string }
+  | End;
+
+/** What comes next is no command any more; `verb` as for the command in which it broke off. */
+export interface End {
+  kind: 'end';
+  verb: Bytes;
+  text: string;
+}
 
 /**
  * Reads one direction of a connection. Its caller gives it bytes by `push`, then calls `next` (or `rawLine`, where SASL
@@ -73,16 +79,22 @@ export class LineReader {
   }
 
   /** The next line as it is, without CRLF: a SASL response or challenge (RFC 3656 section 4.2). */
-  rawLine(): { kind: 'raw'; bytes: Bytes } | { kind: 'end'; text: string } | undefined {
+  rawLine(): { kind: 'raw'; bytes: Bytes } | End | undefined {
     const line = this.#readLine();
     return typeof line === 'string' ? { kind: 'raw', bytes: line } : line;
   }
 
-  #end(text: string): { kind: 'end'; text: string } {
+  /** The verb of the command that has begun and is not whole yet; empty where it cannot be told. */
+  get verb(): Bytes {
+    return this.#draft?.verb ?? headOf(this.#line)?.verb ?? '';
+  }
+
+  #end(text: string): End {
+    const { verb } = this;
     this.#ended = true;
     this.#line = '';
     this.#draft = undefined;
-    return { kind: 'end', text };
+    return { kind: 'end', verb, text };
   }
 
   #readLiteral(): boolean {
@@ -97,16 +109,14 @@ export class LineReader {
     return true;
   }
 
-  #readLine(): Bytes | { kind: 'end'; text: string } | undefined {
+  #readLine(): Bytes | End | undefined {
     if (this.#ended) return undefined;
     // A bare LF ends a line too, as at Cyrus.
     const end = this.#input.indexOf('\n', this.#at);
     const piece = this.#input.slice(this.#at, end < 0 ? undefined : end);
-    if (this.#line.length + piece.length + (this.#draft?.outside ?? 0) > this.limits.line) {
-      return this.#end('line too long');
-    }
     this.#at = end < 0 ? this.#input.length : end + 1;
     this.#line += piece;
+    if (this.#line.length + (this.#draft?.outside ?? 0) > this.limits.line) return this.#end('line too long');
     if (end < 0) return undefined;
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
     this.#line = '';
@@ -164,6 +174,10 @@ class Draft {
     return this.#junk || this.#fault !== undefined;
   }
 
+  get verb(): Bytes {
+    return this.#verb ?? '';
+  }
+
   refuse(text: string): void {
     this.#fault ??= text;
   }
@@ -184,18 +198,19 @@ class Draft {
   }
 
   result(): Read {
-    if (this.#fault !== undefined) return { kind: 'bad', tag: this.#tag, text: this.#fault };
-    return { kind: 'line', tag: this.#tag, verb: this.#verb ?? '', strings: this.#strings, junk: this.#junk };
+    if (this.#fault !== undefined) return { kind: 'bad', tag: this.#tag, verb: this.verb, text: this.#fault };
+    return { kind: 'line', tag: this.#tag, verb: this.verb, strings: this.#strings, junk: this.#junk };
   }
 
   /** Reads tag and verb, and gives what follows. The replies are those of Cyrus' master. */
   #head(line: Bytes): Bytes | undefined {
     this.#verb = '';
-    const [, tag, verb] = /^([\x21\x23-\x27\x2a-\x7e]+) ([^\s"(){\0]*)/.exec(line) ?? [];
-    if (tag === undefined || verb === undefined) {
+    const head = headOf(line);
+    if (!head) {
       this.refuse('Need command');
       return undefined;
     }
+    const { tag, verb } = head;
     this.#tag = tag;
     if (verb === '') {
       this.refuse('Null command');
@@ -218,6 +233,12 @@ class Draft {
     }
     return undefined;
   }
+}
+
+/** The tag and the verb that a line begins with. */
+function headOf(line: Bytes): { tag: Bytes; verb: Bytes } | undefined {
+  const [, tag, verb] = /^([\x21\x23-\x27\x2a-\x7e]+) ([^\s"(){\0]*)/.exec(line) ?? [];
+  return tag === undefined || verb === undefined ? undefined : { tag, verb };
 }
 
 /** The literal at the end of a line that is broken before it. */

@@ -4,6 +4,7 @@ import type { Server, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
+import { hostAddress } from '../backends/host-address.ts';
 import { bind } from '../listening/bind.ts';
 import { Connection } from './connection.ts';
 import { bye } from './responses.ts';
@@ -77,7 +78,7 @@ export class MupdateServer {
   #accept(socket: Socket): void {
     const { settings, log, nextSession } = this.#options;
     const peer = addressText({ host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 });
-    const session = { id: nextSession(), peer };
+    const session = { id: nextSession(), peer, address: hostAddress(socket.remoteAddress ?? '') };
     const wire = new Wire(socket, {
       outputLimit: settings.output_limit,
       stallTimeout: settings.stall_timeout,

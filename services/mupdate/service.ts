@@ -1,7 +1,8 @@
 // What every connection of a MUPDATE server works with.
 import type { Directory } from '../directory/directory.ts';
 import type { Bytes } from '../directory/entry.ts';
-import type { User } from './session.ts';
+import type { Witnesses } from '../directory/freshness.ts';
+import type { HostTable, User } from './binding.ts';
 import type { MupdateSettings } from './settings.ts';
 
 export interface Log {
@@ -21,8 +22,9 @@ export interface Service {
   servername: string;
   directory: Directory;
   users: ReadonlyMap<string, User>;
-  /** The servers that must be heard before the first population of the directory is over. */
-  required: readonly Bytes[];
+  hosts: HostTable;
+  /** Who could tell of a mailbox that the directory does not have. */
+  witnesses: Witnesses;
   /** Whether every backend's list has been heard: a frontend takes what UPDATE tells it for the whole truth. */
   trusted: () => Promise<boolean>;
   settings: MupdateSettings;

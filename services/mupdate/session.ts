@@ -2,44 +2,22 @@
 import type { Answer, Write, Writer } from '../directory/directory.ts';
 import { serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
+import type { Finding } from '../directory/freshness.ts';
 import { base64Of, messageFrom, sameSecret } from '../sasl/mechanism.ts';
 import type { ServerExchange, ServerStep, Verify } from '../sasl/mechanism.ts';
 import { PlainServer } from '../sasl/plain.ts';
-import { commandOf, isKnown } from './commands.ts';
+import { activeInstead, serverAtLogin } from './binding.ts';
+import type { HostTable, Speaker, User } from './binding.ts';
+import { commandOf, isKnown, isUpdate } from './commands.ts';
 import type { Command } from './commands.ts';
 import type { Line, Read } from './grammar.ts';
 import { answer, bye, goAhead, row } from './responses.ts';
+import type { Step } from './step.ts';
 
-export interface User {
-  password: string;
-  /** The backend whose mailboxes the user may write; left out: the first that each of his sessions names. */
-  server?: Bytes;
-  /** `read`: FIND, LIST and UPDATE only, as a frontend needs. */
-  access: 'write' | 'read';
-  /** May write rows of every server. */
-  admin?: boolean;
-}
-
-/** What the directory, or the connection, must do before the next command is looked at. */
-export type Task =
-  | { do: 'login'; username: string }
-  /** `say` is to be sent after a pause: a guess shall cost time. */
-  | { do: 'login-failed'; reason: string }
-  | { do: 'write'; tag: Bytes; write: Write; writer: Writer }
-  | { do: 'find'; tag: Bytes; name: Bytes }
-  /** `push`: the server whose push begins with this list. */
-  | { do: 'list'; tag: Bytes; prefix: Bytes; push: Bytes | undefined }
-  | { do: 'update'; tag: Bytes; hosts: readonly Bytes[] }
-  /** In a stream: first everything up to now. */
-  | { do: 'noop'; tag: Bytes }
-  /** `heard`: the server whose push is complete, to be told to the directory before `say`. */
-  | { do: 'logout'; heard: Bytes | undefined }
-  | { do: 'end'; reason: string };
-
-export interface Step {
-  /** To be sent; empty when the task's outcome decides. */
-  say: Bytes;
-  task?: Task;
+/** Who may come, and from where. */
+export interface Company {
+  users: ReadonlyMap<string, User>;
+  hosts: HostTable;
 }
 
 export type Role = 'unauthenticated' | 'authenticated' | 'push' | 'streaming';
@@ -69,18 +47,25 @@ interface Push {
  */
 export class Session {
   readonly id: string;
-  readonly #users: ReadonlyMap<string, User>;
+  readonly #company: Company;
+  /** Undefined at a Unix socket. */
+  readonly #address: string | undefined;
   #exchange: { tag: Bytes; steps: ServerExchange } | undefined;
   #user: User | undefined;
+  #username = '';
   #server: Bytes | undefined;
+  /** The host in charge of `#server`, where this session's is another: it is told nothing and may write nothing. */
+  #active: string | undefined;
+  #passiveTold = false;
   #push: Push | undefined;
   /** Set by any `LIST "S!"`: from then on FIND shows no rows (see `found`). */
   #comparing = false;
   #streaming = false;
 
-  constructor(id: string, users: ReadonlyMap<string, User>) {
+  constructor(id: string, company: Company, address: string | undefined) {
     this.id = id;
-    this.#users = users;
+    this.#company = company;
+    this.#address = address;
   }
 
   /** Whether the next line is a SASL message and no command. */
@@ -99,11 +84,13 @@ export class Session {
       case 'line':
         return this.#line(read);
       case 'bad':
-        return { say: answer(read.tag, 'BAD', read.text) };
+        return isUpdate(read.verb) ? hangUp(read.text) : { say: answer(read.tag, 'BAD', read.text) };
       case 'go-ahead':
         return { say: goAhead };
-      case 'end':
-        return { say: this.#streaming ? '' : bye(read.text), task: { do: 'end', reason: read.text } };
+      case 'end': {
+        const mute = this.#streaming || isUpdate(read.verb);
+        return { say: mute ? '' : bye(read.text), task: { do: 'end', reason: read.text } };
+      }
     }
   }
 
@@ -125,13 +112,15 @@ export class Session {
   }
 
   /**
-   * The reply to a FIND. A backend that compares its mailboxes with ours (`ctl_mboxlist -m`, from its `LIST "S!"` on)
+   * The reply to a FIND: a row, or an OK without one, but for an absence that is not proven. A backend that compares its mailboxes with ours (`ctl_mboxlist -m`, from its `LIST "S!"` on)
    * removes each that a FIND shows elsewhere, so none is shown; it then activates it, and the directory decides.
    */
-  found({ tag, name }: { tag: Bytes; name: Bytes }, entry: Entry | undefined): Bytes {
+  found({ tag, name }: { tag: Bytes; name: Bytes }, entry: Entry | undefined, found: Finding): Bytes {
     const visible = entry && entry.state !== 'tombstone' ? entry : undefined;
     if (visible && this.#comparing) return answer(tag, 'NO', 'mailbox exists; not shown after a LIST of one server');
     if (!visible) this.#foundAbsent(name);
+    const unproven = !found.found && !found.proven && !this.#comparing;
+    if (unproven) return answer(tag, 'NO', `not found, but there may be one: ${found.reason}`);
     return (visible ? row(tag, visible) : '') + answer(tag, 'OK', 'Search completed');
   }
 
@@ -159,28 +148,29 @@ export class Session {
   #line(line: Line): Step {
     const verb = line.verb.toUpperCase();
     if (!this.#user && isKnown(line) && verb !== 'AUTHENTICATE' && verb !== 'LOGOUT') {
-      return { say: answer(line.tag, 'BAD', 'Please login first') };
+      return refused(line, 'Please login first');
     }
     const command = commandOf(line);
-    if (this.#streaming && !['NOOP', 'LOGOUT', 'AUTHENTICATE', 'BAD'].includes(command.verb)) {
-      return { say: answer(line.tag, 'BAD', 'not legal when streaming') };
+    if (command.verb === 'BAD') return refused(line, command.text);
+    if (this.#streaming && !['NOOP', 'LOGOUT', 'AUTHENTICATE'].includes(command.verb)) {
+      return refused(line, 'not legal when streaming');
     }
     return this.#command(line.tag, command);
   }
 
-  #command(tag: Bytes, command: Command): Step {
+  #command(tag: Bytes, command: Exclude<Command, { verb: 'BAD' }>): Step {
     switch (command.verb) {
-      case 'BAD':
-        return { say: answer(tag, 'BAD', command.text) };
       case 'AUTHENTICATE':
         return this.#authenticate(tag, command);
       case 'WRITE':
         return this.#write(tag, command.write);
       case 'FIND':
+        if (this.#active !== undefined) return this.#passive(this.#passiveNo(tag));
         return { say: '', task: { do: 'find', tag, name: command.name } };
       case 'LIST':
-        return { say: '', task: { do: 'list', tag, prefix: command.prefix, push: this.#comparison(command.prefix) } };
+        return this.#list(tag, command.prefix);
       case 'UPDATE':
+        if (this.#active !== undefined) return hangUp(this.#passiveText);
         this.#streaming = true;
         return { say: '', task: { do: 'update', tag, hosts: command.hosts } };
       case 'NOOP':
@@ -208,41 +198,75 @@ export class Session {
       case 'failure':
         return { say: answer(tag, 'NO', 'authentication failed'), task: { do: 'login-failed', reason: step.reason } };
       case 'success':
-        this.#user = this.#users.get(step.username);
-        this.#server = this.#user?.server;
+        this.#user = this.#company.users.get(step.username);
+        this.#username = step.username;
+        if (this.#speaker) this.#speakFor(serverAtLogin(this.#speaker, this.#company.hosts));
         return { say: answer(tag, 'OK', 'Authenticated'), task: { do: 'login', username: step.username } };
     }
   }
 
   readonly #verify: Verify = (username, password) => {
-    const user = this.#users.get(username);
+    const user = this.#company.users.get(username);
     const same = sameSecret(password, user?.password ?? '');
     return user !== undefined && same;
   };
 
+  get #speaker(): Speaker | undefined {
+    return this.#user && { user: this.#user, address: this.#address };
+  }
+
+  #speakFor(server: Bytes | undefined): void {
+    this.#server = server;
+    this.#active = server && this.#speaker && activeInstead(this.#speaker, server, this.#company.hosts);
+  }
+
+  /** The one place where an unbound session gets its server, which it names; the answer is that server, but of an admin. */
+  #named(server: Bytes): { bound?: Bytes } {
+    if (this.#server !== undefined) return {};
+    this.#speakFor(server);
+    return this.#active !== undefined || this.#user?.admin === true ? {} : { bound: server };
+  }
+
   #write(tag: Bytes, write: Write): Step {
     if (this.#user?.access !== 'write') return { say: answer(tag, 'NO', 'no write access') };
-    if (write.verb !== 'DELETE') this.#server ??= serverOf(write.location);
-    return { say: '', task: { do: 'write', tag, write, writer: this.#writer() } };
+    const bound = write.verb === 'DELETE' ? {} : this.#named(serverOf(write.location));
+    if (this.#active !== undefined) return this.#passive(this.#passiveNo(tag));
+    return { say: '', ...bound, task: { do: 'write', tag, write, writer: this.#writer() } };
+  }
+
+  /** `LIST "S!"` by who may write for S begins a push; of whatever server, it begins a comparison. */
+  #list(tag: Bytes, prefix: Bytes): Step {
+    const server = /^[^!]+!$/s.test(prefix) ? serverOf(prefix) : undefined;
+    if (server !== undefined) this.#comparing = true;
+    const bound = server !== undefined && this.#user?.access === 'write' ? this.#named(server) : {};
+    // With nothing listed there is nothing that a twin could delete for lack of it.
+    if (this.#active !== undefined) return this.#passive(answer(tag, 'OK', 'list complete'));
+    const push = this.#user?.access === 'write' && server === this.#server ? server : undefined;
+    if (push !== undefined) this.#push ??= { server: push, listed: false, absent: new Set(), broken: false };
+    return { say: '', ...bound, task: { do: 'list', tag, prefix, push } };
+  }
+
+  /** What is said to a host that is not the active one; the first time, its connection hears why. */
+  #passive(say: Bytes): Step {
+    if (this.#passiveTold || this.#server === undefined || this.#active === undefined) return { say };
+    this.#passiveTold = true;
+    return { say, task: { do: 'passive', server: this.#server, active: this.#active } };
+  }
+
+  get #passiveText(): string {
+    return `passive host of ${this.#server ?? ''}; active is ${this.#active ?? ''}`;
+  }
+
+  #passiveNo(tag: Bytes): Bytes {
+    return answer(tag, 'NO', this.#passiveText);
   }
 
   /** A push never acts as an admin: what it has may be a stale copy. */
   #writer(): Writer {
     const push = this.#push !== undefined;
     const admin = this.#user?.admin === true && !push;
-    return { session: this.id, admin, push, ...(this.#server === undefined ? {} : { server: this.#server }) };
-  }
-
-  /** Notes that a LIST is the beginning of a comparison, and gives the server if it is its push. */
-  #comparison(prefix: Bytes): Bytes | undefined {
-    if (!/^[^!]+!$/s.test(prefix)) return undefined;
-    this.#comparing = true;
-    const server = serverOf(prefix);
-    if (this.#user?.access !== 'write') return undefined;
-    this.#server ??= server;
-    if (this.#server !== server) return undefined;
-    this.#push ??= { server, listed: false, absent: new Set(), broken: false };
-    return server;
+    const server = this.#server === undefined ? {} : { server: this.#server };
+    return { session: this.id, by: this.#username, admin, push, ...server };
   }
 
   /** The server whose push is complete: all that it has and we had not, it has activated. */
@@ -253,3 +277,11 @@ export class Session {
 }
 
 const notBase64: ServerStep = { kind: 'failure', reason: 'not base64' };
+
+function hangUp(reason: string): Step {
+  return { say: '', task: { do: 'hang-up', reason } };
+}
+
+function refused({ tag, verb }: Line, text: string): Step {
+  return isUpdate(verb) ? hangUp(text) : { say: answer(tag, 'BAD', text) };
+}

@@ -2,7 +2,7 @@
 import { readable } from '../address/bytes.ts';
 import type { Address } from '../backends/registry.ts';
 import { MupdateServer } from '../mupdate/server.ts';
-import { mupdateSettings, usersOf } from './settings.ts';
+import { hostsOf, mupdateSettings, usersOf } from './settings.ts';
 import { sessionIds } from './session-ids.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
@@ -14,10 +14,11 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
   const server = new MupdateServer({
     servername: config.servername,
     users: usersOf(config),
+    hosts: hostsOf(config),
     settings: mupdateSettings(config),
     trusted: start.trusted,
     nextSession: sessionIds(start.node),
-    required: start.registry.pushing(),
+    witnesses: start.registry.witnesses(),
     onRing: ({ reason, name }) => {
       log.warn({ reason, mailbox: readable(name) }, 'reconciliation is due');
     },

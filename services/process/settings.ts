@@ -3,7 +3,7 @@ import { Registry } from '../backends/registry.ts';
 import type { ImapAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import { bytesFromText } from '../directory/entry.ts';
-import type { User } from '../mupdate/session.ts';
+import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
 import { version } from './version.ts';
@@ -34,11 +34,24 @@ function imapAccess(imap: Config['backends'][string]['imap']): ImapAccess | unde
 
 export function usersOf(config: Config): Map<string, User> {
   return new Map(
-    Object.entries(config.directory.users).map(([name, { password = '', server, access, admin }]) => [
+    Object.entries(config.directory.users).map(([name, { password = '', server, host, access, admin }]) => [
       name,
-      { password, access, admin, ...(server === undefined ? {} : { server: bytesFromText(server) }) },
+      {
+        ...{ password, access, admin },
+        ...(server === undefined ? {} : { server: bytesFromText(server) }),
+        ...(host === undefined ? {} : { host }),
+      },
     ]),
   );
+}
+
+/** The hosts of each backend that names any. */
+export function hostsOf(config: Config): Map<string, Hosts> {
+  const table = new Map<string, Hosts>();
+  for (const [name, { hosts: all, active = all?.[0] }] of Object.entries(config.backends)) {
+    if (all && active !== undefined) table.set(bytesFromText(name), { all, active });
+  }
+  return table;
 }
 
 export function mupdateSettings({ directory }: Config): MupdateSettings {

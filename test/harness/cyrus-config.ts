@@ -44,7 +44,13 @@ export function mupdateUser(node: string): string {
   return `mup-${node}`;
 }
 
-/** Who has an account on a node, with passwords. The realm is the node's servername. */
+/** What a node calls itself in the directory, and the realm of its accounts: its name, unless its options give another. */
+export function servername({ name, options }: CyrusPlan): string {
+  const given = options.find((option) => optionName(option) === 'servername');
+  return given?.slice('servername:'.length).trim() ?? name;
+}
+
+/** Who has an account on a node, with passwords. */
 export function accounts(plan: CyrusPlan): [user: string, password: string][] {
   const { mupdate, ...people } = CYRUS_PASSWORD;
   const clients = [...plan.hosts.keys(), 'extra'].map((name): [string, string] => [mupdateUser(name), mupdate]);

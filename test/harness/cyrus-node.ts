@@ -16,6 +16,7 @@ import {
   type CyrusRole,
   hostsFile,
   imapdConf,
+  servername,
   servicesFile,
 } from './cyrus-config.ts';
 import { groupRuns, signalGroup } from './process-group.ts';
@@ -200,12 +201,13 @@ function startSyslog(folder: string): ChildProcess {
 async function writeAccounts(plan: CyrusPlan): Promise<void> {
   const file = join(plan.folder, 'conf/sasldb2');
   for (const [user, password] of accounts(plan)) {
-    const writer = spawn('saslpasswd2', ['-c', '-p', '-f', file, '-u', plan.name, user], {
+    const writer = spawn('saslpasswd2', ['-c', '-p', '-f', file, '-u', servername(plan), user], {
       stdio: ['pipe', 'ignore', 'inherit'],
     });
     writer.stdin.end(password);
     const [code] = (await once(writer, 'exit')) as [number | null];
-    if (code !== 0) throw new Error(`saslpasswd2 could not make ${user}@${plan.name} (exit code ${code ?? 'none'})`);
+    if (code !== 0)
+      throw new Error(`saslpasswd2 could not make ${user}@${servername(plan)} (exit code ${code ?? 'none'})`);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Directory } from '../../services/directory/directory.ts';
 import { MupdateClient } from '../../services/mupdate/client.ts';
 import { MupdateServer } from '../../services/mupdate/server.ts';
 import type { Ring } from '../../services/mupdate/service.ts';
-import type { User } from '../../services/mupdate/session.ts';
+import type { Hosts, User } from '../../services/mupdate/binding.ts';
 import { mupdateDefaults } from '../../services/mupdate/settings.ts';
 import type { MupdateSettings } from '../../services/mupdate/settings.ts';
 
@@ -17,6 +17,17 @@ export const users: ReadonlyMap<string, User> = new Map<string, User>([
   ['mup-extra', { password: 'muppw', access: 'write', admin: true }],
   ['mup-frontend', { password: 'muppw', access: 'read' }],
   ['shared', { password: 'muppw', access: 'write' }],
+  ['pair-a', { password: 'muppw', server: 'pair', host: '127.0.0.11', access: 'write' }],
+  ['pair-b', { password: 'muppw', server: 'pair', host: '127.0.0.12', access: 'write' }],
+]);
+
+/**
+ * `pair` is two hosts, `single` one, and the loopback address that tests otherwise come from is none of theirs. The hosts
+ * of `pair` have users of their own.
+ */
+export const hosts: ReadonlyMap<string, Hosts> = new Map([
+  ['pair', { all: ['127.0.0.11', '127.0.0.12'], active: '127.0.0.11' }],
+  ['single', { all: ['127.0.0.13'], active: '127.0.0.13' }],
 ]);
 
 let sessions = 0;
@@ -37,7 +48,8 @@ export class ScratchMupdate {
       servername: 'mupdate',
       directory,
       users,
-      required: ['mail1', 'mail2'],
+      hosts,
+      witnesses: { pushing: ['mail1', 'mail2'], silent: [] },
       nextSession: () => `test-${process.pid}-${(sessions += 1)}`,
       trusted: () => Promise.resolve(this.trusted),
       settings: { ...mupdateDefaults, version: '1.2.3', failedloginpause: 0, ...settings },
@@ -64,9 +76,9 @@ export class ScratchMupdate {
     return connect(this.port, '127.0.0.1');
   }
 
-  /** A client that has authenticated. */
-  client(username: string): Promise<MupdateClient> {
-    const address = { host: '127.0.0.1', port: this.port };
+  /** A client that has authenticated, from some loopback address. */
+  client(username: string, localAddress = '127.0.0.1', port = this.port): Promise<MupdateClient> {
+    const address = { host: '127.0.0.1', port, localAddress };
     return MupdateClient.connect({ address, username, password: 'muppw', timeout: 10_000 });
   }
 }

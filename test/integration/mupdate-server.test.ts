@@ -246,7 +246,7 @@ test('bytes that never become a command keep no session open', async (t) => {
   );
   clearInterval(drip);
   socket.end();
-  assert.match(await said, /\* BYE "idle for too long"\r\n$/);
+  assert.match(await said, /A OK "Authenticated"\r\n$/);
 });
 
 test('a Unix socket: left behind by a killed process it is taken over, in use it is not', async (t) => {
@@ -264,6 +264,71 @@ test('a Unix socket: left behind by a killed process it is taken over, in use it
   await assert.rejects((await ScratchMupdate.start(t)).server.listen({ path }), /EADDRINUSE/);
 });
 
+test('a shared user speaks for the server whose host he comes from; only the active host may', async (t) => {
+  const directory = new Watched();
+  const mupdate = await ScratchMupdate.start(t, { directory });
+  const from = (localAddress: string) => mupdate.client('shared', localAddress);
+  const active = await from('127.0.0.11');
+  const [passive, single, stranger] = [await from('127.0.0.12'), await from('127.0.0.13'), await from('127.0.0.14')];
+  const no = 'passive host of pair; active is 127.0.0.11';
+  assert.equal((await active.send('ACTIVATE', ['user.a', 'pair!default', 'x'])).text, 'done');
+  // By its address alone it is bound: a DELETE names no server.
+  assert.equal((await passive.send('DELETE', ['user.a'])).text, no);
+  assert.deepEqual(await passive.send('LIST'), { status: 'OK', text: 'list complete', data: [] });
+  assert.equal(
+    (await single.send('RESERVE', ['user.b', 'pair!default'])).text,
+    'session writes for single, not for pair',
+  );
+  assert.equal((await single.send('ACTIVATE', ['user.c', 'single!default', 'x'])).text, 'done');
+  assert.equal(
+    (await stranger.send('RESERVE', ['user.d', 'single!default'])).text,
+    'passive host of single; active is 127.0.0.13',
+  );
+  for (const client of [active, passive, single, stranger]) {
+    await client.send('LIST', ['pair!']);
+    await client.logout();
+  }
+  assert.deepEqual((await directory.standing()).heard, ['pair']);
+  const told = mupdate.logged.filter((line) => line === 'info mupdate: passive host');
+  assert.equal(told.length, 2);
+});
+
+test('what a stranger deleted before he named the server of another host is put back', async (t) => {
+  const directory = new Watched();
+  const mupdate = await ScratchMupdate.start(t, { directory });
+  const owner = await mupdate.client('pair-a');
+  await owner.send('ACTIVATE', ['user.old', 'pair!default', 'x']);
+  const stranger = await mupdate.client('shared');
+  assert.equal((await stranger.send('DELETE', ['user.old'])).status, 'OK');
+  assert.equal((await stranger.send('RESERVE', ['user.new', 'pair!default'])).status, 'NO');
+  assert.equal((await directory.lookup(['user.old'])).entries[0]?.state, 'active');
+  await stranger.logout();
+  assert.equal((await directory.lookup(['user.old'])).entries[0]?.state, 'active');
+});
+
+test('a Unix socket has no address: only a user with a host of his own speaks for a server that has hosts', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-mupdate-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'socket');
+  const mupdate = await ScratchMupdate.start(t);
+  await mupdate.server.listen({ path });
+  const reserve = async (username: string): Promise<string> => {
+    const client = await MupdateClient.connect({ address: { path }, username, password: 'muppw', timeout: 10_000 });
+    const { status } = await client.send('RESERVE', [`user.${username}`, 'pair!default']);
+    await client.logout();
+    return status;
+  };
+  assert.deepEqual([await reserve('pair-a'), await reserve('pair-b'), await reserve('shared')], ['OK', 'NO', 'NO']);
+});
+
+test('IPv4 through an IPv6 listener is the IPv4 address', async (t) => {
+  const mupdate = await ScratchMupdate.start(t);
+  const address = await mupdate.server.listen({ host: '::', port: 0 });
+  assert.ok('port' in address);
+  const client = await mupdate.client('shared', '127.0.0.11', address.port);
+  assert.equal((await client.send('RESERVE', ['user.a', 'pair!default'])).status, 'OK');
+});
+
 test('above the limit of sessions a client is told BYE', async (t) => {
   const mupdate = await ScratchMupdate.start(t, { sessions_limit: 1 });
   const first = await mupdate.client('mup-mail1');
@@ -272,7 +337,7 @@ test('above the limit of sessions a client is told BYE', async (t) => {
   await (await mupdate.client('mup-mail1')).logout();
 });
 
-test('the server ends: a command at hand is answered, who is idle is told BYE, a stream gets no line', async (t) => {
+test('the server ends: a command at hand is answered; who has not logged in is told BYE, others get no line', async (t) => {
   const directory = new Watched();
   const mupdate = await ScratchMupdate.start(t, { directory });
   const idle = mupdate.connect();
@@ -295,7 +360,60 @@ test('the server ends: a command at hand is answered, who is idle is told BYE, a
   const [idleSaid, streamSaid, busySaid] = await Promise.all(said);
   assert.match(idleSaid ?? '', /\(master\)"\r\n\* BYE "server is shutting down"\r\n$/);
   assert.match(streamSaid ?? '', /U OK "streaming starts"\r\n$/);
-  assert.match(busySaid ?? '', /R OK "done"\r\n\* BYE "server is shutting down"\r\n$/);
+  assert.match(busySaid ?? '', /R OK "done"\r\n$/);
+});
+
+test('the server ends while UPDATE is at hand: all of the list or a part of it, and never a BYE', async (t) => {
+  for (const [grace, whole] of [
+    [10_000, true],
+    [50, false],
+  ] as const) {
+    const directory = new Watched();
+    const mupdate = await ScratchMupdate.start(t, { directory });
+    let release: () => void = () => undefined;
+    let asked = false;
+    directory.before = () => {
+      asked = true;
+      return new Promise((resolve) => (release = resolve));
+    };
+    const socket = mupdate.connect();
+    const said = allOf(socket);
+    socket.write(`${login('mup-frontend')}U UPDATE\r\n`);
+    await until('the list is asked for', () => asked);
+    const closed = mupdate.server.close(grace);
+    if (whole) release();
+    await closed;
+    assert.match(await said, whole ? /U OK "streaming starts"\r\n$/ : /A OK "Authenticated"\r\n$/);
+    release();
+  }
+});
+
+test('a list that is cut in the middle ends without a line', async (t) => {
+  const directory = new Watched();
+  const mupdate = await ScratchMupdate.start(t, { directory, output_limit: 65_536 });
+  const filler = await mupdate.client('mup-mail1');
+  for (let i = 0; i < 200; i += 1) {
+    await filler.send('ACTIVATE', [`user.u${i}`, 'mail1!default', 'x'.repeat(100_000)]);
+  }
+  const socket = mupdate.connect();
+  socket.on('error', () => undefined);
+  socket.write(`${login('mup-frontend')}U UPDATE\r\n`);
+  t.after(() => {
+    socket.destroy();
+  });
+  let text = '';
+  let reading = false;
+  socket.on('data', (bytes) => {
+    text += bytes.toString();
+    if (text.includes('MAILBOX') && !reading) socket.pause();
+  });
+  await until('the list has begun', () => text.includes('MAILBOX'));
+  const closed = once(socket, 'close');
+  await mupdate.server.close(50);
+  reading = true;
+  socket.resume();
+  await closed;
+  assert.doesNotMatch(text, /\r\n\S+ (BYE|NO|BAD) |streaming starts/);
 });
 
 test('the server ends in bounded time when the directory never answers', async (t) => {

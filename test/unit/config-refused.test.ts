@@ -78,6 +78,54 @@ test("a user's server must be a backend", () => {
   assert.match(problem.expected, /did you mean mail1\.example\.org\?/);
 });
 
+test('hosts of backends: addresses, each of one backend; the active one among them', () => {
+  const refusal = (backends: unknown, more = {}) =>
+    problemsOf({ backends, ...more }).map(({ key, value, expected }) => `${key} is ${value}; it may be ${expected}`);
+  const [a, b] = ['10.0.0.1', '10.0.0.2'];
+  const ofHosts = 'one of its hosts: 10.0.0.1, 10.0.0.2';
+  const own = (key: string) => `an address of its own: ${key} has this one`;
+  assert.deepEqual(refusal({ m: { hosts: [a, 'mail1'] }, n: { hosts: [] } }), [
+    'backends.m.hosts[1] is "mail1"; it may be a list of one or more IPv4 or IPv6 addresses',
+    'backends.n.hosts is []; it may be a list of one or more IPv4 or IPv6 addresses',
+  ]);
+  assert.deepEqual(refusal({ m: { hosts: [a] }, n: { hosts: [b, `::ffff:${a}`], active: b } }), [
+    `backends.n.hosts[1] is "${a}"; it may be ${own('backends.m.hosts[0]')}`,
+  ]);
+  assert.deepEqual(refusal({ m: { hosts: ['::1', '0:0::1'], active: '::1' } }), [
+    `backends.m.hosts[1] is "::1"; it may be ${own('backends.m.hosts[0]')}`,
+  ]);
+  assert.deepEqual(refusal({ m: { hosts: [a, b] } }), [`backends.m.active is missing; it may be ${ofHosts}`]);
+  assert.deepEqual(refusal({ m: { hosts: [a, b], active: '10.0.0.3' } }), [
+    `backends.m.active is "10.0.0.3"; it may be ${ofHosts}`,
+  ]);
+  assert.deepEqual(refusal({ m: { hosts: [a, b], active: 'b' } }), [
+    'backends.m.active is "b"; it may be one of the addresses under hosts',
+  ]);
+  assert.deepEqual(refusal({ m: { active: a } }), [
+    `backends.m.active is "${a}"; it may be left out where there are no hosts`,
+  ]);
+  assert.deepEqual(refusal({ m: { hosts: [a] }, n: { hosts: [b, '::1'], active: '::1' } }), []);
+});
+
+test("a user's host: one of his server's", () => {
+  const refusal = (user: object, backends: object) =>
+    problemsOf({ directory: { users: { u: { password: 'x', ...user } } }, backends }).map(
+      ({ key, value, expected }) => `${key} is ${value}; it may be ${expected}`,
+    );
+  const host = '10.0.0.1';
+  const pair = { m: { hosts: ['10.0.0.2', '10.0.0.3'], active: '10.0.0.2' } };
+  const key = `directory.users.u.host is "${host}"`;
+  assert.deepEqual(refusal({ host }, pair), [`${key}; it may be left out where the user has no server`]);
+  assert.deepEqual(refusal({ host, server: 'm' }, { m: {} }), [`${key}; it may be left out: backends.m has no hosts`]);
+  assert.deepEqual(refusal({ host, server: 'm' }, pair), [
+    `${key}; it may be one of the hosts of m: 10.0.0.2, 10.0.0.3`,
+  ]);
+  assert.deepEqual(refusal({ host: 'a', server: 'm' }, pair), [
+    'directory.users.u.host is "a"; it may be one of the addresses under the hosts of the user\'s server',
+  ]);
+  assert.deepEqual(refusal({ host: '::ffff:10.0.0.3', server: 'm' }, pair), []);
+});
+
 test('two listeners at one address', () => {
   const same = { host: '127.0.0.1', port: 2003 };
   assert.deepEqual(keysOf(problemsOf({ lmtp: { listen: [same, same] } })), ['lmtp.listen[1]']);

@@ -28,7 +28,7 @@ describe('commands', () => {
     assert.deepEqual(read('a FIND "\xc3\xa9" {3+}\r\n\r\n" {0+}\r\n\r\n'), [
       line('a', 'FIND', ['\xc3\xa9', '\r\n"', '']),
     ]);
-    assert.deepEqual(read('z.9* {x}y\r\n'), [{ kind: 'bad', tag: 'z.9*', text: 'Null command' }]);
+    assert.deepEqual(read('z.9* {x}y\r\n'), [{ kind: 'bad', tag: 'z.9*', verb: '', text: 'Null command' }]);
   });
 
   test('a synchronising literal is announced once, and waited for', () => {
@@ -50,9 +50,9 @@ describe('commands', () => {
   });
 
   test('a line without tag or verb is refused with the tag it has', () => {
-    const needed: Read = { kind: 'bad', tag: '*', text: 'Need command' };
+    const needed: Read = { kind: 'bad', tag: '*', verb: '', text: 'Need command' };
     assert.deepEqual(read('tagonly\r\n\r\n FIND "x"\r\n\xff\xfe\x01 NOOP\r\n'), [needed, needed, needed, needed]);
-    assert.deepEqual(read('a \r\n'), [{ kind: 'bad', tag: 'a', text: 'Null command' }]);
+    assert.deepEqual(read('a \r\n'), [{ kind: 'bad', tag: 'a', verb: '', text: 'Null command' }]);
   });
 
   test('a literal of a broken command is never read as a command', () => {
@@ -67,7 +67,7 @@ describe('commands', () => {
 
   test('a NUL in a literal is refused, and the rest of the command skipped', () => {
     assert.deepEqual(read('a RESERVE {3+}\r\nx\0y {1+}\r\nz\r\nb NOOP\r\n'), [
-      { kind: 'bad', tag: 'a', text: 'NUL in a string' },
+      { kind: 'bad', tag: 'a', verb: 'RESERVE', text: 'NUL in a string' },
       line('b', 'NOOP'),
     ]);
   });
@@ -76,27 +76,43 @@ describe('commands', () => {
 describe('limits', () => {
   test('a line beyond the limit ends it before it is whole, and nothing is read any more', () => {
     assert.deepEqual(read('a'.repeat(100)), []);
-    assert.deepEqual(read('a'.repeat(101)), [{ kind: 'end', text: 'line too long' }]);
+    assert.deepEqual(read('a'.repeat(101)), [{ kind: 'end', verb: '', text: 'line too long' }]);
     const reader = new LineReader(limits);
     assert.deepEqual(readAll(reader, `a FIND "${'x'.repeat(70)}" {1+}\r\ny`), []);
-    assert.deepEqual(readAll(reader, ` "${'x'.repeat(30)}`), [{ kind: 'end', text: 'line too long' }]);
+    assert.deepEqual(readAll(reader, ` "${'x'.repeat(30)}`), [{ kind: 'end', verb: 'FIND', text: 'line too long' }]);
     assert.deepEqual(readAll(reader, '\r\nb NOOP\r\n'), []);
+  });
+
+  test('a command that is not whole tells its verb as soon as it is there, also where a limit ends it', () => {
+    const reader = new LineReader(limits);
+    const verbs = ['u', ' UPD', 'ATE', ' "', 'x" {3+}\r\n', 'abc', '\r\nb'].map((bytes) => {
+      readAll(reader, bytes);
+      return reader.verb;
+    });
+    assert.deepEqual(verbs, ['', 'UPD', 'UPDATE', 'UPDATE', 'UPDATE', 'UPDATE', '']);
+    assert.deepEqual(read(`u UPDATE "${'x'.repeat(100)}`), [{ kind: 'end', verb: 'UPDATE', text: 'line too long' }]);
   });
 
   test('an announced literal beyond the limit is refused where the client waits, and ends it where not', () => {
     assert.deepEqual(read('a FIND {51}\r\nb NOOP\r\n'), [
-      { kind: 'bad', tag: 'a', text: 'Literal too large' },
+      { kind: 'bad', tag: 'a', verb: 'FIND', text: 'Literal too large' },
       line('b', 'NOOP'),
     ]);
-    assert.deepEqual(read('a FIND {51+}\r\nb NOOP\r\n'), [{ kind: 'end', text: 'literal too large' }]);
-    assert.deepEqual(read(`a FIND {${'9'.repeat(60)}+}\r\n`), [{ kind: 'end', text: 'literal too large' }]);
-    assert.deepEqual(read('a FIND atom {51+}\r\nb NOOP\r\n'), [{ kind: 'end', text: 'literal too large' }]);
+    assert.deepEqual(read('a FIND {51+}\r\nb NOOP\r\n'), [{ kind: 'end', verb: 'FIND', text: 'literal too large' }]);
+    assert.deepEqual(read(`a FIND {${'9'.repeat(60)}+}\r\n`), [
+      { kind: 'end', verb: 'FIND', text: 'literal too large' },
+    ]);
+    assert.deepEqual(read('a FIND atom {51+}\r\nb NOOP\r\n'), [
+      { kind: 'end', verb: 'FIND', text: 'literal too large' },
+    ]);
   });
 
   test('literals of one command are limited together', () => {
     const one = `{40+}\r\n${'x'.repeat(40)}`;
     assert.equal(read(`a RESERVE ${one} ${one}\r\n`)[0]?.kind, 'line');
-    assert.deepEqual(read(`a RESERVE ${one} ${one} {1+}\r\n`), [{ kind: 'end', text: 'literal too large' }]);
+    assert.deepEqual(read(`a RESERVE ${one} ${one} {1+}\r\n`), [
+      { kind: 'end', verb: 'RESERVE', text: 'literal too large' },
+    ]);
     assert.equal(read(`a RESERVE ${one} ${one}\r\nb RESERVE ${one} ${one}\r\n`).length, 2);
   });
 });
@@ -109,7 +125,7 @@ describe('raw lines and servers', () => {
     assert.deepEqual(reader.rawLine(), { kind: 'raw', bytes: 'AGE=' });
     assert.deepEqual(reader.next(), line('b', 'NOOP'));
     reader.push('x'.repeat(101));
-    assert.deepEqual(reader.rawLine(), { kind: 'end', text: 'line too long' });
+    assert.deepEqual(reader.rawLine(), { kind: 'end', verb: '', text: 'line too long' });
   });
 
   test('of a server, atoms are strings too', () => {

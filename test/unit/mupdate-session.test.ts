@@ -6,12 +6,18 @@ import type { Entry } from '../../services/directory/entry.ts';
 import { LineReader } from '../../services/mupdate/grammar.ts';
 import { row, string } from '../../services/mupdate/responses.ts';
 import { Session } from '../../services/mupdate/session.ts';
-import type { Step, User } from '../../services/mupdate/session.ts';
+import type { Step } from '../../services/mupdate/step.ts';
+import type { Hosts, User } from '../../services/mupdate/binding.ts';
 
 const users = new Map<string, User>([
   ['mail1', { password: 'pw', server: 'mail1', access: 'write' }],
   ['shared', { password: 'pw', access: 'write' }],
+  ['pair-b', { password: 'pw', server: 'pair', host: '10.0.0.2', access: 'write' }],
+  ['operator', { password: 'pw', access: 'write', admin: true }],
+  ['frontend', { password: 'pw', access: 'read' }],
 ]);
+
+const hosts = new Map<string, Hosts>([['pair', { all: ['10.0.0.1', '10.0.0.2'], active: '10.0.0.1' }]]);
 
 function send(session: Session, text: string): Step {
   const reader = new LineReader({ line: 1000, literal: 1000, command: 1000 });
@@ -21,8 +27,8 @@ function send(session: Session, text: string): Step {
   return session.take(read);
 }
 
-function loggedIn(user: string): Session {
-  const session = new Session('s-1', users);
+function loggedIn(user: string, address?: string): Session {
+  const session = new Session('s-1', { users, hosts }, address);
   const { say, task } = send(session, `a AUTHENTICATE "PLAIN" "${Buffer.from(`\0${user}\0pw`).toString('base64')}"`);
   assert.deepEqual([say, task], ['a OK "Authenticated"\r\n', { do: 'login', username: user }]);
   return session;
@@ -95,11 +101,86 @@ test('an unbound session pushes for the server that it names first', () => {
 });
 
 test('a stream is ended without a line, any other session by BYE', () => {
-  const end = { kind: 'end', text: 'line too long' } as const;
+  const end = { kind: 'end', verb: 'FIND', text: 'line too long' } as const;
   const session = loggedIn('mail1');
   assert.equal(session.take(end).say, '* BYE "line too long"\r\n');
   send(session, 'u UPDATE');
   assert.deepEqual(session.take(end), { say: '', task: { do: 'end', reason: 'line too long' } });
+});
+
+test('a host that is not the active one: an empty LIST, NO to FIND and to each write, no push; told of once', () => {
+  const no = 'NO "passive host of pair; active is 10.0.0.1"\r\n';
+  const told = { do: 'passive', server: 'pair', active: '10.0.0.1' };
+  for (const [user, address] of [
+    ['pair-b', '10.0.0.1'],
+    ['shared', '10.0.0.2'],
+  ] as const) {
+    const session = loggedIn(user, address);
+    assert.deepEqual(send(session, 'a LIST "pair!"'), { say: 'a OK "list complete"\r\n', task: told });
+    assert.deepEqual(send(session, 'b LIST'), { say: 'b OK "list complete"\r\n' });
+    assert.deepEqual(send(session, 'c FIND "n"'), { say: `c ${no}` });
+    for (const write of [
+      'RESERVE "n" "pair!p"',
+      'ACTIVATE "n" "pair!p" ""',
+      'DEACTIVATE "n" "mail1!p"',
+      'DELETE "n"',
+    ]) {
+      assert.deepEqual(send(session, `d ${write}`), { say: `d ${no}` });
+    }
+    assert.equal(session.role, 'authenticated');
+    assert.deepEqual(send(session, 'e UPDATE').task, {
+      ...{ do: 'hang-up', reason: 'passive host of pair; active is 10.0.0.1' },
+    });
+    assert.equal(heard(session), undefined);
+  }
+});
+
+test('the active host, an operator and a frontend are as ever', () => {
+  const active = loggedIn('shared', '10.0.0.1');
+  assert.deepEqual(send(active, 'a LIST "pair!"'), {
+    ...{ say: '', task: { do: 'list', tag: 'a', prefix: 'pair!', push: 'pair' } },
+  });
+  for (const user of ['operator', 'frontend']) {
+    const session = loggedIn(user, '10.0.0.2');
+    assert.equal(send(session, 'a FIND "n"').task?.do, 'find');
+    assert.equal(send(session, 'b LIST').task?.do, 'list');
+  }
+  assert.equal(send(loggedIn('operator', '10.0.0.2'), 'c RESERVE "n" "pair!p"').task?.do, 'write');
+});
+
+test('an unbound session of no known address: tells whom it speaks for at the command that names it, once', () => {
+  const free = loggedIn('shared', '10.0.0.9');
+  assert.equal(send(free, 'a DELETE "n"').bound, undefined);
+  assert.equal(send(free, 'b RESERVE "n" "mail3!p"').bound, 'mail3');
+  assert.equal(send(free, 'c RESERVE "n" "mail3!p"').bound, undefined);
+  assert.equal(send(loggedIn('operator', '10.0.0.9'), 'd RESERVE "n" "mail3!p"').bound, undefined);
+  for (const address of ['10.0.0.9', undefined]) {
+    const session = loggedIn('shared', address);
+    assert.equal(send(session, 'a FIND "n"').task?.do, 'find');
+    const { say, bound, task } = send(session, 'b RESERVE "n" "pair!p"');
+    assert.deepEqual(
+      [say, bound, task?.do],
+      ['b NO "passive host of pair; active is 10.0.0.1"\r\n', undefined, 'passive'],
+    );
+    assert.equal(send(session, 'c FIND "n"').task, undefined);
+  }
+});
+
+test('UPDATE is never refused in words: of no form, too large, too early, or once more', () => {
+  const early = new Session('s-1', { users, hosts }, undefined);
+  const silent = (session: Session, text: string, reason: string) => {
+    assert.deepEqual(send(session, text), { say: '', task: { do: 'hang-up', reason } }, text);
+  };
+  silent(early, 'u UPDATE', 'Please login first');
+  silent(early, 'u update {1001}', 'Literal too large');
+  silent(early, 'u UPDATE {3+}\r\na\0b', 'NUL in a string');
+  const session = loggedIn('frontend');
+  silent(session, 'u UPDATE ""', 'Badly formed arguments');
+  silent(session, 'u uPdate mail1', 'Extra arguments');
+  silent(session, `u UPDATE${' "m"'.repeat(31)}`, 'Extra arguments');
+  assert.equal(session.take({ kind: 'end', verb: 'update', text: 'line too long' }).say, '');
+  assert.equal(send(session, 'u UPDATE').task?.do, 'update');
+  silent(session, 'u UPDATE', 'not legal when streaming');
 });
 
 test('texts are quoted where any client can read them so, else literals', () => {

@@ -1,0 +1,65 @@
+// What a session leaves pending in the directory, and how that is settled: when it names its server, and when it ends.
+import type { Answer, Ending, Settlement } from '../directory/directory.ts';
+import type { Bytes } from '../directory/entry.ts';
+import type { Service } from './service.ts';
+
+export class Leavings {
+  readonly #service: Service;
+  readonly #peer: { session: string };
+  /** Whether the directory must be told of the session's end: rows wait for it. */
+  #pending = false;
+  /** A write was left without an answer, which the client takes for a refusal, and may yet be carried out. */
+  #unanswered = false;
+
+  constructor(service: Service, peer: { session: string }) {
+    this.#service = service;
+    this.#peer = peer;
+  }
+
+  /** A write was answered so; undefined when it was not answered at all. */
+  wrote(outcome: Answer | undefined): void {
+    if (outcome) this.#pending ||= outcome.pending;
+    else this.#pending = this.#unanswered = true;
+  }
+
+  /**
+   * The session speaks for this server from now on. Resolves to why its command is to be refused, where it has deleted
+   * what is another server's; what it deleted is put back then.
+   */
+  async bind(server: Bytes): Promise<string | undefined> {
+    const { directory, log } = this.#service;
+    log.debug({ ...this.#peer, server }, 'mupdate: speaks for the first server it named');
+    if (!this.#pending) return undefined;
+    try {
+      const { restored } = this.#told(await directory.bind(this.#peer.session, server), 'bind');
+      return restored.length > 0 ? 'has deleted mailboxes of another server: they are put back' : undefined;
+    } catch (error) {
+      log.warn({ ...this.#peer, err: error }, 'mupdate: directory unavailable');
+      // Whose it deleted is not known: all of it is put back in the end.
+      this.#unanswered = true;
+      return 'directory unavailable';
+    }
+  }
+
+  /** The session has ended so, or its writing has; told once. If the directory is away, its next sweep finds it gone. */
+  async settle(how: Ending): Promise<void> {
+    if (!this.#pending) return;
+    this.#pending = false;
+    const { directory, log } = this.#service;
+    const ending = this.#unanswered ? 'cut' : how;
+    try {
+      this.#told(await directory.end(this.#peer.session, ending), ending);
+    } catch (error) {
+      log.warn({ ...this.#peer, err: error }, 'mupdate: directory unavailable');
+    }
+  }
+
+  #told(settlement: Settlement, how: Ending | 'bind'): Settlement {
+    const { restored, rung } = settlement;
+    if (restored.length > 0) {
+      this.#service.log.warn({ ...this.#peer, how, mailboxes: restored }, 'mupdate: deletions are put back');
+    }
+    for (const name of rung) this.#service.onRing?.({ reason: `left behind by a session: ${how}`, name });
+    return settlement;
+  }
+}

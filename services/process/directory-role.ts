@@ -10,6 +10,7 @@ const sweepEvery = 10_000;
 
 export async function startDirectoryRole(start: RoleStart): Promise<StartedRole> {
   const { config, directory, log } = start;
+  const { producer } = await start.events();
   const server = new MupdateServer({
     servername: config.servername,
     users: usersOf(config),
@@ -18,6 +19,7 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
     nextSession: sessionIds(start.node),
     onRing: ({ reason, write, writer }) => {
       log.warn({ reason, verb: write.verb, mailbox: write.name, server: writer.server }, 'reconciliation is due');
+      producer.ring('reconcile', { name: write.name });
     },
     ...{ directory, log },
   });

@@ -15,18 +15,20 @@ import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
-import type { RoleStart, StartedRole } from './role.ts';
+import type { Events, RoleStart, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
+import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api'] as const;
+export const roles = ['directory', 'lmtp', 'api', 'worker'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
   lmtp: startLmtpRole,
   api: startApiRole,
+  worker: startWorkerRole,
 };
 
 /** How long work under way may take to end, in milliseconds, when a process is stopped: below systemd's 90 s. */
@@ -38,6 +40,9 @@ export interface StartOptions {
   /** Told where things run, a line each, before `ready`. */
   out: (line: string) => void;
   log?: Logger;
+  /** Starts the processors of the queues; only the role worker needs it. */
+  startWorkers?: StartWorkers;
+  worker?: WorkersWish;
 }
 
 export interface Running {
@@ -63,13 +68,13 @@ export async function startRoles(options: StartOptions): Promise<Running> {
       log.error({ err: error }, 'directory');
     });
     stops.push(() => directory.close());
-    const start = roleStart(config, directory, log);
+    const start = roleStart(options, directory, log, stops);
     const addresses: Running['addresses'] = {};
     for (const role of options.roles) {
       const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
-      out(`${started.name.padEnd(8)} ${started.addresses.map(addressText).join(', ')}`);
+      out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
     return { directory, addresses, stop };
   } catch (error) {
@@ -86,17 +91,26 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
   }
 }
 
-function roleStart(config: Config, directory: Directory, log: Logger): RoleStart {
+function roleStart(
+  { config, worker = {}, startWorkers = noWorkers }: StartOptions,
+  directory: Directory,
+  log: Logger,
+  stops: (() => Promise<void>)[],
+): RoleStart {
   const registry = registryOf(config);
   const metrics = new Metrics(version);
   const trusted = () => isTrusted(directory, registry);
   watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted()) ? 1 : 0]]);
+  const watchHere: RoleStart['watch'] = (name, source) => {
+    watch(metrics, name, source);
+  };
+  let events: Promise<Events> | undefined;
   return {
     ...{ config, directory, registry, log, metrics, trusted, grace },
     mailLog: new MailLog(unsearched(log)),
-    watch: (name, source) => {
-      watch(metrics, name, source);
-    },
+    watch: watchHere,
+    events: () => (events ??= openedEvents(config, log, watchHere, stops)),
+    workers: { start: startWorkers, wish: worker },
     node: nodeName(config.servername),
     checks: {
       directory: async () => {
@@ -105,6 +119,24 @@ function roleStart(config: Config, directory: Directory, log: Logger): RoleStart
       },
     },
   };
+}
+
+/** Loaded when needed: BullMQ is large. Closed after the role that asked first, and so after all that ring. */
+async function openedEvents(
+  config: Config,
+  log: Logger,
+  watch: RoleStart['watch'],
+  stops: (() => Promise<void>)[],
+): Promise<Events> {
+  const { openEvents, watchBacklog } = await import('./open-events.ts');
+  const events = openEvents(config, log);
+  stops.push(() => events.close());
+  watchBacklog(events.backlog, watch);
+  return events;
+}
+
+function noWorkers(): Promise<never> {
+  return Promise.reject(new Error('this program has no workers'));
 }
 
 async function isTrusted(directory: Directory, registry: Registry): Promise<boolean> {

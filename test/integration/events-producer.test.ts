@@ -32,6 +32,26 @@ test('a ring becomes a job; more for the same name, before and after, are the sa
   assert.deepEqual(jobs.map(({ subject }) => subject).sort(), ['user.a', 'user.b\xff']);
 });
 
+test('the oldest job is the one that is next in line', async (t) => {
+  const { producer, backlog, queues } = open(t);
+  await queues.connected();
+  assert.equal(await backlog.oldestAge('reconcile'), 0);
+  for (const [at, name] of ['user.first', 'user.second', 'user.third'].entries()) {
+    producer.ring('reconcile', { name });
+    await until('it waits', async () => (await backlog.counts('reconcile')).waiting === at + 1);
+    // Another millisecond for the next one.
+    const then = Date.now();
+    await until('time has passed', () => Date.now() > then);
+  }
+  const jobs = await backlog.jobs('reconcile', ['waiting'], 10);
+  assert.deepEqual(
+    jobs.map(({ subject }) => subject),
+    ['user.third', 'user.second', 'user.first'],
+  );
+  const atLeast = Date.now() - (jobs.at(-1)?.since ?? 0);
+  assert.ok((await backlog.oldestAge('reconcile')) * 1000 >= atLeast);
+});
+
 test('what cannot be a job is logged, and troubles nobody', async (t) => {
   const log = keptLog();
   const { producer } = open(t, { log });

@@ -57,7 +57,19 @@ module.exports = {
       from: { path: services('backends') },
       to: { path: services(floors.slice(1).flat().join('|')) },
     },
-    { name: 'services-do-not-use-workers', severity: 'error', from: { path: '^services/' }, to: { path: '^workers/' } },
+    {
+      // But for the one file that puts the program together.
+      name: 'services-do-not-use-workers',
+      severity: 'error',
+      from: { path: '^services/', pathNot: '^services/cli/main[.]ts$' },
+      to: { path: '^workers/' },
+    },
+    {
+      name: 'workers-do-not-use-the-doors',
+      severity: 'error',
+      from: { path: '^workers/' },
+      to: { path: services('api|dashboard|process|cli') },
+    },
     {
       name: 'the-program-does-not-use-its-tests',
       severity: 'error',

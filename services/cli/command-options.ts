@@ -1,6 +1,6 @@
-// The options that several commands share: --config and --format.
+// The options that several commands share: --config and --format, and how numbers are read.
 import { existsSync } from 'node:fs';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Format } from './render.ts';
@@ -26,6 +26,12 @@ export function configOption(): Option {
 
 export function formatOption(): Option {
   return new Option('-f, --format <format>', 'how to show the result').choices(['table', 'json']).default('table');
+}
+
+/** A number of things; commander shows what is wrong with it. */
+export function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number, 1 or more.');
+  return Number(text);
 }
 
 /** The file that the configuration is read from; undefined when there are only defaults and the environment. */

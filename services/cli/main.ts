@@ -1,4 +1,5 @@
 // The program `rookery`: one command line carried out in the real world.
+import type { StartWorkers } from '../process/role.ts';
 import { stopAsked } from '../process/stop-asked.ts';
 import { version } from '../process/version.ts';
 import { runProgram } from './program.ts';
@@ -11,13 +12,17 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** Services do not use the workers: here, where the program is put together, it is given them. */
+const startWorkers: StartWorkers = async (start) => (await import('../../workers/serve.ts')).serve(start);
+
 // Loaded when needed: most commands want neither servers nor Redis, and start the faster for it.
 const surroundings: Surroundings = {
   env: process.env,
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
   openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
-  startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles(options),
+  openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
+  startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),
   stopAsked,
 };
 

@@ -5,6 +5,7 @@ import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -18,6 +19,7 @@ Examples:
   rookery run lmtp --config /etc/rookery/rookery.yaml
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
+  rookery queue list
   rookery config check`;
 
 /** Has a command and those below it throw where commander would end the process, and write through the surroundings. */
@@ -44,6 +46,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     mailboxCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
+    queueCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

@@ -1,9 +1,12 @@
 // rookery up and rookery run: start, say so, and stay until asked to stop.
-import { Command } from 'commander';
-import { configOf, configOption } from './command-options.ts';
+import { Command, Option } from 'commander';
+import { isQueueName, queueNames } from '../events/queues.ts';
+import type { QueueName } from '../events/queues.ts';
+import { configOf, configOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { roles, rolesOf } from './roles.ts';
+import type { Role } from './roles.ts';
 import type { Running, StartOptions, Surroundings } from './surroundings.ts';
 
 async function started(options: StartOptions, surroundings: Surroundings): Promise<Running> {
@@ -38,19 +41,41 @@ function up(surroundings: Surroundings): Command {
     });
 }
 
+interface WorkerOptions {
+  queues?: QueueName[];
+  concurrency?: number;
+}
+
+/** The queues named in a list with commas, each once. */
+function queuesOf(text: string): QueueName[] {
+  return [...new Set(text.split(','))].map((name) => {
+    if (isQueueName(name)) return name;
+    throw new CommandError(exit.usage, `'${name}' is no queue: there are ${queueNames.join(', ')}`);
+  });
+}
+
+function workerOf({ queues, concurrency }: WorkerOptions, wanted: readonly Role[]): Pick<StartOptions, 'worker'> {
+  if (queues === undefined && concurrency === undefined) return {};
+  if (wanted.includes('worker')) return { worker: { queues, concurrency } };
+  throw new CommandError(exit.usage, '--queues and --concurrency are for the role worker');
+}
+
 function run(surroundings: Surroundings): Command {
   return new Command('run')
     .description(`start one or more roles: ${roles.join(', ')}`)
     .argument('<role...>', `of ${roles.join(', ')}`)
+    .addOption(new Option('--queues <list>', `for worker: only these, of ${queueNames.join(', ')}`).argParser(queuesOf))
+    .addOption(new Option('--concurrency <number>', 'for worker: jobs of a queue at a time').argParser(wholeNumber))
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20',
     )
-    .action(async (names: string[], options: ConfigOption) => {
+    .action(async (names: string[], options: ConfigOption & WorkerOptions) => {
       const wanted = rolesOf(names);
+      const worker = workerOf(options, wanted);
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: wanted, out: surroundings.out }, surroundings);
+      await stayUp({ config, roles: wanted, out: surroundings.out, ...worker }, surroundings);
     });
 }
 

@@ -8,6 +8,7 @@ import { key } from './key.ts';
 import { choice, hostName } from './kinds.ts';
 import { lmtpSection } from './lmtp-section.ts';
 import { redisSection } from './redis-section.ts';
+import { workersSection } from './workers-section.ts';
 
 const servername = key(
   hostName.default(() => hostname()),
@@ -61,6 +62,7 @@ export const configSchema = z.strictObject({
   directory: directorySection,
   lmtp: lmtpSection,
   backends: backendsSection,
+  workers: workersSection,
   api: apiSection,
   log: logSection,
 });

@@ -223,6 +223,8 @@ export interface Directory {
   case(name: Bytes): Promise<Case | undefined>;
   /** All open cases, the oldest first. */
   cases(): Promise<Case[]>;
+  /** The names that have an open case, those of the oldest first. */
+  caseNames(): Promise<Bytes[]>;
   /** How many cases are open, and since when the oldest is, in milliseconds since 1970. */
   caseload(): Promise<Caseload>;
   /** Carries out what was found; false, and nothing done, where the row is not as expected any more. */

@@ -173,6 +173,10 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve([...this.#cases.values()].sort(byAge));
   }
 
+  caseNames(): Promise<Bytes[]> {
+    return this.cases().then((all) => all.map(({ name }) => name));
+  }
+
   caseload(): Promise<Caseload> {
     return this.cases().then((all) => ({ count: all.length, oldest: all[0]?.since }));
   }

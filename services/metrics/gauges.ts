@@ -27,6 +27,14 @@ const gauges = {
     labels: [],
   },
   rookery_reconciliation_oldest_case_age_seconds: { help: 'How long the oldest of them has been open.', labels: [] },
+  rookery_queue_jobs: {
+    help: 'Jobs in a queue: waiting, active, delayed, failed (kept for a week), completed (kept for an hour).',
+    labels: ['queue', 'state'],
+  },
+  rookery_queue_oldest_job_age_seconds: {
+    help: 'How long the job that is next in line has been in its queue; 0 when none waits.',
+    labels: ['queue'],
+  },
   rookery_directory_trusted: { help: '1 when absence from the directory is proof, else 0.', labels: [] },
 } as const satisfies Record<string, GaugeFacts>;
 

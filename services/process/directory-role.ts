@@ -5,12 +5,11 @@ import { MupdateServer } from '../mupdate/server.ts';
 import { hostsOf, mupdateSettings, usersOf } from './settings.ts';
 import { sessionIds } from './session-ids.ts';
 import type { RoleStart, StartedRole } from './role.ts';
-
-/** How often a node shows itself and settles what others left, in milliseconds. */
-const sweepEvery = 10_000;
+import { startSweeping } from './sweeping.ts';
 
 export async function startDirectoryRole(start: RoleStart): Promise<StartedRole> {
   const { config, directory, log } = start;
+  const events = await start.events();
   const server = new MupdateServer({
     servername: config.servername,
     users: usersOf(config),
@@ -21,19 +20,17 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
     witnesses: start.registry.witnesses(),
     onRing: ({ reason, name }) => {
       log.warn({ reason, mailbox: readable(name) }, 'reconciliation is due');
+      events.producer.ring('reconcile', { name });
     },
     ...{ directory, log },
   });
-  const sweep = () => sweepNow(start, server);
-  const sweeping = setInterval(() => void sweep(), sweepEvery);
+  const sweeping = await startSweeping(start, server, events);
   const stop = async () => {
-    clearInterval(sweeping);
     await server.close(start.grace);
-    // What could not be settled while sessions ended.
-    await sweep();
+    // Settles what could not be settled while sessions ended.
+    await sweeping.stop();
   };
   const addresses: Address[] = [];
-  await sweep();
   try {
     for (const address of config.directory.listen) addresses.push(await server.listen(address));
   } catch (error) {
@@ -42,15 +39,4 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
   }
   start.watch('rookery_mupdate_sessions', () => Object.entries(server.sessions).map(([role, count]) => [count, role]));
   return { name: 'MUPDATE', addresses, stop };
-}
-
-/** Puts back what sessions deleted that nobody ends any more: of a node that died, or while Redis was away. */
-async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServer): Promise<void> {
-  try {
-    const { restored, rung } = await directory.sweep(node, (session) => server.has(session));
-    if (restored.length > 0) log.warn({ mailboxes: restored }, 'directory: deletions of lost sessions are put back');
-    if (rung.length > 0) log.warn({ mailboxes: rung }, 'reconciliation is due: their sessions were lost');
-  } catch (error) {
-    log.error({ err: error }, 'directory: sweep');
-  }
 }

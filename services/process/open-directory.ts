@@ -6,6 +6,7 @@ import type { Acknowledgement } from '../directory/redis/writes.ts';
 import { policyOf } from '../directory/rules.ts';
 import { RedisDirectory } from '../directory/redis/redis-directory.ts';
 import { blockingConnection, commandConnection, connected } from '../redis/connection.ts';
+import { timesOf } from './settings.ts';
 import { redisName, redisPlace } from './redis-access.ts';
 
 /** Redis does not answer where the configuration says it is. */
@@ -53,11 +54,7 @@ export async function openDirectory(config: Config, options: OpenOptions = {}): 
         memory.remember(places);
       },
     }),
-    policy: policyOf(config.directory.policy, {
-      reservationMaxAge: config.directory.reservation_max_age * 1000,
-      reservationGrace: config.directory.reservation_grace * 1000,
-      tombstoneGrace: config.directory.tombstone_grace * 1000,
-    }),
+    policy: policyOf(config.directory.policy, timesOf(config)),
     shards: config.directory.shards,
     changeLogLength: config.directory.change_log_length,
     ...{ commands, blocking, onError },

@@ -13,11 +13,20 @@ export interface RedisAccess {
   stop(): Promise<void>;
 }
 
-/** Where Redis is to be found by the configuration, whether or not it runs. */
+/** Where the directory's Redis is to be found by the configuration, whether or not it runs. */
 export function redisPlace(config: Config): RedisPlace {
-  const urls = redisUrls(config.redis);
-  if (!urls) return { socket: redisFolder(config.data).socket };
-  return urls.directory.startsWith('/') ? { socket: urls.directory } : { url: urls.directory };
+  return placeOf(config, 'directory');
+}
+
+/** Where the Redis is in which events wait: by default the directory's. */
+export function eventsPlace(config: Config): RedisPlace {
+  return placeOf(config, 'events');
+}
+
+function placeOf(config: Config, part: 'directory' | 'events'): RedisPlace {
+  const url = redisUrls(config.redis)?.[part];
+  if (url === undefined) return { socket: redisFolder(config.data).socket };
+  return url.startsWith('/') ? { socket: url } : { url };
 }
 
 /** The place in words; a password in an URL is hidden. */

@@ -2,11 +2,34 @@
 import type { Address, Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { Times } from '../directory/rules.ts';
+import type { Backlog } from '../events/backlog.ts';
+import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
+import type { Producer } from '../events/producer.ts';
+import type { QueueName } from '../events/queues.ts';
 import type { Check } from '../api/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
 import type { MailLog } from '../logging/mail-log.ts';
 import type { Log } from './log.ts';
+
+/** The queues of events, as roles have to do with them. */
+export interface Events {
+  producer: Producer;
+  backlog: Backlog;
+}
+
+/** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */
+export type StartWorkers = (
+  start: WorkersStart & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
+) => Promise<RunningWorkers>;
+
+/** What a command line may say of the role worker. */
+export interface WorkersWish {
+  queues?: readonly QueueName[] | undefined;
+  /** In place of the configured number. */
+  concurrency?: number | undefined;
+}
 
 export interface RoleStart {
   config: Config;
@@ -18,6 +41,9 @@ export interface RoleStart {
   watch: (name: GaugeName, source: () => Iterable<Sample> | Promise<Iterable<Sample>>) => void;
   /** Whether every backend that must has been heard in this epoch. Rejects when the directory can't be asked. */
   trusted: () => Promise<boolean>;
+  /** The queues of events, opened when first asked for: not every role has to do with them. */
+  events: () => Promise<Events>;
+  workers: { start: StartWorkers; wish: WorkersWish };
   /** The name of this process as a directory node. */
   node: string;
   /** What /readyz looks at. */
@@ -33,6 +59,8 @@ export interface StartedRole {
   name: string;
   /** Where it listens, with the ports that were chosen for 0. */
   addresses: Address[];
+  /** What it does, where it listens nowhere. */
+  works?: string;
   /** Accepts no more, ends what is under way within the grace, and closes. */
   stop(): Promise<void>;
 }

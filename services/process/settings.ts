@@ -2,6 +2,7 @@
 import { Registry } from '../backends/registry.ts';
 import type { ImapAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
+import type { Times } from '../directory/rules.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
@@ -52,6 +53,14 @@ export function hostsOf(config: Config): Map<string, Hosts> {
     if (all && active !== undefined) table.set(bytesFromText(name), { all, active });
   }
   return table;
+}
+
+export function timesOf({ directory }: Config): Times {
+  return {
+    reservationMaxAge: directory.reservation_max_age * second,
+    reservationGrace: directory.reservation_grace * second,
+    tombstoneGrace: directory.tombstone_grace * second,
+  };
 }
 
 export function mupdateSettings({ directory }: Config): MupdateSettings {

@@ -16,18 +16,20 @@ import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
-import type { RoleStart, StartedRole } from './role.ts';
+import type { Events, RoleStart, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
+import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api'] as const;
+export const roles = ['directory', 'lmtp', 'api', 'worker'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
   lmtp: startLmtpRole,
   api: startApiRole,
+  worker: startWorkerRole,
 };
 
 /** How long work under way may take to end, in milliseconds, when a process is stopped: below systemd's 90 s. */
@@ -39,6 +41,9 @@ export interface StartOptions {
   /** Told where things run, a line each, before `ready`. */
   out: (line: string) => void;
   log?: Logger;
+  /** Starts the processors of the queues; only the role worker needs it. */
+  startWorkers?: StartWorkers;
+  worker?: WorkersWish;
 }
 
 export interface Running {
@@ -74,13 +79,13 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     });
     stops.push(() => memory.close());
     stops.push(() => directory.close());
-    const start = roleStart(config, directory, metrics, log);
+    const start = roleStart(options, directory, metrics, log, stops);
     const addresses: Running['addresses'] = {};
     for (const role of options.roles) {
       const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
-      out(`${started.name.padEnd(8)} ${started.addresses.map(addressText).join(', ')}`);
+      out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
     return { directory, addresses, stop };
   } catch (error) {
@@ -97,17 +102,27 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
   }
 }
 
-function roleStart(config: Config, directory: Directory, metrics: Metrics, log: Logger): RoleStart {
+function roleStart(
+  { config, worker = {}, startWorkers = noWorkers }: StartOptions,
+  directory: Directory,
+  metrics: Metrics,
+  log: Logger,
+  stops: (() => Promise<void>)[],
+): RoleStart {
   const registry = registryOf(config);
   const doubt = async () => distrust(await directory.standing(), registry.witnesses());
   const trusted = async () => (await doubt()) === undefined;
   watchDirectory(metrics, directory, trusted);
+  const watchHere: RoleStart['watch'] = (name, source) => {
+    watch(metrics, name, source);
+  };
+  let events: Promise<Events> | undefined;
   return {
     ...{ config, directory, registry, log, metrics, trusted, grace },
     mailLog: new MailLog(unsearched(log)),
-    watch: (name, source) => {
-      watch(metrics, name, source);
-    },
+    watch: watchHere,
+    events: () => (events ??= openedEvents(config, log, watchHere, stops)),
+    workers: { start: startWorkers, wish: worker },
     node: nodeName(config.servername),
     checks: {
       directory: async () => {
@@ -133,4 +148,22 @@ function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => P
     const { oldest } = await directory.caseload();
     return [[oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000]];
   });
+}
+
+/** Loaded when needed: BullMQ is large. Closed after the role that asked first, and so after all that ring. */
+async function openedEvents(
+  config: Config,
+  log: Logger,
+  watch: RoleStart['watch'],
+  stops: (() => Promise<void>)[],
+): Promise<Events> {
+  const { openEvents, watchBacklog } = await import('./open-events.ts');
+  const events = openEvents(config, log);
+  stops.push(() => events.close());
+  watchBacklog(events.backlog, watch);
+  return events;
+}
+
+function noWorkers(): Promise<never> {
+  return Promise.reject(new Error('this program has no workers'));
 }

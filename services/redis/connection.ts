@@ -48,6 +48,22 @@ export function blockingConnection(settings: ConnectionSettings): Redis {
 }
 
 /**
+ * A connection for a worker: what is asked while Redis is away waits until it is back, and what a broken connection left
+ * unanswered is asked again, as BullMQ needs it; a job may so be run twice, never none. BullMQ copies it for its
+ * blocking reads.
+ */
+export function workerConnection(settings: Omit<ConnectionSettings, 'commandTimeout'>): Redis {
+  return connect(
+    { ...settings, commandTimeout: longestBlock },
+    {
+      maxRetriesPerRequest: null,
+      // BullMQ blocks for 10 seconds at most.
+      socketTimeout: 3 * longestBlock,
+    },
+  );
+}
+
+/**
  * Resolves when the connection is usable; rejects when its first attempt fails, or takes `timeout` milliseconds, and then
  * it is given up.
  */

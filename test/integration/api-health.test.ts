@@ -128,6 +128,8 @@ test('what is measured is served in a form that Prometheus takes', { skip: witho
   watch(metrics, 'rookery_lmtp_sessions', () => [[3]]);
   watch(metrics, 'rookery_backend_connections', () => Promise.resolve([[2, 'mail1', 'busy']]));
   watch(metrics, 'rookery_mupdate_sessions', () => [[1, 'reader']]);
+  watch(metrics, 'rookery_queue_jobs', () => [[4, 'reconcile', 'failed']]);
+  watch(metrics, 'rookery_queue_oldest_job_age_seconds', () => [[1.5, 'reconcile']]);
   watch(metrics, 'rookery_directory_trusted', () => {
     throw new Error('away');
   });
@@ -144,6 +146,8 @@ test('what is measured is served in a form that Prometheus takes', { skip: witho
     'rookery_lmtp_sessions 3',
     'rookery_backend_connections{backend="mail1",state="busy"} 2',
     'rookery_mupdate_sessions{role="reader"} 1',
+    'rookery_queue_jobs{queue="reconcile",state="failed"} 4',
+    'rookery_queue_oldest_job_age_seconds{queue="reconcile"} 1.5',
     `rookery_build_info{version="1.2.3",node="${process.versions.node}"} 1`,
   ]) {
     assert.ok(text.split('\n').includes(line), line);

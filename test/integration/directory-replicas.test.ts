@@ -36,9 +36,9 @@ async function replicated(t: TestContext): Promise<{ directory: Directory; repli
   const connection = commandConnection({ place, commandTimeout: 5000, onError: () => undefined });
   await connected(connection, 5000);
   const acknowledge = { replicas: 1, timeout: 300, connection };
-  const { directory, close } = await openScratchDirectory(primary.socket, { acknowledge });
-  t.after(close);
-  return { directory, replica };
+  const scratch = await openScratchDirectory(primary.socket, { acknowledge });
+  t.after(() => scratch.close());
+  return { directory: scratch.directory, replica };
 }
 
 const writer = { session: 't-1', server: 'mail1', admin: false, push: false, by: 'mail1' };

@@ -88,8 +88,9 @@ class World {
 }
 
 async function world(t: TestContext): Promise<World> {
-  const { directory, close } = await openScratchDirectory(redis.socket, { policy: policyOf('strict', times) });
-  t.after(close);
+  const scratch = await openScratchDirectory(redis.socket, { policy: policyOf('strict', times) });
+  t.after(() => scratch.close());
+  const { directory } = scratch;
   // The first population is over.
   await directory.vouch();
   return new World(directory);

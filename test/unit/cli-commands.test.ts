@@ -34,6 +34,7 @@ async function rookery(args: string[], more: Partial<Surroundings> = {}): Promis
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
     startRoles: () => Promise.reject(new Error('address taken')),
     stopAsked: () => Promise.resolve(),
     ...more,
@@ -245,16 +246,16 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
   assert.deepEqual([up.code, up.out], [0, ['LMTP at 127.0.0.1:2003', 'ready']]);
   const run = await rookery(['run', 'lmtp', 'api', 'lmtp'], { startRoles, stopAsked });
   assert.equal(run.code, 0);
-  assert.deepEqual(events, ['start directory+lmtp+api', 'asked', 'stop', 'start lmtp+api', 'asked', 'stop']);
+  assert.deepEqual(events, ['start directory+lmtp+api+worker', 'asked', 'stop', 'start lmtp+api', 'asked', 'stop']);
   const taken = await rookery(['up']);
   assert.deepEqual([taken.code, taken.err], [69, ['rookery: could not start: address taken']]);
 });
 
 test('roles of later versions, and none at all, are wrong usage', async () => {
-  const later = await rookery(['run', 'lmtp', 'worker']);
+  const later = await rookery(['run', 'lmtp', 'autoscaler']);
   assert.deepEqual(
     [later.code, later.err],
-    [64, ["rookery: 'worker' is not in this version: there are directory, lmtp, api"]],
+    [64, ["rookery: 'autoscaler' is not in this version: there are directory, lmtp, api, worker"]],
   );
   const typo = await rookery(['run', 'ltmp']);
   assert.match(typo.err.join(), /did you mean lmtp\?/);

@@ -43,27 +43,42 @@ const heard = (session: Session) => {
   return task.heard;
 };
 
+const there = { found: true } as const;
+const proven = { found: false, proven: true } as const;
+
+test('FIND says NO of an absence that is not proven; in a push, which would not mind, it is plain OK', () => {
+  const session = loggedIn('mail1');
+  const unproven = { found: false, proven: false, reason: 'not heard from mail2' } as const;
+  const no = 'f NO "not found, but there may be one: not heard from mail2"\r\n';
+  assert.equal(session.found(find, undefined, unproven), no);
+  send(session, 'x LIST "mail1!"');
+  assert.equal(session.found(find, undefined, unproven), 'f OK "Search completed"\r\n');
+});
+
 test('FIND shows rows as RESERVE unless active, and a tombstone as absent', () => {
   const session = loggedIn('mail1');
   const completed = 'f OK "Search completed"\r\n';
-  assert.equal(session.found(find, entry('active')), `f MAILBOX {1+}\r\nn {7+}\r\nmail2!p {1+}\r\nx\r\n${completed}`);
+  assert.equal(
+    session.found(find, entry('active'), there),
+    `f MAILBOX {1+}\r\nn {7+}\r\nmail2!p {1+}\r\nx\r\n${completed}`,
+  );
   for (const state of ['created', 'handed'] as const) {
-    assert.equal(session.found(find, entry(state)), `f RESERVE {1+}\r\nn {7+}\r\nmail2!p\r\n${completed}`);
+    assert.equal(session.found(find, entry(state), there), `f RESERVE {1+}\r\nn {7+}\r\nmail2!p\r\n${completed}`);
   }
-  assert.equal(session.found(find, entry('tombstone')), completed);
-  assert.equal(session.found(find, undefined), completed);
+  assert.equal(session.found(find, entry('tombstone'), there), completed);
+  assert.equal(session.found(find, undefined, proven), completed);
 });
 
 test('from LIST "S!" on, of whatever server, FIND shows no row; a tombstone and an absent name are plain OK', () => {
   for (const server of ['mail1', 'mail9']) {
     const session = loggedIn('mail1');
     send(session, 'x LIST "mail1"');
-    assert.match(session.found(find, entry('active')), /MAILBOX/);
+    assert.match(session.found(find, entry('active'), there), /MAILBOX/);
     send(session, `x LIST "${server}!"`);
     for (const state of ['active', 'created', 'handed'] as const) {
-      assert.match(session.found(find, entry(state)), /^f NO "[^"]+"\r\n$/);
+      assert.match(session.found(find, entry(state), there), /^f NO "[^"]+"\r\n$/);
     }
-    assert.equal(session.found(find, entry('tombstone')), 'f OK "Search completed"\r\n');
+    assert.equal(session.found(find, entry('tombstone'), there), 'f OK "Search completed"\r\n');
     assert.equal(session.role, server === 'mail1' ? 'push' : 'authenticated');
   }
 });
@@ -74,14 +89,14 @@ test('a push is complete when all that it found absent was activated', () => {
   const complete = loggedIn('mail1');
   send(complete, 'x LIST "mail1!"');
   complete.listed(list);
-  complete.found(find, undefined);
+  complete.found(find, undefined, proven);
   complete.written(activate, ok);
   assert.equal(heard(complete), 'mail1');
 
   const dry = loggedIn('mail1');
   send(dry, 'x LIST "mail1!"');
   dry.listed(list);
-  dry.found(find, undefined);
+  dry.found(find, undefined, proven);
   dry.written({ ...activate, write: { ...activate.write, name: 'other' } }, ok);
   assert.equal(heard(dry), undefined);
 

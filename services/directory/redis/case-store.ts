@@ -56,6 +56,11 @@ export class CaseStore {
     return all.sort(byAge);
   }
 
+  async names(): Promise<Bytes[]> {
+    const prefixes = Array.from({ length: this.#options.shards }, (_, shard) => shardPrefix(shard));
+    return (await Promise.all(prefixes.map((prefix) => this.#names(prefix)))).flat();
+  }
+
   async caseload(): Promise<Caseload> {
     const { redis, shards } = this.#options;
     const loads = await Promise.all(

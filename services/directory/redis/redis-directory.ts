@@ -231,6 +231,10 @@ export class RedisDirectory implements Directory {
     return this.#cases.cases();
   }
 
+  caseNames(): Promise<Bytes[]> {
+    return this.#cases.names();
+  }
+
   caseload(): Promise<Caseload> {
     return this.#cases.caseload();
   }

@@ -1,0 +1,64 @@
+// The queues in Redis, over one connection that fails fast: for producers and for whoever looks at what waits.
+import { Queue } from 'bullmq';
+import { commandConnection, connected } from '../redis/connection.ts';
+import type { RedisPlace } from '../redis/connection.ts';
+import { settledWithin } from './bound.ts';
+import type { QueueName } from './queues.ts';
+
+/** Before the names of all queues' keys. The hash tag keeps each queue in one slot of a Redis Cluster. */
+export const keyPrefix = 'rookery:{events}';
+
+/** How long a command may take, in milliseconds: nobody's mail waits for it. */
+const commandTimeout = 5_000;
+
+/** How long the queues may take to close, in milliseconds. */
+const closeTimeout = 1_000;
+
+/** How many of BullMQ's own events a queue keeps in Redis: nobody follows them here. */
+const eventsKept = 1_000;
+
+/** Redis does not answer where events wait. */
+export class EventsAway extends Error {
+  override readonly name = 'EventsAway';
+}
+
+export class QueueSet {
+  readonly #connection: ReturnType<typeof commandConnection>;
+  readonly #queues = new Map<QueueName, Queue>();
+
+  /** `onError` is told of each failure of the connection once; it comes back by itself. */
+  constructor(place: RedisPlace, onError: (error: Error) => void) {
+    this.#connection = commandConnection({ place, commandTimeout, onError });
+  }
+
+  /** Resolves when Redis answers; throws EventsAway, and gives up for good, when it does not within `timeout` ms. */
+  async connected(timeout = commandTimeout): Promise<void> {
+    await connected(this.#connection, timeout).catch((error: unknown) => {
+      throw new EventsAway('Redis does not answer', { cause: error });
+    });
+  }
+
+  /** A queue to ask or to give something. Throws EventsAway while Redis is away: BullMQ itself would wait for it. */
+  queue(name: QueueName): Queue {
+    if (this.#connection.status !== 'ready') throw new EventsAway('Redis does not answer');
+    const known = this.#queues.get(name);
+    if (known) return known;
+    const queue = new Queue(name, {
+      connection: this.#connection,
+      prefix: keyPrefix,
+      // Asked once, at the start: were that one answer lost, the queue would fail for ever.
+      skipVersionCheck: true,
+      streams: { events: { maxLen: eventsKept } },
+    });
+    // The same errors that the connection has told of.
+    queue.on('error', () => undefined);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    this.#connection.disconnect();
+    const closing = Array.from(this.#queues.values(), (queue) => queue.close());
+    await settledWithin(Promise.all(closing), closeTimeout);
+  }
+}

@@ -1,0 +1,60 @@
+// What a directory node does again and again: it shows itself, settles what lost sessions have left, and rings for open cases.
+import type { MupdateServer } from '../mupdate/server.ts';
+import type { Events, RoleStart } from './role.ts';
+
+/** How often a node shows itself and settles what others left, in milliseconds. */
+const sweepEvery = 10_000;
+
+/**
+ * How often each open case is rung for again, in milliseconds: a ring may be lost with the queues' Redis, and a backend
+ * that could not be asked may answer by now.
+ */
+const ringEvery = 60_000;
+
+/** How many cases are rung for at a time; of more than these, others each time. */
+const mostRings = 5000;
+
+export interface Sweeping {
+  /** Sweeps once more, and no more after that. */
+  stop(): Promise<void>;
+}
+
+/** Sweeps once, and from then on again and again. */
+export async function startSweeping(start: RoleStart, server: MupdateServer, events: Events): Promise<Sweeping> {
+  const sweep = () => sweepNow(start, server, events);
+  await sweep();
+  const timers = [
+    setInterval(() => void sweep(), sweepEvery),
+    setInterval(() => void ringNow(start, events), ringEvery),
+  ];
+  return {
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      await sweep();
+    },
+  };
+}
+
+/** Puts back what sessions deleted that nobody ends any more: of a node that died, or while Redis was away. */
+async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServer, events: Events): Promise<void> {
+  try {
+    const { restored, rung } = await directory.sweep(node, (session) => server.has(session));
+    if (restored.length > 0) log.warn({ mailboxes: restored }, 'directory: deletions of lost sessions are put back');
+    if (rung.length > 0) log.warn({ mailboxes: rung }, 'reconciliation is due: their sessions were lost');
+    for (const name of rung) events.producer.ring('reconcile', { name });
+  } catch (error) {
+    log.error({ err: error }, 'directory: sweep');
+  }
+}
+
+async function ringNow({ directory, log }: RoleStart, { producer }: Events): Promise<void> {
+  try {
+    const names = await directory.caseNames();
+    const first = names.length > mostRings ? Math.floor(Math.random() * names.length) : 0;
+    for (const name of [...names, ...names].slice(first, first + Math.min(names.length, mostRings))) {
+      producer.ring('reconcile', { name });
+    }
+  } catch (error) {
+    log.error({ err: error }, 'directory: open cases could not be rung for');
+  }
+}

@@ -1,0 +1,273 @@
+// Workers on a real Redis: what becomes of jobs that finish, fail, wait, can't be read, or lose their worker.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { JobState } from '../../services/events/backlog.ts';
+import type { Outcome, Processor, WorkersStart } from '../../services/events/processor.ts';
+import { keptLog, openQueues, work } from '../harness/events.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
+import type { ScratchRedis } from '../harness/redis.ts';
+import { until } from '../harness/until.ts';
+
+const done: Outcome = { is: 'done', note: 'all is right' };
+
+let redis: ScratchRedis;
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+
+async function queues(t: TestContext) {
+  const opened = openQueues(redis.socket, { jobs: { attempts: 3 } });
+  t.after(() => opened.close());
+  await opened.queues.connected();
+  const { backlog } = opened;
+  const settled = async (state: JobState, count: number) => {
+    await until(`${count} ${state}`, async () => (await backlog.counts('reconcile'))[state] === count);
+    return backlog.jobs('reconcile', [state], 100);
+  };
+  const ring = (name: string) => {
+    opened.producer.ring('reconcile', { name });
+  };
+  return { ...opened, settled, ring };
+}
+
+function worker(t: TestContext, processor: Processor<'reconcile'>, options: Partial<WorkersStart> = {}) {
+  const workers = work(redis.socket, processor, options);
+  t.after(() => workers.stop());
+  return workers;
+}
+
+/** Something that the test opens, and whoever waits for it then goes on. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return {
+    opened,
+    open: () => {
+      open();
+    },
+  };
+}
+
+test('a job is looked at, and logged with what was found', async (t) => {
+  const { ring, settled } = await queues(t);
+  const log = keptLog();
+  const names: string[] = [];
+  worker(
+    t,
+    ({ name }) => {
+      names.push(name);
+      return Promise.resolve(name === 'user.open' ? { is: 'open', note: 'nobody knows' } : done);
+    },
+    { log },
+  );
+  ring('user.j\xf6');
+  ring('user.open');
+  const jobs = await settled('completed', 2);
+  assert.deepEqual(names.sort(), ['user.j\xf6', 'user.open']);
+  assert.deepEqual(jobs.map(({ reason }) => reason).sort(), ['all is right', 'nobody knows']);
+  const line = log.lines.find(({ outcome }) => outcome === 'open');
+  assert.deepEqual(
+    { ...line, ms: 0, job: '' },
+    {
+      ...{ level: 'info', text: 'job', queue: 'reconcile', job: '', about: 'user.open', attempt: 1 },
+      ...{ outcome: 'open', ms: 0, note: 'nobody knows' },
+    },
+  );
+});
+
+test('what throws is tried again, and at last is a failed job with the reason; the worker goes on', async (t) => {
+  const { ring, settled, backlog } = await queues(t);
+  const log = keptLog();
+  const looks = new Map<string, number>();
+  let away = true;
+  worker(
+    t,
+    ({ name }) => {
+      looks.set(name, (looks.get(name) ?? 0) + 1);
+      return away && name === 'user.bad' ? Promise.reject(new Error('mail1 does not answer')) : Promise.resolve(done);
+    },
+    { log },
+  );
+  ring('user.bad');
+  const [failed] = await settled('failed', 1);
+  assert.deepEqual([failed?.reason, failed?.attempts, looks.get('user.bad')], ['mail1 does not answer', 3, 3]);
+  assert.equal(log.lines.filter(({ level, outcome }) => level === 'warn' && outcome === 'error').length, 3);
+  assert.equal(log.lines.filter(({ text }) => text === 'job failed for good').length, 1);
+  ring('user.good');
+  await settled('completed', 1);
+  // It failed, so its name is free again, for a ring and for an operator.
+  away = false;
+  assert.equal(await backlog.retry('reconcile', '999'), 0);
+  assert.equal(await backlog.retry('reconcile', failed?.id), 1);
+  await settled('completed', 2);
+  assert.equal((await backlog.counts('reconcile')).failed, 0);
+});
+
+test('a job that cannot be read fails at once, with the reason; the worker goes on', async (t) => {
+  const { ring, settled, queues: set } = await queues(t);
+  worker(t, () => Promise.resolve(done));
+  const queue = set.queue('reconcile');
+  await queue.add('reconcile', { v: 7, name: 'dXNlcg' }, { attempts: 5 });
+  await queue.add('reconcile', { v: 1, name: 5 }, { attempts: 5 });
+  const failed = await settled('failed', 2);
+  assert.match(failed[1]?.reason ?? '', /in version 7: this program knows version 1/);
+  assert.match(failed[0]?.reason ?? '', /not a job of reconcile: name: /);
+  assert.deepEqual(
+    failed.map(({ attempts, subject }) => [attempts, subject]),
+    [
+      [1, undefined],
+      [1, undefined],
+    ],
+  );
+  ring('user.good');
+  await settled('completed', 1);
+});
+
+test('many rings for a name that is being looked at bring one more look, and never two at a time', async (t) => {
+  const { ring, settled, producer } = await queues(t);
+  const { opened, open } = gate();
+  let looks = 0;
+  const now = { 'user.a': 0, 'user.b': 0 };
+  let most = 0;
+  worker(t, async ({ name }) => {
+    const of = name as keyof typeof now;
+    looks += 1;
+    most = Math.max(most, ++now[of]);
+    await opened;
+    now[of] -= 1;
+    return done;
+  });
+  ring('user.a');
+  await until('it is looked at', () => looks === 1);
+  for (let n = 0; n < 20; n += 1) {
+    ring('user.a');
+    await until('it is handed over', () => producer.waiting === 0);
+  }
+  // A ring of another name goes the same way after them.
+  ring('user.b');
+  await until('the other is looked at', () => looks === 2);
+  assert.deepEqual(now, { 'user.a': 1, 'user.b': 1 });
+  open();
+  await settled('completed', 3);
+  assert.equal(looks, 3);
+  assert.equal(most, 1);
+});
+
+test('a look that wants another one later is no failure, and uses up no attempt', async (t) => {
+  const { ring, settled } = await queues(t);
+  let looks = 0;
+  worker(t, () => Promise.resolve(++looks <= 5 ? { is: 'later', note: 'not yet', pause: 10 } : done));
+  ring('user.slow');
+  const [job] = await settled('completed', 1);
+  assert.deepEqual([looks, job?.attempts], [6, 1]);
+});
+
+test('a worker that stops lets running jobs finish, and takes no new ones', async (t) => {
+  const { ring, settled, backlog } = await queues(t);
+  const { opened, open } = gate();
+  let looks = 0;
+  const workers = worker(
+    t,
+    async () => {
+      looks += 1;
+      await opened;
+      return done;
+    },
+    { concurrency: 1 },
+  );
+  ring('user.a');
+  await until('it is looked at', () => looks === 1);
+  ring('user.b');
+  await settled('waiting', 1);
+  const stopped = workers.stop();
+  open();
+  await stopped;
+  assert.equal(looks, 1);
+  const { completed, waiting, active } = await backlog.counts('reconcile');
+  assert.deepEqual({ completed, waiting, active }, { completed: 1, waiting: 1, active: 0 });
+});
+
+for (const [how, heeds] of [
+  ['heeds its signal', true],
+  ['heeds nothing', false],
+] as const) {
+  test(`a job that takes longer than the grace and ${how} is given back, for another worker`, async (t) => {
+    const { ring, settled, backlog } = await queues(t);
+    let told = false;
+    const hangs = (_: unknown, signal: AbortSignal) =>
+      new Promise<Outcome>((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          told = true;
+          if (heeds) reject(new Error('told to end'));
+        });
+      });
+    // Locks that outlive the test: what is given back is not waited for.
+    const workers = worker(t, hangs, { grace: 20, lostAfter: 60_000 });
+    ring('user.a');
+    await settled('active', 1);
+    await workers.stop();
+    assert.ok(told);
+    const { waiting, active } = await backlog.counts('reconcile');
+    assert.deepEqual({ waiting, active }, { waiting: 1, active: 0 });
+    worker(t, () => Promise.resolve(done));
+    const [job] = await settled('completed', 1);
+    assert.equal(job?.attempts, 1);
+  });
+}
+
+function workerProcess(t: TestContext, mode: 'hang' | 'work') {
+  const file = join(import.meta.dirname, '../harness/worker-process.ts');
+  const child = spawn(process.execPath, [file, redis.socket, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let out = '';
+  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
+  const ended = once(child, 'exit');
+  t.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return { child, ended, begins: (name: string) => until(`${mode}: ${name}`, () => out.includes(`begins ${name}\n`)) };
+}
+
+test('a job whose worker is killed in the middle is run again by another', async (t) => {
+  const { ring, settled } = await queues(t);
+  const first = workerProcess(t, 'hang');
+  ring('user.a');
+  await first.begins('user.a');
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const second = workerProcess(t, 'work');
+  await second.begins('user.a');
+  const [job] = await settled('completed', 1);
+  assert.deepEqual([job?.reason, job?.attempts], ['worked', 1]);
+});
+
+test('a worker process told to end gives back what hangs, and ends', async (t) => {
+  const { ring, settled } = await queues(t);
+  const { child, begins, ended } = workerProcess(t, 'hang');
+  ring('user.a');
+  await begins('user.a');
+  child.kill('SIGTERM');
+  assert.deepEqual(await ended, [0, null]);
+  await settled('waiting', 1);
+});
+
+test('a worker goes on after Redis was away, and stops in bounds while it is', async (t) => {
+  const { ring, settled } = await queues(t);
+  const workers = worker(t, () => Promise.resolve(done));
+  ring('user.a');
+  await settled('completed', 1);
+  await redis.kill9();
+  ring('user.b');
+  await redis.restart();
+  await until('the queues answer', () => settled('completed', 2).then(Boolean, () => false));
+  await redis.kill9();
+  await workers.stop();
+  await work(redis.socket, () => Promise.resolve(done)).stop();
+  await redis.restart();
+});

@@ -118,13 +118,13 @@ test('on whose behalf a write comes: bound, unbound, push, operator', async (t) 
   await operator.send('DELETE', ['n']);
   const seen = directory.writes.map(([, { session, ...rest }]) => ({ ...rest, named: session !== '' }));
   assert.deepEqual(seen, [
-    { server: 'mail1', admin: false, push: false, named: true },
-    { admin: false, push: false, named: true },
-    { server: 'mail2', admin: false, push: true, named: true },
-    { admin: true, push: false, named: true },
-    { server: 'mail3', admin: true, push: false, named: true },
+    { by: 'mup-mail1', server: 'mail1', admin: false, push: false, named: true },
+    { by: 'shared', admin: false, push: false, named: true },
+    { by: 'shared', server: 'mail2', admin: false, push: true, named: true },
+    { by: 'mup-extra', admin: true, push: false, named: true },
+    { by: 'mup-extra', server: 'mail3', admin: true, push: false, named: true },
     // A push never acts as an administrator.
-    { server: 'mail3', admin: false, push: true, named: true },
+    { by: 'mup-extra', server: 'mail3', admin: false, push: true, named: true },
   ]);
   assert.equal(new Set(directory.writes.map(([, { session }]) => session)).size, 3);
 });

@@ -174,6 +174,50 @@ test('a DELETE without an answer is a refusal: carried out later, it is put back
   await until('put back', async () => (await stateOf(directory, 'user.old')) === 'active');
 });
 
+test('a session that deleted before it named a server speaks for the one it then names: what was of others is put back', async (t) => {
+  const { directory, client, rings } = hold(await populated(t));
+  const unbound = await client('shared');
+  await unbound.send('DELETE', ['user.old']);
+  await unbound.send('DELETE', ['user.taken']);
+  assert.equal((await unbound.send('RESERVE', ['user.new', 'mail2!default'])).status, 'NO');
+  assert.equal(await stateOf(directory, 'user.old'), 'active', 'of mail1, put back');
+  assert.equal(await stateOf(directory, 'user.new'), 'absent');
+  assert.deepEqual(
+    rings.map(({ name }) => name),
+    ['user.old'],
+  );
+  assert.equal((await unbound.send('RESERVE', ['user.new', 'mail2!default'])).status, 'OK', 'it is bound now');
+  await unbound.send('ACTIVATE', ['user.new', 'mail2!default', '']);
+  await unbound.logout();
+  now += 60_000;
+  assert.equal(await stateOf(directory, 'user.taken'), 'absent', 'its own deletion holds');
+});
+
+test('a deletion by a session that never names a server waits for a push or a probe; below DELETED. it does not', async (t) => {
+  const { directory, client, rings } = hold(await populated(t));
+  const operator = await client('mup-extra');
+  await operator.send('ACTIVATE', ['DELETED.user.x.6B02FFAA', 'mail1!default', '']);
+  await operator.logout();
+  const expiring = await client('shared');
+  await expiring.send('DELETE', ['user.old']);
+  await expiring.send('DELETE', ['DELETED.user.x.6B02FFAA']);
+  await expiring.logout();
+  await until('it is settled', () => rings.length === 1);
+  now += 3_600_000;
+  assert.equal(await stateOf(directory, 'user.old'), 'tombstone', 'nobody has confirmed it');
+  assert.equal(await stateOf(directory, 'DELETED.user.x.6B02FFAA'), 'absent');
+  const taking = await client('mup-mail2');
+  assert.equal((await taking.send('RESERVE', ['user.old', 'mail2!default'])).status, 'NO');
+  await taking.logout();
+  // The holder's push shows no such mailbox: it is gone.
+  const push = await client('mup-mail1');
+  now += 1;
+  await push.send('LIST', ['mail1!']);
+  await push.logout();
+  await until('confirmed', async () => (await stateOf(directory, 'user.old')) === 'absent');
+  assert.deepEqual(await directory.cases(), []);
+});
+
 /** The parts of a master that tests use, without `this`. */
 function hold(scratch: ScratchMupdate) {
   return {

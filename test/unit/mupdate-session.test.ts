@@ -111,7 +111,7 @@ test('an unbound session pushes for the server that it names first', () => {
   assert.deepEqual(send(session, 'x LIST "mail3!"').task, { do: 'list', tag: 'x', prefix: 'mail3!', push: 'mail3' });
   assert.deepEqual(send(session, 'y DELETE "n"').task, {
     ...{ do: 'write', tag: 'y', write: { verb: 'DELETE', name: 'n', location: '', acl: '' } },
-    writer: { session: 's-1', server: 'mail3', admin: false, push: true },
+    writer: { session: 's-1', by: 'shared', server: 'mail3', admin: false, push: true },
   });
 });
 

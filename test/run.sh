@@ -95,6 +95,8 @@ elif [ "$mode" = proof ]; then
   patience=900
   bring_peers
   run_files test/property/directory.test.ts test/integration/lmtp-transparency.test.ts
+  # One after the other: their thousands of mailboxes and messages leave no room for a second Murder.
+  for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

@@ -19,7 +19,7 @@ import {
   servername,
   servicesFile,
 } from './cyrus-config.ts';
-import { groupRuns, signalGroup } from './process-group.ts';
+import { groupRuns, runningIn, signalGroup } from './process-group.ts';
 import { until } from './until.ts';
 
 const VIEW = join(import.meta.dirname, 'cyrus-view.sh');
@@ -28,6 +28,8 @@ const FOLDERS = ['etc', 'dev', 'sieve', 'log', 'run/proc', 'run/lock', 'spool/de
 const CONF_FOLDERS = ['db', 'socket', 'sync', 'user', 'quota', 'log', 'msg', 'proc'];
 const START_BOUND_MS = 30_000;
 const STOP_BOUND_MS = 10_000;
+/** How many looks in a row may find the master without any service before it is ended. */
+const ALONE_LOOKS = 50;
 
 export interface CommandOutcome {
   code: number;
@@ -185,7 +187,18 @@ export class CyrusNode {
     this.#master = undefined;
     if (group === undefined) return;
     signalGroup(group, signal);
-    const gone = until(`${this.name} is gone`, () => !groupRuns(group), STOP_BOUND_MS);
+    let alone = 0;
+    const gone = until(
+      `${this.name} is gone`,
+      () => {
+        const running = runningIn(group);
+        // Cyrus 3.6's master may miss the end of its last services, and then waits for them for ever, busily.
+        alone = running.length === 1 && running[0] === group ? alone + 1 : 0;
+        if (alone > ALONE_LOOKS) signalGroup(group, 'SIGKILL');
+        return running.length === 0;
+      },
+      STOP_BOUND_MS,
+    );
     await gone.catch(() => {
       signalGroup(group, 'SIGKILL');
     });

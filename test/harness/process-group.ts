@@ -14,7 +14,14 @@ export function signalGroup(group: number, signal: NodeJS.Signals): void {
 
 /** Whether any process of the group still runs: a dead one that nobody has waited for yet does not count. */
 export function groupRuns(group: number): boolean {
-  return readdirSync('/proc').some((pid) => /^\d+$/.test(pid) && runsIn(group, pid));
+  return runningIn(group).length > 0;
+}
+
+/** Who runs in it. */
+export function runningIn(group: number): number[] {
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid) && runsIn(group, pid))
+    .map(Number);
 }
 
 /** proc(5): pid (name) state ppid pgrp ...; the name may hold anything, so it is skipped by its last bracket. */

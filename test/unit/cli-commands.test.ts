@@ -1,46 +1,11 @@
 // The commands of `rookery` over a directory in memory: what they print, and how they end.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { mailboxPattern } from '../../services/cli/mailbox-pattern.ts';
-import { runProgram } from '../../services/cli/program.ts';
 import type { StartOptions, Surroundings } from '../../services/cli/surroundings.ts';
 import type { Verb } from '../../services/directory/directory.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
-
-const folder = mkdtempSync(join(tmpdir(), 'rookery-cli-'));
-after(() => {
-  rmSync(folder, { recursive: true });
-});
-const file = join(folder, 'rookery.yaml');
-writeFileSync(
-  file,
-  'backends:\n  mail1.example.org: { lmtp: { host: 127.0.0.1, port: 2401, username: proxy, password: geheim } }\n  mail2.example.org: {}\n',
-);
-
-interface Ending {
-  code: number;
-  out: string[];
-  err: string[];
-}
-
-async function rookery(args: string[], more: Partial<Surroundings> = {}): Promise<Ending> {
-  const out: string[] = [];
-  const err: string[] = [];
-  const surroundings: Surroundings = {
-    env: { ROOKERY_CONFIG: file },
-    out: (line) => out.push(line),
-    err: (line) => err.push(line),
-    openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
-    openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
-    startRoles: () => Promise.reject(new Error('address taken')),
-    stopAsked: () => Promise.resolve(),
-    ...more,
-  };
-  return { code: await runProgram(args, surroundings, '1.2.3'), out, err };
-}
+import { rookery } from '../harness/cli.ts';
 
 const acl = 'jdoe\tlrswipkxtecdan\tanyone\tp\t';
 
@@ -69,9 +34,15 @@ const commands = [
   ['mailbox', 'list'],
   ['mailbox', 'where'],
   ['mailbox', 'show'],
+  ['mailbox', 'claim'],
   ['route', 'explain'],
   ['directory', 'status'],
   ['directory', 'trust'],
+  ['directory', 'cases'],
+  ['directory', 'log'],
+  ['queue', 'list'],
+  ['queue', 'show'],
+  ['queue', 'retry'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import type { Change } from '../../services/directory/directory.ts';
 import { finding } from '../../services/directory/freshness.ts';
 import type { Finding } from '../../services/directory/freshness.ts';
+import { ChainWatch } from '../../services/directory/redis/chain-watch.ts';
 import type { Place } from '../../services/directory/redis/chain-watch.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import type { ScratchDirectory } from '../harness/directory.ts';
@@ -157,6 +158,46 @@ test('an old dump that has gone on: another history, though a longer one', async
   await until('seen', () => opened.losses.length === 1);
   assert.match(opened.losses[0] ?? '', /change 6 is another than it was|the log ends at change 5/);
   assert.match(unproven(await unknown(opened)), /not heard from mail1/);
+});
+
+test('writes to a Redis that has lost one change, before anybody has looked, do not hide the loss', async (t) => {
+  const opened = await filled(t);
+  const old = await dump();
+  await create(opened, 'user.late');
+  await restoreFrom(old);
+  // As fast as the connection is back, and faster than the comparison.
+  let written = 0;
+  while (written < 20 && opened.losses.length === 0) {
+    await Promise.all(
+      Array.from({ length: 10 }, async (_, i) => {
+        await create(opened, `user.new${written}.${i}`).then(
+          () => (written += 1),
+          () => new Promise((resolve) => setTimeout(resolve, 1)),
+        );
+      }),
+    );
+  }
+  await until('seen', () => opened.losses.length === 1);
+  assert.match(unproven(await unknown(opened)), /not heard from mail1/);
+});
+
+test('what is seen on a connection that is not compared yet does not count as known', async (t) => {
+  const { redis: commands } = await filled(t);
+  const ignore = () => undefined;
+  const watch = new ChainWatch({ redis: commands, shards: 1, onLoss: ignore, onError: ignore });
+  t.after(() => {
+    watch.close();
+  });
+  watch.saw(0, { seq: 7, nonce: 'x' });
+  assert.equal(watch.known(0), undefined);
+  await watch.begin();
+  assert.equal(watch.known(0)?.seq, 5);
+  commands.emit('close');
+  watch.saw(0, { seq: 6, nonce: 'x' });
+  assert.equal(watch.known(0)?.seq, 5);
+  await watch.verify();
+  watch.saw(0, { seq: 6, nonce: 'x' });
+  assert.equal(watch.known(0)?.seq, 6);
 });
 
 test('a process that starts later remembers, and an installation whose backends push nothing needs a word', async (t) => {

@@ -12,7 +12,10 @@ export interface Place extends Head {
 }
 
 export interface ChainWatchOptions {
+  /** The connection that is read by. */
   redis: Redis;
+  /** Another one that changes are seen by: lost, it makes doubtful what is seen next. */
+  writes?: Redis;
   shards: number;
   /** What an earlier process knew of each shard; a Redis that does not know it has lost data. */
   remembered?: readonly Place[];
@@ -49,16 +52,20 @@ export class ChainWatch {
 
   /** Compares now, and from now on with each heartbeat and on each new connection. Rejects when Redis can't be asked. */
   async begin(): Promise<void> {
-    const { redis } = this.#options;
+    const { redis, writes } = this.#options;
     redis.on('close', this.#disconnected);
     redis.on('ready', this.#ask);
+    writes?.on('close', this.#disconnected);
+    writes?.on('ready', this.#ask);
     this.#timer = setInterval(this.#ask, heartbeat).unref();
     await this.verify();
   }
 
   close(): void {
     clearInterval(this.#timer);
-    this.#options.redis.off('close', this.#disconnected).off('ready', this.#ask);
+    for (const one of [this.#options.redis, this.#options.writes]) {
+      one?.off('close', this.#disconnected).off('ready', this.#ask);
+    }
   }
 
   /** The newest change of a shard that is known to have been there. */
@@ -66,10 +73,13 @@ export class ChainWatch {
     return this.#known[shard];
   }
 
-  /** A change that was seen to be there: by its writer, or by a reader of the log. */
+  /**
+   * A change that was seen to be there: by its writer, or by a reader of the log. While in doubt it counts for nothing: two
+   * writes to a Redis that has lost one change would hide the loss.
+   */
   saw(shard: number, { seq, nonce }: Head): void {
     const known = this.#known[shard];
-    if (known && seq > known.seq) this.#known[shard] = { epoch: known.epoch, seq, nonce };
+    if (this.#doubt === undefined && known && seq > known.seq) this.#known[shard] = { epoch: known.epoch, seq, nonce };
   }
 
   /** Why a read proves nothing; undefined when it may. `before` is what was known of its shard when it was sent. */

@@ -106,6 +106,7 @@ export class RedisDirectory implements Directory {
     const { commands: redis, shards, remembered, remember, onError, onLoss = () => undefined } = options;
     const watch = new ChainWatch({
       ...{ redis, shards, onError, onLoss },
+      ...(options.acknowledge && { writes: options.acknowledge.connection }),
       ...(remembered && { remembered }),
       ...(remember && { remember }),
     });

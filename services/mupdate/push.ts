@@ -11,6 +11,12 @@ interface Push {
   begun: number;
 }
 
+/**
+ * How far the clocks of two directory nodes may be apart, in milliseconds: a case that another node has opened in the midst
+ * of the push must not look older than it.
+ */
+const clockSkew = 5000;
+
 /** Counts a complete push, unless data were lost since it began. Rejects when the directory could not be asked. */
 export async function countPush(
   { directory, witnesses, log }: Service,
@@ -22,6 +28,6 @@ export async function countPush(
     log.warn({ ...peer, server }, 'mupdate: push not counted: data were lost meanwhile');
     return;
   }
-  await directory.heard(server, witnesses.pushing, begun);
+  await directory.heard(server, witnesses.pushing, begun - clockSkew);
   log.info({ ...peer, server }, 'mupdate: push complete');
 }

@@ -20,26 +20,57 @@ export interface Case {
   reason: string;
   /** The session whose doing that was. */
   session: string;
-  /** When it was opened, in milliseconds since 1970. */
+  /** When it was opened, and when it was rung for last by what happened, in milliseconds since 1970. */
   since: number;
+  rung: number;
   /** In the order of their servers' names. */
   rivals: readonly Rival[];
   /** What it waits for, as whoever looked into it last has found. */
   waiting?: string;
 }
 
-/** The reasons that do not stand in the write table (rules.ts): how sessions and pushes end. */
+/** The reasons of a weight of their own, or that do not stand in the write table (rules.ts). */
 export const reasons = {
   putBack: 'deleted, and put back: the deletion was refused or cut short',
   reserved: 'reserved by a session that has ended',
   handed: 'handed over by a session that has ended',
   unbound: 'deleted by a session that spoke for no server',
   claimed: 'given to another server by an operator',
+  madeAnew: 'made anew by the server that had handed it over',
+  takenBack: 'taken back by the server that had handed it over',
+  deleted: 'a handed row deleted by its holder',
 } as const;
 
 export interface Caseload {
   count: number;
   oldest: number | undefined;
+}
+
+/** About the row's own server alone, so that its own word settles it. */
+const ownReasons: readonly string[] = [reasons.putBack, reasons.reserved, reasons.unbound];
+
+/** About a copy at a server that is not known, so that only asking all of them settles it. Any other is about rivals. */
+const openReasons: readonly string[] = [reasons.handed, reasons.madeAnew, reasons.takenBack, reasons.deleted];
+
+/** How much has to be known before a reason is settled. */
+function weight(reason: string): number {
+  if (ownReasons.includes(reason)) return 0;
+  return openReasons.includes(reason) ? 2 : 1;
+}
+
+/** Whether what the row's own server says and does settles the case. */
+export function isOwn({ reason, rivals }: Pick<Case, 'reason' | 'rivals'>): boolean {
+  return rivals.length === 0 && weight(reason) === 0;
+}
+
+/** Whether the case is settled when its last rival has said that it has no copy. */
+export function isAboutRivals({ reason }: Pick<Case, 'reason'>): boolean {
+  return weight(reason) < 2;
+}
+
+/** The reason of a case that is rung for once more: what takes more to be settled is not forgotten for less. */
+export function weightier(open: Case | undefined, reason: string): string {
+  return open && weight(open.reason) > weight(reason) ? open.reason : reason;
 }
 
 /** What a server is on record for as a rival, as rows that are reserved there: LIST shows them to its push. */

@@ -1,6 +1,6 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
 import { readable } from '../address/bytes.ts';
-import { byAge, rivalRows, wholeServer } from './case.ts';
+import { byAge, isOwn, rivalRows, wholeServer, weightier } from './case.ts';
 import type { Case, Caseload } from './case.ts';
 import { resolved } from './resolving.ts';
 import { MemoryLeases } from './memory-leases.ts';
@@ -190,7 +190,7 @@ export class MemoryDirectory implements Directory {
     const cause = action === 'claim' ? 'claim' : 'reconcile';
     this.#put(name, row, done.row, done.logged, { session, by, cause });
     const since = open?.since ?? this.#clock();
-    this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rivals });
+    this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rung: this.#clock(), rivals });
     return Promise.resolve(true);
   }
 
@@ -261,8 +261,8 @@ export class MemoryDirectory implements Directory {
       if (ring !== undefined) {
         rung.push(name);
         const { since = now, rivals = [] } = open ?? {};
-        this.#cases.set(name, { name, reason: ring, session: mark.session, since, rivals });
-      } else if (next === undefined && open?.rivals.length === 0) this.#cases.delete(name);
+        this.#cases.set(name, { name, reason: weightier(open, ring), session: mark.session, since, rung: now, rivals });
+      } else if (next === undefined && open && isOwn(open)) this.#cases.delete(name);
     }
     return { restored, rung };
   }

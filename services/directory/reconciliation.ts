@@ -27,7 +27,7 @@ export interface Evidence {
 /**
  * `resolve` is certain, and is to be carried out; with `again`, it is half of the way, and the backends are to be asked
  * once more. `push`: the mailbox is at this server alone, and it is to activate its own row, after the row was handed
- * where another server has it. `wait` tells for what: for time, for a server to answer, or for an operator's word.
+ * where another server has it; all others are no rivals of it. `wait` tells for what: for time, for a server to answer, or for an operator's word.
  */
 export type Verdict =
   | { is: 'resolve'; action: Exclude<Resolution['action'], 'claim'>; forget: Bytes[]; again: boolean }
@@ -60,7 +60,12 @@ export function verdictOn(evidence: Evidence): Verdict {
   const duplicate = !row && open.rivals.some(({ server, kind }) => server === only && kind === 'duplicate');
   if (duplicate)
     return wait(`${readable(only)} holds a copy of what was deleted at another server: claim or remove it`);
-  return { is: 'push', server: only, hand: row !== undefined && only !== holder, forget };
+  return {
+    is: 'push',
+    server: only,
+    hand: row !== undefined && only !== holder,
+    forget: serversThat('lacks', holdings),
+  };
 }
 
 /** What stands in the way of any verdict; undefined where all that is to be known is known. */

@@ -1,4 +1,5 @@
 // The write table: what RESERVE, ACTIVATE, DEACTIVATE and DELETE may do to a name in each situation it can be in.
+import { reasons } from './case.ts';
 import type { Verb } from './directory.ts';
 
 /**
@@ -24,19 +25,30 @@ export const situations = [
 export type Situation = (typeof situations)[number];
 
 /**
- * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed the row (`handing`); of the
+ * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed or reserved the row (`handing`); of the
  * directory: its first population goes on (`populating`); of the row: the location is the very same (`exact`), the holder
- * has `released` it; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
+ * has `released` it, its session has `ended`; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
  * a lease of which the writing server is the destination (`leased`), or is not (`barred`).
  */
 export type Condition =
-  'push' | 'admin' | 'handing' | 'exact' | 'populating' | 'released' | 'rival' | 'duplicate' | 'leased' | 'barred';
+  | 'push'
+  | 'admin'
+  | 'handing'
+  | 'exact'
+  | 'populating'
+  | 'released'
+  | 'ended'
+  | 'rival'
+  | 'duplicate'
+  | 'leased'
+  | 'barred';
 
 /**
  * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age,
  * `activate` makes it active and never overwrites a known partition by an empty one, `take` does so and puts the server
  * that had it on record as a rival, `hand` makes it handed and keeps the prior row, `remember` notes the session, `bury`
- * leaves the prior row behind a tombstone, `remove` takes it away, `release` marks a handed row as given up. `duplicate`
+ * leaves the prior row behind a tombstone, `remove` takes it away, `release` marks a handed row as given up, and
+ * renews its age, so that nobody takes it away who has seen it before. `duplicate`
  * and `claim` put the writing server on record as a rival, `contest` also makes the row contested; `withdraw` takes it off
  * the record, and the last rival gone leaves a contested row active; `yield` leaves a contested row to its rivals.
  * `assign` and `demote` are Cyrus' own: the row becomes exactly what is given.
@@ -98,9 +110,8 @@ const deleteOfNothing: Cell = [
   yes('none'),
 ];
 
-/** What a push says it has while the name is another's: on record, so that the copy is not taken for absent. */
-const heldElsewhere = (effect: 'duplicate' | 'claim') =>
-  when('push', ring('a push claims a mailbox of another server', no('held', effect)));
+/** What a server says it has while the name is another's: on record, so that the copy is not taken for absent. */
+const heldElsewhere = (effect: 'duplicate' | 'claim'): Rule => ring('claimed by another server', no('held', effect));
 
 /** Policy `strict`: nobody takes over or removes what another server holds. */
 const strict: Table = {
@@ -117,11 +128,12 @@ const strict: Table = {
     RESERVE: [yes('renew')],
     ACTIVATE: [yes('activate')],
     DEACTIVATE: [no('inactive')],
-    DELETE: [yes('remove')],
+    // Whoever deletes what another session has reserved holds a mailbox by that name: its deletion may yet be undone.
+    DELETE: [when('handing', yes('remove')), yes('bury')],
   },
   'created/other': {
     RESERVE: [no('exists')],
-    ACTIVATE: [heldElsewhere('claim'), when('admin', yes('activate')), no('held')],
+    ACTIVATE: [when('admin', yes('activate')), heldElsewhere('claim')],
     DEACTIVATE: [no('inactive')],
     DELETE: deleteOfAnother,
   },
@@ -132,22 +144,30 @@ const strict: Table = {
     DELETE: deleteOfAnother,
   },
   'handed/same': {
-    RESERVE: [yes('none')],
-    ACTIVATE: [yes('activate')],
+    // A roll-back does not reserve: whoever reserves what it has handed over makes it anew, and does not have it.
+    RESERVE: [yes('release')],
+    ACTIVATE: [
+      when('released', ring(reasons.madeAnew, yes('activate'))),
+      when('ended', ring(reasons.takenBack, yes('activate'))),
+      yes('activate'),
+    ],
     DEACTIVATE: [yes('remember')],
     DELETE: [
       when('handing', yes('remove')),
-      when('push', ring('a handed row deleted by the push of its holder', yes('release'))),
-      ring('a handed row deleted by its holder', yes('none')),
+      when('push', ring(reasons.deleted, yes('release'))),
+      ring(reasons.deleted, yes('none')),
     ],
   },
   'handed/other': {
     RESERVE: [no('exists')],
     ACTIVATE: [
       when(['push', 'released'], yes('activate')),
-      heldElsewhere('claim'),
+      when('push', heldElsewhere('claim')),
       when('admin', yes('activate')),
       when('barred', no('held')),
+      when('released', yes('activate')),
+      // An XFER keeps its session open until the destination has activated: without it the source may hold a copy still.
+      when('ended', ring('activated after the session that had handed it over', yes('take'))),
       yes('activate'),
     ],
     DEACTIVATE: [no('inactive')],
@@ -163,10 +183,9 @@ const strict: Table = {
     RESERVE: [no('exists')],
     ACTIVATE: [
       when(['push', 'populating'], ring('two servers hold it in the first population', no('held', 'contest'))),
-      heldElsewhere('duplicate'),
       when('admin', ring('taken over by an operator', yes('take'))),
       when('leased', yes('activate')),
-      no('held'),
+      heldElsewhere('duplicate'),
     ],
     DEACTIVATE: [no('held')],
     DELETE: deleteOfAnother,
@@ -195,7 +214,7 @@ const strict: Table = {
   },
   'buried/other': {
     RESERVE: [no('exists')],
-    ACTIVATE: [heldElsewhere('claim'), when('admin', yes('activate')), no('held')],
+    ACTIVATE: [when('admin', yes('activate')), heldElsewhere('claim')],
     DEACTIVATE: [no('absent')],
     DELETE: deleteOfNothing,
   },

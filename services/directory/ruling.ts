@@ -1,5 +1,6 @@
 // How the write table is applied: the situation of a name, the rule that holds, row and case after it, the words of the
 // answer.
+import { isAboutRivals, isOwn, weightier } from './case.ts';
 import type { Case, Rival } from './case.ts';
 import { mergedLocation, serverOf } from './entry.ts';
 import type { Bytes, Row } from './entry.ts';
@@ -64,6 +65,7 @@ export function ruleOf(cell: Cell, known: Known, write: Write, writer: Writer): 
     exact: row?.location === write.location,
     populating: known.populating,
     released: row?.released === true,
+    ended: row?.ended !== undefined,
     rival: record !== undefined,
     duplicate: record?.kind === 'duplicate',
     leased: lease !== undefined && lease.destination === server,
@@ -98,7 +100,7 @@ export function applied(effect: Effect, known: Known, write: Write, writer: Writ
     case 'hand':
       return { row: row && handed(row, writer.session, now), rivals, logged: true };
     case 'release':
-      return { ...same, row: row && { ...row, released: true } };
+      return { ...same, row: row && { ...row, since: Math.max(now, (row.since ?? 0) + 1), released: true } };
     case 'bury': {
       const unbound = !writer.admin && writer.server === undefined ? { unbound: true } : {};
       const buried = row && { state: 'tombstone' as const, location: row.location, acl: row.acl, ...mark, ...unbound };
@@ -179,8 +181,9 @@ function changed({ row, rivals }: Pick<Known, 'row' | 'rivals'>, next: Row | und
 }
 
 /**
- * The case of a name after a write. What rings opens it; it is closed by a granted write that leaves the name active or
- * absent, and nobody else on record. `open` is the case before. `now` in milliseconds since 1970.
+ * The case of a name after a write. What rings opens it. It is closed by a granted write that leaves the name active or
+ * absent and nobody else on record, where that says enough: its own server settles what is about it alone, and the last
+ * rival that says it has no copy settles the rest. `open` is the case before. `now` in milliseconds since 1970.
  */
 export function caseAfter(
   open: Case | undefined,
@@ -193,17 +196,26 @@ export function caseAfter(
   const { row, rivals } = after;
   const { name, verb } = write;
   if (rule.ring !== undefined) {
-    return { name, reason: rule.ring, session: writer.session, since: open?.since ?? now, rivals };
+    return {
+      name,
+      reason: weightier(open, rule.ring),
+      session: writer.session,
+      since: open?.since ?? now,
+      rung: now,
+      rivals,
+    };
   }
-  const decides = rule.ok && (rule.effect !== 'none' || verb === 'ACTIVATE');
+  if (open === undefined) return undefined;
   const clear = rivals.length === 0 && (row === undefined || row.state === 'active');
-  if (open === undefined || (decides && clear)) return undefined;
+  const withdrawn = rule.effect === 'yield' || (rule.effect === 'withdraw' && open.rivals.length > 0);
+  const says = isOwn({ ...open, rivals }) && (rule.effect !== 'none' || verb === 'ACTIVATE');
+  if (rule.ok && clear && ((withdrawn && isAboutRivals(open)) || says)) return undefined;
   return rivals.length === open.rivals.length ? open : renewed(open, rivals);
 }
 
 /** A case in which something new is known: what it waited for is to be found out anew. */
-function renewed({ name, reason, session, since }: Case, rivals: readonly Rival[]): Case {
-  return { name, reason, session, since, rivals };
+function renewed({ name, reason, session, since, rung }: Case, rivals: readonly Rival[]): Case {
+  return { name, reason, session, since, rung, rivals };
 }
 
 /** The text of an answer about a row as it stood before the write. `now` in milliseconds since 1970. */

@@ -1,5 +1,5 @@
 // What becomes of rows that wait: for the end of a session, for the server that it speaks for, for a push to confirm them.
-import { reasons } from './case.ts';
+import { isOwn, reasons } from './case.ts';
 import type { Case } from './case.ts';
 import { serverOf } from './entry.ts';
 import type { Bytes, Row } from './entry.ts';
@@ -53,13 +53,13 @@ export function bound(row: Row, session: string, server: Bytes): Settled {
  */
 export function confirmed(
   row: Row | undefined,
-  open: Pick<Case, 'since' | 'rivals'>,
+  open: Pick<Case, 'rung' | 'reason' | 'rivals'>,
   server: Bytes,
   begun: number,
 ): { row: Row | undefined; closed: boolean } {
   const unanswered = { row, closed: false };
-  if (row === undefined || serverOf(row.location) !== server || open.since >= begun) return unanswered;
-  const clear = open.rivals.length === 0;
+  if (row === undefined || serverOf(row.location) !== server || open.rung >= begun) return unanswered;
+  const clear = isOwn(open);
   if (row.state === 'active') return { row, closed: clear };
   if (row.state === 'tombstone' && row.ended !== undefined && row.ended < begun)
     return { row: undefined, closed: clear };

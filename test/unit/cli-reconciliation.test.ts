@@ -33,7 +33,7 @@ test('directory cases lists what is open, as a table and as JSON; and says so wh
   assert.equal(table.code, 0);
   assert.match(
     table.out[1] ?? '',
-    /^user\.twice +0 s +a push claims .* +mail2\.example\.org!default \(duplicate\) +both hold it$/,
+    /^user\.twice +0 s +claimed by another server +mail2\.example\.org!default \(duplicate\) +both hold it$/,
   );
   const json = await rookery(['directory', 'cases', '-f', 'json'], world);
   const [open] = json.out.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -48,7 +48,7 @@ test('mailbox show tells state, session, age, history, and what reconciliation w
   assert.equal(code, 0);
   for (const line of [
     /^state +active$/,
-    /^reconciliation +a push claims a mailbox of another server$/,
+    /^reconciliation +claimed by another server$/,
     /^ +also held by +mail2\.example\.org!default \(duplicate\)$/,
     /^ +waits for +a look by the worker$/,
     /^0:1 +\S+Z +user\.twice +ACTIVATE +active mail1\.example\.org!default +mail1\.example\.org +s-mail1\.example\.org$/,
@@ -60,7 +60,7 @@ test('mailbox show tells state, session, age, history, and what reconciliation w
   }
   const json = await rookery(['mailbox', 'show', 'user.twice', '-f', 'json'], world);
   const shown = JSON.parse(json.out[0] ?? '') as { waiting: string; history: object[] };
-  assert.deepEqual([shown.waiting, shown.history.length], ['a push claims a mailbox of another server', 1]);
+  assert.deepEqual([shown.waiting, shown.history.length], ['claimed by another server', 1]);
   await directory.write(
     { verb: 'DEACTIVATE', name: 'user.plain', location: `${one}!default`, acl: '' },
     { session: 's-9', server: one, admin: false, push: false },

@@ -24,7 +24,8 @@ function rival(server: string, kind: Rival['kind'] = 'claim'): Rival {
 function said(verdict: Verdict): string {
   const forget = verdict.forget.length === 0 ? '' : `, forget ${verdict.forget.join(' ')}`;
   if (verdict.is === 'wait') return `wait: ${verdict.why}${forget}`;
-  if (verdict.is === 'push') return `${verdict.hand ? 'hand and push' : 'push'} ${verdict.server}${forget}`;
+  // All that lack it are forgotten, rivals or not.
+  if (verdict.is === 'push') return `${verdict.hand ? 'hand and push' : 'push'} ${verdict.server}`;
   return `${verdict.action}${verdict.again ? ' again' : ''}${forget}`;
 }
 
@@ -93,7 +94,7 @@ const table: Line[] = [
 
 for (const [what, entry, rivals, mail1, mail2, verdict] of table) {
   test(what, () => {
-    const open: Case = { name: 'user.a', reason: 'why', session: 's-1', since: 0, rivals };
+    const open: Case = { name: 'user.a', reason: 'why', session: 's-1', since: 0, rung: 0, rivals };
     const holdings = new Map<string, Holding>([
       ['mail1', mail1],
       ['mail2', mail2],
@@ -114,7 +115,7 @@ test('whatever the row, nothing is removed or handed on while anybody holds it, 
   for (const entry of states) {
     for (const mail1 of holdings) {
       for (const mail2 of holdings) {
-        const open: Case = { name: 'user.a', reason: 'why', session: 's-1', since: 0, rivals: [] };
+        const open: Case = { name: 'user.a', reason: 'why', session: 's-1', since: 0, rung: 0, rivals: [] };
         const asked = new Map([
           ['mail1', mail1],
           ['mail2', mail2],

@@ -154,7 +154,8 @@ function caseFrom(name: Bytes, reply: Reply): Case | undefined {
   );
   rivals.sort((a, b) => (a.server < b.server ? -1 : 1));
   const waiting = fields.get('waiting');
-  const known = { name, reason, session: fields.get('session') ?? '', since: Number(fields.get('since')), rivals };
+  const times = { since: Number(fields.get('since')), rung: Number(fields.get('rung')) };
+  const known = { name, reason, session: fields.get('session') ?? '', ...times, rivals };
   return waiting === undefined ? known : { ...known, waiting };
 }
 

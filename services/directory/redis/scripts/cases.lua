@@ -1,5 +1,5 @@
 -- Cases of reconciliation: shared by the scripts that open, change and close them. Follows rows.lua and store.lua.
--- `case:<name>` is a hash: reason, session, since, and `rival:<server>` with kind, length of the location, location, ACL.
+-- `case:<name>` is a hash: reason, session, since, rung, and `rival:<server>` with kind, length of the location, location, ACL.
 -- `cases` has the names by the time of opening.
 local kinds = { D = 'duplicate', C = 'claim' }
 
@@ -31,7 +31,7 @@ local function keep_case(name, case)
     redis.call('ZREM', prefix .. 'cases', name)
     return
   end
-  redis.call('HSET', key, 'reason', case.reason, 'session', case.session, 'since', case.since)
+  redis.call('HSET', key, 'reason', case.reason, 'session', case.session, 'since', case.since, 'rung', case.rung)
   for _, rival in ipairs(case.rivals) do
     redis.call('HSET', key, 'rival:' .. rival.server, rival.kind .. #rival.location .. ' ' .. rival.location .. rival.acl)
   end
@@ -51,6 +51,18 @@ local function with_rival(rivals, one)
   all[#all + 1] = one
   table.sort(all, function(a, b) return a.server < b.server end)
   return all
+end
+
+-- case.ts: how much has to be known before a reason is settled.
+local weights = {
+  [reasons.putBack] = 0, [reasons.reserved] = 0, [reasons.unbound] = 0,
+  [reasons.handed] = 2, [reasons.madeAnew] = 2, [reasons.takenBack] = 2, [reasons.deleted] = 2,
+}
+local function weight(reason) return weights[reason] or 1 end
+local function is_own(reason, rivals) return #rivals == 0 and weight(reason) == 0 end
+local function weightier(open, reason)
+  if open and weight(open.reason) > weight(reason) then return open.reason end
+  return reason
 end
 
 local function record_of(rivals, server)
@@ -78,5 +90,5 @@ end
 -- settling.ts: the reason to ring opens a case, or renews it.
 local function ring(name, reason, session, now)
   local open = case_of(name)
-  keep_case(name, { reason = reason, session = session, since = open and open.since or now, rivals = open and open.rivals or {} })
+  keep_case(name, { reason = weightier(open, reason), session = session, since = open and open.since or now, rung = now, rivals = open and open.rivals or {} })
 end

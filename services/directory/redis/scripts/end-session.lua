@@ -44,7 +44,7 @@ for i = 9, #ARGV, 5 do
     if not next then
       bury(place.name, row, now, grace)
       local open = case_of(place.name)
-      if open and #open.rivals == 0 then keep_case(place.name, nil) end
+      if open and is_own(open.reason, open.rivals) then keep_case(place.name, nil) end
     elseif next.state == 'A' then
       restored[#restored + 1] = place.name
     end

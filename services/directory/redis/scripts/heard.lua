@@ -17,12 +17,12 @@ for i = 7 + required, #ARGV, 5 do
   local place = { name = ARGV[i], tree = ARGV[i + 1], field = ARGV[i + 2], shared = ARGV[i + 3] == '1' }
   local row = row_of(place)
   local open = case_of(place.name)
-  if row and open and server_of(row.location) == server and tonumber(open.since) < tonumber(begun) then
+  if row and open and server_of(row.location) == server and tonumber(open.rung) < tonumber(begun) then
     local gone = row.state == 'T' and row.ended and tonumber(row.ended) < tonumber(begun)
     if gone then
       change(place, row, nil, { session = open.session, by = '', cause = 'push', now = now, nonce = ARGV[i + 4], log_length = log_length })
     end
-    if (gone or row.state == 'A') and #open.rivals == 0 then keep_case(place.name, nil) end
+    if (gone or row.state == 'A') and is_own(open.reason, open.rivals) then keep_case(place.name, nil) end
   end
 end
 return epoch

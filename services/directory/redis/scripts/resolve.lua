@@ -31,5 +31,5 @@ elseif next and next ~= row then rewrite(place, next) end
 local reason
 if action == 'hand' then reason = open and open.reason or reasons.handed
 elseif #rivals > 0 then reason = action ~= 'claim' and open and open.reason or reasons.claimed end
-keep_case(place.name, reason and { reason = reason, session = session, since = open and open.since or now, rivals = rivals } or nil)
+keep_case(place.name, reason and { reason = reason, session = session, since = open and open.since or now, rung = now, rivals = rivals } or nil)
 return '1'

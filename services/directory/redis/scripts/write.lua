@@ -52,6 +52,7 @@ local holds = {
     return not (meta[1] and (meta[2] == meta[1] or meta[3] == meta[1]))
   end,
   released = function() return has_flag(row, 'R') end,
+  ended = function() return row ~= nil and row.ended ~= nil end,
   rival = function() return record ~= nil end,
   duplicate = function() return record ~= nil and record.kind == 'D' end,
   leased = function() return lease_destination() == writing and writing ~= nil end,
@@ -95,7 +96,8 @@ local effects = {
   hand = function() return with('H'), rivals, true end,
   release = function()
     local next = with('H', 'R')
-    next.session, next.since, next.ended = row.session, row.since, row.ended
+    next.session, next.ended = row.session, row.ended
+    next.since = string.format('%.0f', math.max(tonumber(now), tonumber(row.since) + 1))
     return next, rivals, false
   end,
   bury = function() return with('T', (not admin and server == '') and 'U' or ''), rivals, true end,
@@ -134,11 +136,12 @@ end
 
 -- ruling.ts, caseAfter().
 if why ~= '' then
-  keep_case(name, { reason = why, session = session, since = open and open.since or now, rivals = left })
+  keep_case(name, { reason = weightier(open, why), session = session, since = open and open.since or now, rung = now, rivals = left })
 elseif open then
-  local decides = ok and (effect ~= 'none' or VERB == 'ACTIVATE')
-  if decides and #left == 0 and (not next or next.state == 'A') then keep_case(name, nil)
-  elseif #left ~= #rivals then keep_case(name, { reason = open.reason, session = open.session, since = open.since, rivals = left }) end
+  local withdrawn = (effect == 'yield' or effect == 'withdraw' and #rivals > 0) and weight(open.reason) < 2
+  local says = is_own(open.reason, left) and (effect ~= 'none' or VERB == 'ACTIVATE')
+  if ok and (withdrawn or says) and #left == 0 and (not next or next.state == 'A') then keep_case(name, nil)
+  elseif #left ~= #rivals then keep_case(name, { reason = open.reason, session = open.session, since = open.since, rung = open.rung, rivals = left }) end
 end
 
 local pending = is_pending(next, session)

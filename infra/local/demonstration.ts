@@ -1,7 +1,8 @@
 // npm start: the whole house on one machine, with two backends that store Maildir, five users and a first message.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
 import { addressText } from '../../services/backends/registry.ts';
 import type { Address } from '../../services/backends/registry.ts';
 import { explainRoute } from '../../services/cli/route-explanation.ts';
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
       config.backends[name] = { lmtp: { address, connections: 20 }, mupdate: false };
       out(`Backend  ${name}, ${addressText(address)}, mail in ${join(config.data, 'backends', name)}`);
     }
+    await writeFile(join(config.data, 'rookery.yaml'), forCommands(config, backends));
     const running = await startRoles({ config, roles: ['directory', 'lmtp', 'api'], out, log });
     stops.push(() => running.stop());
     await makeUsers(running.directory, backends);
@@ -49,6 +51,12 @@ async function main(): Promise<void> {
   } finally {
     for (const stop of stops.reverse()) await stop();
   }
+}
+
+/** A configuration for the commands that look at what runs: they must know its backends. */
+function forCommands({ data }: Config, backends: readonly MaildirBackend[]): string {
+  const known = backends.map(({ name, address }) => [name, { lmtp: address, mupdate: false }] as const);
+  return `# Written by npm start, for the commands of rookery.\n${stringify({ data, backends: Object.fromEntries(known) })}`;
 }
 
 /** The configuration of the file named by --config, or of nothing but defaults; environment variables override both. */

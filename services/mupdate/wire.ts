@@ -26,6 +26,7 @@ export class Wire {
   #input: Bytes[] = [];
   #waiting = 0;
   #ended = false;
+  #closing = false;
   #wake: () => void = () => undefined;
 
   constructor(socket: Socket, options: WireOptions) {
@@ -72,9 +73,14 @@ export class Wire {
     return this.open;
   }
 
-  /** Ends our direction after what was written, and forgets what the other side still sends. */
+  /**
+   * Ends our direction after what was written, and forgets what the other side still sends. Once is enough: to destroy the
+   * socket under what the other side is sending would reset it there, and take away what it has not read yet.
+   */
   close(): void {
     this.#forget();
+    if (this.#closing) return;
+    this.#closing = true;
     if (!this.#socket.writable) {
       this.destroy();
       return;

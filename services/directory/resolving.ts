@@ -1,5 +1,5 @@
 // What a resolution makes of a row, and whether its case is over.
-import { reasons } from './case.ts';
+import { isAboutRivals, reasons, weightier } from './case.ts';
 import type { Case, Rival } from './case.ts';
 import type { Resolution } from './directory.ts';
 import type { Row } from './entry.ts';
@@ -18,8 +18,13 @@ export function resolved(row: Row | undefined, open: Case | undefined, resolutio
   const action = row === undefined && resolution.action !== 'claim' ? 'close' : resolution.action;
   const after = finished(action, row, rivals, resolution, { session, since: now, ended: now });
   if (action === 'hand') return { ...after, reason: open?.reason ?? reasons.handed };
-  if (after.rivals.length === 0) return { ...after, reason: undefined };
-  return { ...after, reason: action === 'claim' ? reasons.claimed : (open?.reason ?? reasons.claimed) };
+  // Whoever gives the name to one server has not said that no other holds a copy.
+  const unasked = action === 'claim' && open !== undefined && !isAboutRivals(open);
+  if (after.rivals.length === 0 && !unasked) return { ...after, reason: undefined };
+  return {
+    ...after,
+    reason: action === 'claim' ? weightier(open, reasons.claimed) : (open?.reason ?? reasons.claimed),
+  };
 }
 
 function finished(

@@ -166,9 +166,8 @@ const strict: Table = {
       when('admin', yes('activate')),
       when('barred', no('held')),
       when('released', yes('activate')),
-      // An XFER keeps its session open until the destination has activated: without it the source may hold a copy still.
-      when('ended', ring('activated after the session that had handed it over', yes('take'))),
-      yes('activate'),
+      // In an XFER the source has deleted its copy by now. Whether this is one, a look tells, or the source's next push.
+      ring('moved: its source may hold a copy yet', yes('take')),
     ],
     DEACTIVATE: [no('inactive')],
     DELETE: deleteOfAnother,

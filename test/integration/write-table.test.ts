@@ -157,7 +157,7 @@ expired         | RESERVE    | same                  | OK | created mail1
 handed          | RESERVE    | same, handing, same push | OK | handed mail1
 handed          | RESERVE    | other, admin at mail2 | NO | handed mail1
 handed          | ACTIVATE   | same, handing, same push | OK | active mail1
-handed          | ACTIVATE   | other                 | OK | active mail2
+handed          | ACTIVATE   | other                 | OK*| active mail2
 handed          | ACTIVATE   | other push            | NO*| handed mail1
 handed          | DEACTIVATE | same, handing         | OK | handed mail1
 handed          | DEACTIVATE | other                 | NO | handed mail1
@@ -170,7 +170,7 @@ handed, ended   | ACTIVATE   | other                 | OK*| active mail2
 handed, ended   | ACTIVATE   | other push            | NO*| handed mail1
 released        | ACTIVATE   | other, other push     | OK | active mail2
 released        | ACTIVATE   | same                  | OK*| active mail1
-leased to mail2 | ACTIVATE   | other                 | OK | active mail2
+leased to mail2 | ACTIVATE   | other                 | OK*| active mail2
 leased to mail2 | ACTIVATE   | third                 | NO | handed mail1
 leased to mail2 | ACTIVATE   | admin at mail3        | OK | active mail3
 active          | RESERVE    | same, same push, admin| OK | active mail1

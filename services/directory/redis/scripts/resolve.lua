@@ -30,6 +30,9 @@ elseif next and next ~= row then rewrite(place, next) end
 
 local reason
 if action == 'hand' then reason = open and open.reason or reasons.handed
-elseif #rivals > 0 then reason = action ~= 'claim' and open and open.reason or reasons.claimed end
+elseif action == 'claim' then
+  local unasked = open and weight(open.reason) == 2
+  if unasked or #rivals > 0 then reason = weightier(open, reasons.claimed) end
+elseif #rivals > 0 then reason = open and open.reason or reasons.claimed end
 keep_case(place.name, reason and { reason = reason, session = session, since = open and open.since or now, rung = now, rivals = rivals } or nil)
 return '1'

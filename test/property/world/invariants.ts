@@ -22,6 +22,8 @@ export class Invariants {
   readonly changes: Change[] = [];
   /** Of each name that is active now: where. */
   readonly #active = new Map<string, string>();
+  /** Below DELETED. an unbound session may remove another's row (settling.ts): nobody delivers there. */
+  readonly #excepted = new Set<string>();
   /** Names that had a case when it was last looked. */
   doubtful: readonly string[] = [];
 
@@ -72,13 +74,7 @@ export class Invariants {
     const answered = ok || verb === 'ACTIVATE';
     if (mailbox && answered && (known || open?.rivals.some(({ server }) => server === backend.name)))
       mailbox.told = true;
-    // Below DELETED. an unbound session may remove another's row (rules.md section 1): nobody delivers there.
-    if (verb === 'DELETE' && session.server === undefined && isDeletedName(name)) {
-      for (const one of backends) {
-        const copy = one.mailboxes.get(name);
-        if (copy) copy.told = false;
-      }
-    }
+    if (verb === 'DELETE' && session.server === undefined && isDeletedName(name)) this.#excepted.add(name);
     await this.check();
   }
 
@@ -87,7 +83,7 @@ export class Invariants {
     const { pair, backends } = this.#world;
     const held = new Map<string, Backend>();
     for (const backend of backends) {
-      for (const [name, { told }] of backend.mailboxes) if (told) held.set(name, backend);
+      for (const [name, { told }] of backend.mailboxes) if (told && !this.#excepted.has(name)) held.set(name, backend);
     }
     const names = [...held.keys()];
     const { entries, concerns, begun, standing } = await pair.model.lookup(names);

@@ -58,7 +58,7 @@ export class Invariants {
   }
 
   async written(session: Session, { verb, name, location }: Write, ok: boolean): Promise<void> {
-    const { pair, backends } = this.#world;
+    const { pair } = this.#world;
     this.names.add(name);
     const [row, open] = [await pair.row(name), await pair.model.case(name)];
     if (verb === 'ACTIVATE' && ok) {

@@ -20,6 +20,10 @@ function rivalsText({ rivals }: Case): string {
   return rivals.map(({ location, kind }) => `${readable(location)} (${kind})`).join(', ');
 }
 
+function waitingText({ waiting }: Case): string {
+  return waiting ?? 'a look by the worker';
+}
+
 /** What an open case says, by name. */
 export function casePairs(open: Case, now: number): [string, string][] {
   return [
@@ -27,13 +31,13 @@ export function casePairs(open: Case, now: number): [string, string][] {
     ['  open for', ageText(now - open.since)],
     ['  by session', open.session],
     ['  also held by', rivalsText(open)],
-    ['  waits for', open.waiting ?? 'a look by the worker'],
+    ['  waits for', waitingText(open)],
   ];
 }
 
 export function casesTable(cases: readonly Case[], now: number): Table {
   const rows = cases.map((open) => [
-    ...[readable(open.name), ageText(now - open.since), open.reason, rivalsText(open), open.waiting ?? ''],
+    ...[readable(open.name), ageText(now - open.since), open.reason, rivalsText(open), waitingText(open)],
   ]);
   return { columns: ['name', 'open for', 'reason', 'also held by', 'waits for'], rows };
 }

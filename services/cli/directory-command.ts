@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import { distrust, unheard } from '../directory/freshness.ts';
+import { CommandError, exit } from './exit-codes.ts';
 import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
@@ -77,24 +78,38 @@ function status(surroundings: Surroundings): Command {
     });
 }
 
+/** After a loss every mailbox that is not back yet would be refused: that takes a second word. Throws 75. */
+async function refuseBlindTrust(directory: Directory, { lost, changes }: Status): Promise<void> {
+  if (lost === undefined && changes.some((seq) => seq > 0)) return;
+  const { entries } = await directory.snapshot();
+  const why = lost === undefined ? 'nothing was ever written to it' : `data were lost (${lost})`;
+  throw new CommandError(
+    exit.temporary,
+    `${why}, and it has ${entries.length} mailboxes now: mail for all others would be refused for good; --yes says so`,
+  );
+}
+
 function trust(surroundings: Surroundings): Command {
   return new Command('trust')
     .description(
       'vouch for the directory as it is: names it does not have are then refused (550), whoever has not been heard',
     )
+    .option('-y, --yes', 'also where data were lost, or nothing was ever written', false)
     .addOption(configOption())
     .addHelpText(
       'after',
       '\nFor a backend that is gone for good, or a directory filled by other means. Holds until data are found lost.\n\nExamples:\n  rookery directory status\n  rookery directory trust',
     )
-    .action(async (options: ConfigOption) => {
+    .action(async (options: ConfigOption & { yes: boolean }) => {
       const config = configOf(options, surroundings);
       const before = await withDirectory(config, surroundings, async (directory) => {
         const found = await statusOf(directory, config);
+        if (!options.yes) await refuseBlindTrust(directory, found);
         await directory.vouch();
         return found;
       });
-      const silent = before.waiting_for.length === 0 ? '' : `, though ${before.waiting_for.join(', ')} was not heard`;
+      const silent =
+        before.waiting_for.length === 0 ? '' : `, though nothing was heard from ${before.waiting_for.join(', ')}`;
       surroundings.out(`the directory is trusted in epoch ${before.epoch}${silent}`);
     });
 }

@@ -129,3 +129,16 @@ test('directory log shows the newest changes first, of one name or of all', asyn
     assert.equal((await rookery(['directory', 'log', '--limit', limit], world)).code, 64);
   }
 });
+
+test('directory trust wants a second word where data were lost, for what is not back would be refused', async () => {
+  const { directory, world } = await inDoubt();
+  const standing = directory.standing.bind(directory);
+  directory.standing = async () => ({ ...(await standing()), vouched: false, lost: 'it was at change 5' });
+  const blind = await rookery(['directory', 'trust'], world);
+  assert.equal(blind.code, 75);
+  assert.match(
+    blind.err[0] ?? '',
+    /data were lost \(it was at change 5\), and it has 2 mailboxes now: .* --yes says so/,
+  );
+  assert.equal((await rookery(['directory', 'trust', '--yes'], world)).code, 0);
+});

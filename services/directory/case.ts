@@ -39,6 +39,7 @@ export const reasons = {
   madeAnew: 'made anew by the server that had handed it over',
   takenBack: 'taken back by the server that had handed it over',
   deleted: 'a handed row deleted by its holder',
+  expired: 'reserved by another server before, and expired',
 } as const;
 
 export interface Caseload {
@@ -50,7 +51,13 @@ export interface Caseload {
 const ownReasons: readonly string[] = [reasons.putBack, reasons.reserved, reasons.unbound];
 
 /** About a copy at a server that is not known, so that only asking all of them settles it. Any other is about rivals. */
-const openReasons: readonly string[] = [reasons.handed, reasons.madeAnew, reasons.takenBack, reasons.deleted];
+const openReasons: readonly string[] = [
+  reasons.handed,
+  reasons.madeAnew,
+  reasons.takenBack,
+  reasons.deleted,
+  reasons.expired,
+];
 
 /** How much has to be known before a reason is settled. */
 function weight(reason: string): number {

@@ -138,8 +138,9 @@ const strict: Table = {
     DELETE: deleteOfAnother,
   },
   'expired/other': {
-    RESERVE: [yes('create')],
-    ACTIVATE: [yes('activate')],
+    // Where the other server had died after it made the mailbox, it holds it.
+    RESERVE: [ring(reasons.expired, yes('create'))],
+    ACTIVATE: [ring(reasons.expired, yes('activate'))],
     DEACTIVATE: [no('inactive')],
     DELETE: deleteOfAnother,
   },

@@ -27,6 +27,8 @@ after(async () => {
   await redis.stop();
 });
 beforeEach(async () => {
+  // One that is open still would see the flush for the loss of data that it is.
+  for (const scratch of opened.splice(0)) await scratch.close();
   await redisSays(redis.socket, 'FLUSHALL');
 });
 

@@ -151,8 +151,8 @@ created         | DELETE     | handing               | OK | absent
 created         | DELETE     | same, same push       | OK | tombstone mail1
 created         | DELETE     | other                 | NO | created mail1
 created         | DELETE     | other push            | OK*| created mail1
-expired         | RESERVE    | other                 | OK | created mail2
-expired         | ACTIVATE   | other, other push     | OK | active mail2
+expired         | RESERVE    | other                 | OK*| created mail2
+expired         | ACTIVATE   | other, other push     | OK*| active mail2
 expired         | RESERVE    | same                  | OK | created mail1
 handed          | RESERVE    | same, handing, same push | OK | handed mail1
 handed          | RESERVE    | other, admin at mail2 | NO | handed mail1

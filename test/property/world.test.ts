@@ -13,7 +13,7 @@ import { policy, World } from './world/world.ts';
 
 /** How many commands in all; `npm run proof` sets more. */
 const operations = Number(process.env['ROOKERY_TEST_OPERATIONS'] ?? 100_000);
-/** Other histories with each run; a seed given here plays one again. */
+/** The same histories with each run, so that a red one is the change's doing; others from the seed that is given here. */
 const given = process.env['ROOKERY_TEST_SEED'];
 const stepsOfOne = 1500;
 
@@ -134,14 +134,13 @@ function rowsAfter(changes: readonly Change[]): Map<string, string> {
 
 test('whatever happens in the world, the directory says nothing that is not so', async (t) => {
   let done = 0;
-  let seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+  let seed = given === undefined ? 1 : Number(given);
   for (let histories = 0; done < operations; histories += 1, seed += 1) {
     try {
       done += await play(seed);
     } catch (error) {
       throw new Error(`ROOKERY_TEST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
     }
-    if (given !== undefined) return;
     if (histories % 50 === 49) t.diagnostic(`${done} commands in ${histories + 1} histories`);
   }
 });

@@ -55,16 +55,18 @@ async function lookInto(name: Bytes, look: Look): Promise<Outcome | undefined> {
   const fields = { mailbox: readable(name), reason: open.reason, state: row?.state ?? 'absent' };
   if (verdict.is === 'wait') {
     // What is known not to hold it is forgotten all the same; the rest stays open.
-    if (verdict.forget.length > 0) await carryOut(name, row, { action: 'close', forget: verdict.forget }, look);
+    if (verdict.forget.length > 0) await carryOut(row, open, { action: 'close', forget: verdict.forget }, look);
     await directory.note(name, verdict.why);
     log.warn({ ...fields, waiting: verdict.why }, 'reconciliation waits');
     return { is: 'open', note: verdict.why };
   }
-  if (verdict.is === 'push') return push(name, row, verdict, look);
+  if (verdict.is === 'push') return push(row, open, verdict, look);
   if (!(await confirmed(name, row, open, verdict, look))) return undefined;
-  if (!(await carryOut(name, row, verdict, look))) return undefined;
+  if (!(await carryOut(row, open, verdict, look))) return undefined;
   log.info({ ...fields, action: verdict.action }, 'reconciled');
-  return verdict.again ? undefined : { is: 'done', note: verdict.action };
+  if (verdict.again) return undefined;
+  const stands = verdict.action === 'close' && row;
+  return { is: 'done', note: stands ? `${row.state} at ${readable(serverOf(row.location))}` : verdict.action };
 }
 
 /** The row itself: what is kept of a name that was deleted a moment ago is none. */
@@ -106,16 +108,17 @@ async function confirmed(
   return second.is === 'resolve' && second.action === first.action;
 }
 
-/** Has the one server that holds the mailbox activate it: it knows its own partition and ACL. */
+/** Has the one server that holds the mailbox activate it: it knows its own partition and ACL. The next look sees what came of it. */
 async function push(
-  name: Bytes,
   row: Entry | undefined,
+  open: Case,
   verdict: Verdict & { is: 'push' },
   look: Look,
 ): Promise<Outcome | undefined> {
   const { directory, admins, log } = look;
+  const { name } = open;
   const { server, forget } = verdict;
-  if (verdict.hand && !(await carryOut(name, row, { action: 'hand', forget }, look))) return undefined;
+  if (verdict.hand && !(await carryOut(row, open, { action: 'hand', forget }, look))) return undefined;
   await admins.ask(server, (admin) => admin.push(name));
   const [entry] = (await directory.lookup([name])).entries;
   if (entry?.state !== 'active' || serverOf(entry.location) !== server) {
@@ -123,17 +126,15 @@ async function push(
     await directory.note(name, why);
     return { is: 'open', note: why };
   }
-  const left = await directory.case(name);
-  if (left) await carryOut(name, entry, { action: 'close', forget }, look);
   log.info({ mailbox: readable(name), server }, 'reconciled: pushed by the server that holds it');
-  return { is: 'done', note: `active at ${readable(server)}` };
+  return undefined;
 }
 
 function carryOut(
-  name: Bytes,
   expected: Entry | undefined,
+  { name, rung }: Case,
   { action, forget }: { action: 'close' | 'restore' | 'remove' | 'hand'; forget: readonly Bytes[] },
   { directory, session }: Look,
 ): Promise<boolean> {
-  return directory.resolve({ name, expected, action, forget, session, by });
+  return directory.resolve({ name, expected, rung, action, forget, session, by });
 }

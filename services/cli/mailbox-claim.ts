@@ -74,7 +74,8 @@ async function claim(name: Bytes, from: Bytes, claiming: Claiming): Promise<Clai
   if (!proof) return told(false, `nobody knows that ${readable(to)} holds it: see --unseen`);
   if (dryRun) return told(false, `would be claimed: ${proof.note}`);
   const session = `claim-${process.pid}`;
-  const resolution = { name, expected: row, action: 'claim', forget: [], at: proof.at, session, by } as const;
+  const known = { name, expected: row, rung: open?.rung } as const;
+  const resolution = { ...known, action: 'claim', forget: [], at: proof.at, session, by } as const;
   if (!(await directory.resolve(resolution))) return told(false, 'it changed meanwhile: claim it again');
   return told(true, proof.note);
 }

@@ -18,6 +18,8 @@ export interface Case {
   name: Bytes;
   /** Why it was opened, or rung again last; a phrase. */
   reason: string;
+  /** A reason about the row's own server behind a weightier one: what is left when the last rival has gone. */
+  behind?: string;
   /** The session whose doing that was. */
   session: string;
   /** When it was opened, and when it was rung for last by what happened, in milliseconds since 1970. */
@@ -40,6 +42,7 @@ export const reasons = {
   takenBack: 'taken back by the server that had handed it over',
   deleted: 'a handed row deleted by its holder',
   expired: 'reserved by another server before, and expired',
+  again: 'deleted once more before its deletion was over',
 } as const;
 
 export interface Caseload {
@@ -48,7 +51,7 @@ export interface Caseload {
 }
 
 /** About the row's own server alone, so that its own word settles it. */
-const ownReasons: readonly string[] = [reasons.putBack, reasons.reserved, reasons.unbound];
+const ownReasons: readonly string[] = [reasons.putBack, reasons.reserved, reasons.unbound, reasons.again];
 
 /** About a copy at a server that is not known, so that only asking all of them settles it. Any other is about rivals. */
 const openReasons: readonly string[] = [
@@ -78,6 +81,31 @@ export function isAboutRivals({ reason }: Pick<Case, 'reason'>): boolean {
 /** The reason of a case that is rung for once more: what takes more to be settled is not forgotten for less. */
 export function weightier(open: Case | undefined, reason: string): string {
   return open && weight(open.reason) > weight(reason) ? open.reason : reason;
+}
+
+/**
+ * The case after something has rung for it. Never twice at the same time, so that whoever looks into it sees that it was
+ * rung for since. `now` in milliseconds since 1970.
+ */
+export function rungFor(
+  open: Case | undefined,
+  ring: Omit<Case, 'since' | 'rung' | 'behind' | 'waiting'>,
+  now: number,
+): Case {
+  const times = { since: open?.since ?? now, rung: open ? Math.max(now, open.rung + 1) : now };
+  const reason = weightier(open, ring.reason);
+  const own = [ring.reason, open?.behind, open?.reason].find((one) => one !== undefined && weight(one) === 0);
+  return { ...ring, reason, ...times, ...(own === undefined || weight(reason) === 0 ? {} : { behind: own }) };
+}
+
+/** A case in which something new is known: what it waited for is to be found out anew. */
+export function renewed({ waiting, ...open }: Case, rivals: readonly Rival[]): Case {
+  return { ...open, rivals };
+}
+
+/** What is left of a case that was about rivals, when the last of them has said that it has no copy. */
+export function withoutRivals({ waiting, behind, ...open }: Case): Case | undefined {
+  return behind === undefined ? undefined : { ...open, reason: behind, rivals: [] };
 }
 
 /** What a server is on record for as a rival, as rows that are reserved there: LIST shows them to its push. */

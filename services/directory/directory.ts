@@ -167,6 +167,8 @@ export interface Resolution {
   name: Bytes;
   /** The row as it was when the world was asked: with another one nothing is done. */
   expected: Entry | undefined;
+  /** When its case was rung last, as the world was asked; rung once more since, nothing is done. Undefined: it had none. */
+  rung: number | undefined;
   action: 'close' | 'restore' | 'remove' | 'hand' | 'claim';
   /** Rivals that are found not to hold the mailbox. The case is closed when no others are left, but for `hand`. */
   forget: readonly Bytes[];
@@ -227,7 +229,7 @@ export interface Directory {
   caseNames(): Promise<Bytes[]>;
   /** How many cases are open, and since when the oldest is, in milliseconds since 1970. */
   caseload(): Promise<Caseload>;
-  /** Carries out what was found; false, and nothing done, where the row is not as expected any more. */
+  /** Carries out what was found; false, and nothing done, where row or case are not as expected any more. */
   resolve(resolution: Resolution): Promise<boolean>;
   /** Notes what an open case waits for; nothing happens where none is open. */
   note(name: Bytes, waiting: string): Promise<void>;

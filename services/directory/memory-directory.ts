@@ -1,6 +1,6 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
 import { readable } from '../address/bytes.ts';
-import { byAge, isOwn, rivalRows, wholeServer, weightier } from './case.ts';
+import { byAge, isOwn, rivalRows, rungFor, wholeServer } from './case.ts';
 import type { Case, Caseload } from './case.ts';
 import { resolved } from './resolving.ts';
 import { MemoryLeases } from './memory-leases.ts';
@@ -183,14 +183,13 @@ export class MemoryDirectory implements Directory {
 
   resolve(resolution: Resolution): Promise<boolean> {
     const { name, expected, action, session, by } = resolution;
-    const row = this.#rows.get(name);
-    if (JSON.stringify(row) !== JSON.stringify(expected)) return Promise.resolve(false);
-    const open = this.#cases.get(name);
-    const { rivals, reason, ...done } = resolved(row, open, resolution, this.#clock());
+    const [row, open, now] = [this.#rows.get(name), this.#cases.get(name), this.#clock()];
+    if (JSON.stringify(row) !== JSON.stringify(expected) || open?.rung !== resolution.rung)
+      return Promise.resolve(false);
+    const { rivals, reason, ...done } = resolved(row, open, resolution, now);
     const cause = action === 'claim' ? 'claim' : 'reconcile';
     this.#put(name, row, done.row, done.logged, { session, by, cause });
-    const since = open?.since ?? this.#clock();
-    this.#keep(name, reason === undefined ? undefined : { name, reason, session, since, rung: this.#clock(), rivals });
+    this.#keep(name, reason === undefined ? undefined : rungFor(open, { name, reason, session, rivals }, now));
     return Promise.resolve(true);
   }
 
@@ -260,8 +259,8 @@ export class MemoryDirectory implements Directory {
       if (next?.state === 'active') restored.push(name);
       if (ring !== undefined) {
         rung.push(name);
-        const { since = now, rivals = [] } = open ?? {};
-        this.#cases.set(name, { name, reason: weightier(open, ring), session: mark.session, since, rung: now, rivals });
+        const { session } = mark;
+        this.#cases.set(name, rungFor(open, { name, reason: ring, session, rivals: open?.rivals ?? [] }, now));
       } else if (next === undefined && open && isOwn(open)) this.#cases.delete(name);
     }
     return { restored, rung };

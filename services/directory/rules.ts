@@ -210,7 +210,8 @@ const strict: Table = {
     RESERVE: [yes('create')],
     ACTIVATE: [yes('activate')],
     DEACTIVATE: [no('absent')],
-    DELETE: [yes('none')],
+    // Whoever deletes it once more has it: the first deletion was undone at the backend, or its copy has come back.
+    DELETE: [when('handing', yes('none')), ring(reasons.again, yes('bury'))],
   },
   'buried/other': {
     RESERVE: [no('exists')],

@@ -1,6 +1,6 @@
 // How the write table is applied: the situation of a name, the rule that holds, row and case after it, the words of the
 // answer.
-import { isAboutRivals, isOwn, weightier } from './case.ts';
+import { isAboutRivals, isOwn, renewed, rungFor, withoutRivals } from './case.ts';
 import type { Case, Rival } from './case.ts';
 import { mergedLocation, serverOf } from './entry.ts';
 import type { Bytes, Row } from './entry.ts';
@@ -104,7 +104,7 @@ export function applied(effect: Effect, known: Known, write: Write, writer: Writ
     case 'bury': {
       const unbound = !writer.admin && writer.server === undefined ? { unbound: true } : {};
       const buried = row && { state: 'tombstone' as const, location: row.location, acl: row.acl, ...mark, ...unbound };
-      return { row: buried, rivals, logged: true };
+      return { row: buried, rivals, logged: row?.state !== 'tombstone' };
     }
     case 'create':
     case 'demote':
@@ -196,26 +196,15 @@ export function caseAfter(
   const { row, rivals } = after;
   const { name, verb } = write;
   if (rule.ring !== undefined) {
-    return {
-      name,
-      reason: weightier(open, rule.ring),
-      session: writer.session,
-      since: open?.since ?? now,
-      rung: now,
-      rivals,
-    };
+    return rungFor(open, { name, reason: rule.ring, session: writer.session, rivals }, now);
   }
   if (open === undefined) return undefined;
   const clear = rivals.length === 0 && (row === undefined || row.state === 'active');
   const withdrawn = rule.effect === 'yield' || (rule.effect === 'withdraw' && open.rivals.length > 0);
+  if (rule.ok && clear && withdrawn && isAboutRivals(open)) return withoutRivals(open);
   const says = isOwn({ ...open, rivals }) && (rule.effect !== 'none' || verb === 'ACTIVATE');
-  if (rule.ok && clear && ((withdrawn && isAboutRivals(open)) || says)) return undefined;
+  if (rule.ok && clear && says) return undefined;
   return rivals.length === open.rivals.length ? open : renewed(open, rivals);
-}
-
-/** A case in which something new is known: what it waited for is to be found out anew. */
-function renewed({ name, reason, session, since, rung }: Case, rivals: readonly Rival[]): Case {
-  return { name, reason, session, since, rung, rivals };
 }
 
 /** The text of an answer about a row as it stood before the write. `now` in milliseconds since 1970. */

@@ -179,7 +179,7 @@ test('two copies wait for an operator, and are one case until one of them is gon
     ['mail2 duplicate'],
   );
   w.holds.get('mail2')?.delete('user.twice');
-  assert.deepEqual(await w.work('user.twice'), { is: 'done', note: 'close' });
+  assert.deepEqual(await w.work('user.twice'), { is: 'done', note: 'active at mail1' });
   assert.deepEqual([await w.row('user.twice'), await w.directory.cases()], ['active mail1!default', []]);
 });
 

@@ -207,10 +207,11 @@ buried          | ACTIVATE   | same, handing, same push | OK | active mail1
 buried          | ACTIVATE   | other, other push     | NO*| tombstone mail1
 buried          | ACTIVATE   | admin at mail2        | OK | active mail2
 buried          | DEACTIVATE | same, other           | NO | tombstone mail1
-buried          | DELETE     | same, other, other push, unbound | OK | tombstone mail1
+buried          | DELETE     | handing, other, other push | OK | tombstone mail1
+buried          | DELETE     | same, same push, unbound | OK*| tombstone mail1
 buried, unbound | RESERVE    | other                 | NO | tombstone mail1
 buried, unbound | ACTIVATE   | same, same push       | OK | active mail1
-buried, unbound | DELETE     | same                  | OK | tombstone mail1
+buried, unbound | DELETE     | same                  | OK*| tombstone mail1
 `;
 
 interface Cell {

@@ -148,7 +148,8 @@ async function done(directory: Directory, one: Step, clock: () => number): Promi
       const { name, action, forget, location, stale } = one;
       const tree = await directory.tree(name);
       const expected = stale ? undefined : tree.find((entry) => entry.name === name);
-      const rest = { forget, at: { location, acl: 'r\tlrs\t' }, session: 'worker', by: 'reconcile' };
+      const rung = (await directory.case(name))?.rung;
+      const rest = { rung, forget, at: { location, acl: 'r\tlrs\t' }, session: 'worker', by: 'reconcile' };
       return directory.resolve({ name, expected, action, ...rest });
     }
   }

@@ -39,7 +39,8 @@ async function warm(): Promise<void> {
   }
   await directory.note('user.warm', '');
   await directory.lookup(['user.warm']);
-  await directory.resolve({ name: 'user.x', expected: undefined, action: 'close', forget: [], session: 's', by: '' });
+  const nothing = { name: 'user.x', expected: undefined, rung: undefined } as const;
+  await directory.resolve({ ...nothing, action: 'close', forget: [], session: 's', by: '' });
   await close();
 }
 

@@ -97,12 +97,13 @@ export class CaseStore {
     }
   }
 
-  async resolve({ name, expected, action, at, session, by, forget }: Resolution): Promise<boolean> {
+  async resolve({ name, expected, rung, action, at, session, by, forget }: Resolution): Promise<boolean> {
     const { redis, shards, clock, nonce, changeLogLength } = this.#options;
     const { tree } = placeOf(name);
     const prefix = shardPrefix(shardOf(tree, shards));
     const packed = expected ? packRow(expected, expected.version) : '';
-    const what = [packed, action, at?.location ?? '', at?.acl ?? '', session, by];
+    const asked = [packed, rung === undefined ? '' : String(rung)];
+    const what = [...asked, action, at?.location ?? '', at?.acl ?? '', session, by];
     const args = [prefix, ...this.#place(name), ...what, String(clock()), nonce(), String(changeLogLength), ...forget];
     return (await resolveScript.run(redis, `${prefix}tree:${tree}`, args)) === '1';
   }
@@ -153,10 +154,14 @@ function caseFrom(name: Bytes, reply: Reply): Case | undefined {
     field.startsWith('rival:') ? [rivalFrom(field.slice('rival:'.length), value)] : [],
   );
   rivals.sort((a, b) => (a.server < b.server ? -1 : 1));
+  const behind = fields.get('behind');
   const waiting = fields.get('waiting');
   const times = { since: Number(fields.get('since')), rung: Number(fields.get('rung')) };
-  const known = { name, reason, session: fields.get('session') ?? '', ...times, rivals };
-  return waiting === undefined ? known : { ...known, waiting };
+  return {
+    ...{ name, reason, session: fields.get('session') ?? '', ...times, rivals },
+    ...(behind === undefined ? {} : { behind }),
+    ...(waiting === undefined ? {} : { waiting }),
+  };
 }
 
 /** `D13 mail1!default<ACL>`: kind, length of the location, location, ACL (scripts/cases.lua). */

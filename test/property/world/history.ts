@@ -1,4 +1,5 @@
 // How the world begins, and how it ends: every history is played between the two.
+import type { Case } from '../../../services/directory/case.ts';
 import { livingNames } from './backend.ts';
 import { Dice } from './dice.ts';
 import { acls } from './tasks.ts';
@@ -38,19 +39,21 @@ export async function ending(world: World): Promise<void> {
   await pair.pass(7_200_000);
   await world.reconcileAll();
   await invariants.inTheEnd(true);
-  for (const { name, rivals } of await pair.model.cases()) await decide(world, name, rivals.length);
+  for (const open of await pair.model.cases()) await decide(world, open);
   await world.reconcileAll();
   await invariants.inTheEnd(false);
   await pair.compareAll([...invariants.names]);
 }
 
 /** The operator gives the name to one that has it, and removes the other copies with LOCALDELETE. */
-async function decide(world: World, name: string, rivals: number): Promise<void> {
+async function decide(world: World, { name, rung, rivals }: Case): Promise<void> {
   const [winner, ...others] = world.backends.filter((one) => one.mailboxes.has(name));
   if (!winner) return;
-  world.tell(`the operator gives ${name} (${rivals} rivals) to ${winner.name}`);
+  world.tell(`the operator gives ${name} (${rivals.length} rivals) to ${winner.name}`);
   for (const other of others) other.mailboxes.delete(name);
   const expected = await world.pair.row(name);
   const at = { location: winner.locationOf(name), acl: winner.mailboxes.get(name)?.acl ?? '' };
-  await world.pair.resolve({ name, expected, action: 'claim', forget: [], at, session: 'operator', by: 'operator' });
+  await world.pair.resolve({
+    ...{ name, expected, rung, action: 'claim', forget: [], at, session: 'operator', by: 'operator' },
+  });
 }

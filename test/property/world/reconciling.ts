@@ -40,9 +40,10 @@ export function* reconcile(name: string, { backends, times, now }: Surroundings,
     let done: Reply = { ok: true };
     if (verdict.is === 'resolve') {
       const { action } = verdict;
-      done = yield { do: 'resolve', resolution: { name, expected: row, action, forget } };
+      done = yield { do: 'resolve', resolution: { name, expected: row, rung: open.rung, action, forget } };
     } else {
-      if (verdict.hand) done = yield { do: 'resolve', resolution: { name, expected: row, action: 'hand', forget } };
+      if (verdict.hand)
+        done = yield { do: 'resolve', resolution: { name, expected: row, rung: open.rung, action: 'hand', forget } };
       const backend = backends.find((one) => one.name === verdict.server);
       const mailbox = backend?.mailboxes.get(name);
       if (done.ok && backend?.running === 'up' && mailbox) {
@@ -60,5 +61,5 @@ export function* claim(name: string, backends: readonly Backend[], dice: Dice): 
   const backend = dice.of(backends.filter((one) => one.mailboxes.has(name)));
   if (!open || !backend) return;
   const at = { location: backend.locationOf(name), acl: backend.mailboxes.get(name)?.acl ?? '' };
-  yield { do: 'resolve', resolution: { name, expected: row, action: 'claim', forget: [], at } };
+  yield { do: 'resolve', resolution: { name, expected: row, rung: open.rung, action: 'claim', forget: [], at } };
 }

@@ -1,9 +1,9 @@
 -- Cases of reconciliation: shared by the scripts that open, change and close them. Follows rows.lua and store.lua.
--- `case:<name>` is a hash: reason, session, since, rung, and `rival:<server>` with kind, length of the location, location, ACL.
+-- `case:<name>` is a hash: reason, session, since, rung, the reason behind, and `rival:<server>` with kind, length of the location, location, ACL.
 -- `cases` has the names by the time of opening.
 local kinds = { D = 'duplicate', C = 'claim' }
 
--- The case of a name: {reason, session, since, rivals in the order of their servers}; nil when none is open.
+-- The case of a name: {reason, session, since, rung, behind, rivals in the order of their servers}; nil when none is open.
 local function case_of(name)
   local fields = redis.call('HGETALL', prefix .. 'case:' .. name)
   if #fields == 0 then return nil end
@@ -32,6 +32,7 @@ local function keep_case(name, case)
     return
   end
   redis.call('HSET', key, 'reason', case.reason, 'session', case.session, 'since', case.since, 'rung', case.rung)
+  if case.behind then redis.call('HSET', key, 'behind', case.behind) end
   for _, rival in ipairs(case.rivals) do
     redis.call('HSET', key, 'rival:' .. rival.server, rival.kind .. #rival.location .. ' ' .. rival.location .. rival.acl)
   end
@@ -55,7 +56,7 @@ end
 
 -- case.ts: how much has to be known before a reason is settled.
 local weights = {
-  [reasons.putBack] = 0, [reasons.reserved] = 0, [reasons.unbound] = 0,
+  [reasons.putBack] = 0, [reasons.reserved] = 0, [reasons.unbound] = 0, [reasons.again] = 0,
   [reasons.handed] = 2, [reasons.madeAnew] = 2, [reasons.takenBack] = 2, [reasons.deleted] = 2, [reasons.expired] = 2,
 }
 local function weight(reason) return weights[reason] or 1 end
@@ -87,8 +88,21 @@ local function taken(row, rivals, place, acl)
   return changed(row, { state = 'A', location = place, acl = acl }, rivals)
 end
 
+-- case.ts, rungFor(): never twice at the same time, and a reason about the row's own server is kept behind a weightier one.
+local function rung_for(open, why, session, now, rivals)
+  local case = { reason = weightier(open, why), session = session, since = now, rung = now, rivals = rivals }
+  if open then
+    case.since = open.since
+    case.rung = string.format('%.0f', math.max(tonumber(now), tonumber(open.rung) + 1))
+  end
+  if weight(case.reason) == 0 then return case end
+  if weight(why) == 0 then case.behind = why
+  elseif open then case.behind = open.behind or (weight(open.reason) == 0 and open.reason or nil) end
+  return case
+end
+
 -- settling.ts: the reason to ring opens a case, or renews it.
 local function ring(name, reason, session, now)
   local open = case_of(name)
-  keep_case(name, { reason = weightier(open, reason), session = session, since = open and open.since or now, rung = now, rivals = open and open.rivals or {} })
+  keep_case(name, rung_for(open, reason, session, now, open and open.rivals or {}))
 end

@@ -100,7 +100,7 @@ local effects = {
     next.since = string.format('%.0f', math.max(tonumber(now), tonumber(row.since) + 1))
     return next, rivals, false
   end,
-  bury = function() return with('T', (not admin and server == '') and 'U' or ''), rivals, true end,
+  bury = function() return with('T', (not admin and server == '') and 'U' or ''), rivals, row.state ~= 'T' end,
   create = function() return changed(row, reserved('C'), rivals) end,
   activate = function() return changed(row, { state = 'A', location = merged(), acl = acl }, rivals) end,
   assign = function() return changed(row, { state = 'A', location = location, acl = acl }, rivals) end,
@@ -136,12 +136,17 @@ end
 
 -- ruling.ts, caseAfter().
 if why ~= '' then
-  keep_case(name, { reason = weightier(open, why), session = session, since = open and open.since or now, rung = now, rivals = left })
+  keep_case(name, rung_for(open, why, session, now, left))
 elseif open then
   local withdrawn = (effect == 'yield' or effect == 'withdraw' and #rivals > 0) and weight(open.reason) < 2
   local says = is_own(open.reason, left) and (effect ~= 'none' or VERB == 'ACTIVATE')
-  if ok and (withdrawn or says) and #left == 0 and (not next or next.state == 'A') then keep_case(name, nil)
-  elseif #left ~= #rivals then keep_case(name, { reason = open.reason, session = open.session, since = open.since, rung = open.rung, rivals = left }) end
+  local clear = ok and #left == 0 and (not next or next.state == 'A')
+  open.rivals = left
+  if clear and withdrawn and open.behind then
+    open.reason, open.behind = open.behind, nil
+    keep_case(name, open)
+  elseif clear and (withdrawn or says) then keep_case(name, nil)
+  elseif #left ~= #rivals then keep_case(name, open) end
 end
 
 local pending = is_pending(next, session)

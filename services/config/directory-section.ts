@@ -120,6 +120,12 @@ const sessions = {
     max: 2_147_483_647,
     default: 1_048_576,
   }),
+  resend_rate: count({
+    doc: "How many rows a second UPDATE sends once more after its list, behind those that a Cyrus frontend may have lost in merging it: so many that changes need not wait behind them. Cyrus' frontends take in some 600 to 1,300 a second.",
+    min: 10,
+    max: 1_000_000,
+    default: 200,
+  }),
   line_limit: count({
     doc: 'The longest command line taken, without its literals.',
     unit: 'bytes',

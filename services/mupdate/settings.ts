@@ -19,6 +19,8 @@ export interface MupdateSettings {
   output_limit: number;
   /** How long a client above the output limit may take to read what waits for it. Default 60000. */
   stall_timeout: number;
+  /** How many rows a second a client of UPDATE is sent once more, behind those that it may have lost. Default 200. */
+  resend_rate: number;
   /** A command without its literals. Default 16384; RFC 3656 section 2 asks for 1,024 at least. */
   line_limit: number;
   /** One literal. Default 131072, as Cyrus; RFC 3656 section 2 asks for 4,096 at least. */
@@ -35,6 +37,7 @@ export const mupdateDefaults: Omit<MupdateSettings, 'version'> = {
   idle_timeout: 1_800_000,
   output_limit: 1_048_576,
   stall_timeout: 60_000,
+  resend_rate: 200,
   line_limit: 16_384,
   literal_limit: 131_072,
   command_limit: 262_144,

@@ -1,6 +1,7 @@
 // What follows the OK of UPDATE: each change as it happens, once, in order, as fast as the client reads.
 import type { Change, Directory, Feed, Head, Position } from '../directory/directory.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Resend } from './resend.ts';
 import type { Wire } from './wire.ts';
 
 export interface StreamOptions {
@@ -10,6 +11,8 @@ export interface StreamOptions {
   wire: Wire;
   /** The line of a change; empty when the client has not asked for it. */
   line: (change: Change) => Bytes;
+  /** What is still to be sent of the list. */
+  resend: Resend;
   lost: (reason: string) => void;
 }
 
@@ -42,6 +45,7 @@ export class Stream {
     this.#over = true;
     this.#feed?.close();
     this.#feed = undefined;
+    this.#options.resend.close();
     this.#pass(() => true);
   }
 
@@ -73,6 +77,7 @@ export class Stream {
   }
 
   #give(change: Change): void {
+    this.#options.resend.changed(change.name);
     this.#options.wire.write(this.#options.line(change));
     this.#seen[change.shard] = { seq: change.seq, nonce: change.nonce };
     if (this.#barriers.length > 0) this.#pass((head) => this.#reached(head));

@@ -2,11 +2,15 @@
 import type { Change } from '../directory/directory.ts';
 import { serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
+import { losable, Resend } from './resend.ts';
 import { answer, changed, row } from './responses.ts';
 import { sendRows } from './rows.ts';
 import type { Service } from './service.ts';
 import { Stream } from './stream.ts';
 import type { Wire } from './wire.ts';
+
+/** A slave that was away may have names yet that are gone: they are sought among so many of the last changes. */
+const goneSought = 10_000;
 
 export interface UpdateAsked {
   tag: Bytes;
@@ -20,12 +24,13 @@ export interface UpdateAsked {
  * sent, where the directory is not to be trusted; rejects where it could not be asked.
  */
 export async function startUpdate(
-  { directory, trusted }: Service,
+  { directory, trusted, settings }: Service,
   wire: Wire,
   { tag, hosts, lost }: UpdateAsked,
 ): Promise<{ rows: number; stream: Stream | undefined } | undefined> {
   if (!(await trusted())) return undefined;
   const { entries: all, at: from } = await directory.snapshot();
+  const changes = await directory.history(undefined, goneSought);
   // A loss while the rows were read would leave some of them out.
   if (!(await trusted())) return undefined;
   const wanted = (location: Bytes) => hosts.length === 0 || hosts.includes(serverOf(location));
@@ -33,10 +38,22 @@ export async function startUpdate(
   const text = (entry: Entry) => row(tag, entry);
   await sendRows(wire, entries, text);
   wire.write(answer(tag, 'OK', 'streaming starts'));
-  // Once more as changes: Cyrus' frontend, merging the list into its own, loses names with bytes below `.`.
-  await sendRows(wire, entries, text);
+  // Once more as changes: Cyrus' frontend, merging the list into its own, loses some.
+  const rate = settings.resend_rate;
+  const { now, later } = parted(entries, changes, rate);
+  await sendRows(wire, now, text);
   const rows = entries.length;
   if (!(await wire.room())) return { rows, stream: undefined };
   const line = (change: Change) => (wanted(change.location) || wanted(change.from) ? changed(tag, change) : '');
-  return { rows, stream: new Stream({ directory, from, wire, line, lost }) };
+  const resend = new Resend({ wire, rows: later, text, rate });
+  return { rows, stream: new Stream({ directory, from, wire, line, resend, lost }) };
+}
+
+/** What is sent once more at once: what may have been lost, and as much of the rest as a second has room for. */
+function parted(entries: readonly Entry[], changes: readonly Change[], rate: number): { now: Entry[]; later: Entry[] } {
+  if (entries.length <= rate) return { now: [...entries], later: [] };
+  const lost = losable([...entries, ...changes].map(({ name }) => name));
+  const [now, rest] = [entries.filter(({ name }) => lost.has(name)), entries.filter(({ name }) => !lost.has(name))];
+  const room = Math.max(0, rate - now.length);
+  return { now: [...now, ...rest.slice(0, room)], later: rest.slice(room) };
 }

@@ -73,6 +73,7 @@ export function mupdateSettings({ directory }: Config): MupdateSettings {
     idle_timeout: directory.idle_timeout * second,
     output_limit: directory.output_limit,
     stall_timeout: directory.stall_timeout * second,
+    resend_rate: directory.resend_rate,
     line_limit: directory.line_limit,
     literal_limit: directory.literal_limit,
     command_limit: directory.command_limit,

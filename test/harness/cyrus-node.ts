@@ -124,7 +124,8 @@ export class CyrusNode {
     const conf = ['-C', join(this.folder, 'imapd.conf')];
     const line = ['-m', '--', 'bash', VIEW, this.folder, command, ...conf, ...args];
     return new Promise((resolve, reject) => {
-      execFile('unshare', line, { encoding: 'latin1', timeout: 60_000 }, (error, stdout, stderr) => {
+      const bounds = { timeout: 60_000, maxBuffer: 256 * 1024 * 1024 };
+      execFile('unshare', line, { encoding: 'latin1', ...bounds }, (error, stdout, stderr) => {
         if (error === null) resolve({ code: 0, stdout, stderr });
         else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
         else reject(new Error(`${this.name}: ${command} could not be run or took too long`, { cause: error }));

@@ -24,6 +24,8 @@ const MESSAGES_A_COMMAND = 100;
 export interface MurderOptions {
   /** Cyrus' newer way with names: `user/a.b@example.org` is the mailbox `example.org!user.a^b`. */
   dotted?: boolean;
+  /** Further keys of the program's section `directory`. */
+  directory?: Readonly<Record<string, unknown>>;
 }
 
 export class Murder {
@@ -58,7 +60,7 @@ export class Murder {
       ...{ mupdate: frontend.address, frontend: true, start: false },
       options: { mail1: [own(mail1), ...lines], mail2: [own(mail2), ...lines], frontend: lines },
     });
-    const rookery = await Rookery.layOut(configuration(cyrus, dotted));
+    const rookery = await Rookery.layOut(configuration(cyrus, dotted, options.directory));
     const murder = new Murder(rookery, cyrus, { mail1, mail2, frontend }, dotted);
     try {
       await murder.startDirectory();
@@ -280,7 +282,7 @@ function bulk(at: number): string {
   );
 }
 
-function configuration(cyrus: Cyrus, dotted: boolean): object {
+function configuration(cyrus: Cyrus, dotted: boolean, more: MurderOptions['directory'] = {}): object {
   const lmtp = { virtdomains: dotted ? 'userid' : 'off', unixhierarchysep: dotted };
   const listen = [{ host: '127.0.0.1', port: 0 }];
   const password = CYRUS_PASSWORD.mupdate;
@@ -298,7 +300,12 @@ function configuration(cyrus: Cyrus, dotted: boolean): object {
     return [name, { lmtp: access(node.lmtp, 'mailproxy'), imap: access(node.imap, 'cyrus') }];
   });
   return {
-    ...{ servername: 'frontend', directory: { listen, users }, lmtp: { listen, ...lmtp }, api: { listen: listen[0] } },
+    ...{
+      servername: 'frontend',
+      directory: { listen, users, ...more },
+      lmtp: { listen, ...lmtp },
+      api: { listen: listen[0] },
+    },
     backends: Object.fromEntries(backends) as object,
   };
 }

@@ -153,6 +153,38 @@ test('no gap and no repeat: followers of the directory on Redis', async (t) => {
   await noGapNoRepeat(await ScratchMupdate.start(t, { directory }), directory);
 });
 
+test('changes do not wait behind a long list that is sent once more, and are not undone by it', async (t) => {
+  const directory = new Fed();
+  const mupdate = await ScratchMupdate.start(t, { directory, resend_rate: 500 });
+  const client = await mupdate.client('mup-mail1');
+  const all = Array.from({ length: 1200 }, (_, i) => `user.u${String(i).padStart(4, '0')}`);
+  for (const name of [...all, 'user.zz', 'user.zz.gone', 'user.zz-late']) {
+    await client.send('ACTIVATE', [name, 'mail1!default', 'old']);
+  }
+  const other = await mupdate.client('mup-mail1');
+  await other.send('DELETE', ['user.zz.gone']);
+  await other.logout();
+  const follower = new Follower(mupdate);
+  await until('it streams', () => directory.open.size === 1);
+  await client.send('ACTIVATE', ['user.u1199', 'mail1!default', 'new']);
+  await client.send('DELETE', ['user.u1198']);
+  await follower.noop();
+  const at = follower.lines.indexOf('OK streaming starts');
+  const later = () => follower.lines.slice(at + 1).filter((line) => /^(MAILBOX|RESERVE|DELETE) /.test(line));
+  assert.ok(later().includes('MAILBOX user.zz-late mail1!default old'), 'what may be lost comes before any change');
+  assert.ok(later().includes('MAILBOX user.u1199 mail1!default new'), 'a change does not wait');
+  assert.ok(!later().includes('MAILBOX user.u1100 mail1!default old'), 'the rest comes little by little');
+  const told = () => new Set(later().map((line) => line.split(' ')[1]));
+  await until('all rows have been sent once more', () => told().size >= all.length + 2, 20_000);
+  const lines = later();
+  assert.deepEqual(
+    lines.filter((line) => / user\.u119[89]( |$)/.test(line)),
+    ['MAILBOX user.u1199 mail1!default new', 'RESERVE user.u1198 mail1!default'],
+  );
+  assert.equal(lines.length, all.length + 2, 'each once');
+  await client.logout();
+});
+
 test('NOOP is answered after every change that was accepted before it', async (t) => {
   const directory = new Fed();
   const mupdate = await ScratchMupdate.start(t, { directory });

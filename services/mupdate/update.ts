@@ -49,11 +49,10 @@ export async function startUpdate(
   return { rows, stream: new Stream({ directory, from, wire, line, resend, lost }) };
 }
 
-/** What is sent once more at once: what may have been lost, and as much of the rest as a second has room for. */
+/** What is sent once more at once: what may have been lost; a short list whole. */
 function parted(entries: readonly Entry[], changes: readonly Change[], rate: number): { now: Entry[]; later: Entry[] } {
   if (entries.length <= rate) return { now: [...entries], later: [] };
   const lost = losable([...entries, ...changes].map(({ name }) => name));
-  const [now, rest] = [entries.filter(({ name }) => lost.has(name)), entries.filter(({ name }) => !lost.has(name))];
-  const room = Math.max(0, rate - now.length);
-  return { now: [...now, ...rest.slice(0, room)], later: rest.slice(room) };
+  const isLost = ({ name }: Entry) => lost.has(name);
+  return { now: entries.filter(isLost), later: entries.filter((entry) => !isLost(entry)) };
 }

@@ -10,6 +10,7 @@ import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { caseJson, casesTable, changeJson, changesTable } from './case-view.ts';
+import { operatorOf } from './surroundings.ts';
 import { jsonLines, pairLines, tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withDirectory } from './with-directory.ts';
@@ -17,8 +18,8 @@ import { withDirectory } from './with-directory.ts';
 interface Status {
   /** Whether absence from the directory is proof. */
   trusted: boolean;
-  /** An operator has said so. */
-  vouched: boolean;
+  /** The operator who has said so, and when; left out when none has. */
+  vouched: { by: string; at: string } | undefined;
   epoch: number;
   /** How data were lost when the epoch began; left out when they were not. */
   lost: string | undefined;
@@ -35,13 +36,14 @@ interface Status {
 
 async function statusOf(directory: Directory, config: Config): Promise<Status> {
   const standing = await directory.standing();
+  const { vouched } = standing;
   const witnesses = registryOf(config).witnesses();
   const waiting = unheard(standing, witnesses);
   const doubt = distrust(standing, witnesses);
   return {
     trusted: doubt === undefined,
     doubt,
-    vouched: standing.vouched,
+    vouched: vouched && { by: readable(vouched.by), at: new Date(vouched.at).toISOString() },
     epoch: standing.epoch,
     lost: standing.lost,
     heard: standing.heard.map(readable),
@@ -52,9 +54,15 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
 }
 
 function statusPairs(status: Status): [string, string][] {
-  const trusted = status.vouched ? 'yes, an operator vouches for it' : 'yes';
+  const { vouched } = status;
+  const trusted = vouched ? `yes, ${vouched.by} vouches for it since ${vouched.at}` : 'yes';
   return [
-    ['trusted', status.trusted ? trusted : `no, ${status.doubt ?? ''}: unknown recipients are put off, not refused`],
+    [
+      'trusted',
+      status.trusted
+        ? trusted
+        : `no, ${status.doubt ?? ''}: unknown recipients are put off, not refused (see rookery directory trust)`,
+    ],
     ['waiting for', status.waiting_for.join(', ') || 'nobody'],
     ['heard from', status.heard.join(', ') || 'nobody yet'],
     ['epoch', String(status.epoch)],
@@ -105,7 +113,7 @@ function trust(surroundings: Surroundings): Command {
       const before = await withDirectory(config, surroundings, async (directory) => {
         const found = await statusOf(directory, config);
         if (!options.yes) await refuseBlindTrust(directory, found);
-        await directory.vouch();
+        await directory.vouch(operatorOf(surroundings));
         return found;
       });
       const silent =
@@ -154,7 +162,8 @@ function log(surroundings: Surroundings): Command {
       const ask = (directory: Directory) => directory.history(bytes, options.limit);
       const changes = await withDirectory(config, surroundings, ask);
       const json = options.format === 'json';
-      (json ? jsonLines(changes.map(changeJson)) : tableLines(changesTable(changes))).forEach(surroundings.out);
+      const lines = () => (changes.length === 0 ? ['no change is known'] : tableLines(changesTable(changes)));
+      (json ? jsonLines(changes.map(changeJson)) : lines()).forEach(surroundings.out);
     });
 }
 

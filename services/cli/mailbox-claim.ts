@@ -13,6 +13,7 @@ import type { ConfigOption, FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxPattern } from './mailbox-pattern.ts';
 import { jsonLines, tableLines } from './render.ts';
+import { operatorOf } from './surroundings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withDirectory } from './with-directory.ts';
 
@@ -26,7 +27,7 @@ interface Options extends ConfigOption, FormatOption {
 /** What was done about one name, or why nothing was. */
 interface Claim {
   name: string;
-  done: boolean;
+  result: 'claimed' | 'would claim' | 'left';
   note: string;
 }
 
@@ -66,18 +67,18 @@ async function evidence(
 
 async function claim(name: Bytes, from: Bytes, claiming: Claiming): Promise<Claim> {
   const { directory, to, dryRun, by } = claiming;
-  const told = (done: boolean, note: string): Claim => ({ name: readable(name), done, note });
+  const told = (result: Claim['result'], note: string): Claim => ({ name: readable(name), result, note });
   const [[row], open] = [(await directory.lookup([name])).entries, await directory.case(name)];
-  if (row && serverOf(row.location) !== from) return told(false, `it is at ${readable(serverOf(row.location))}`);
-  if (row?.state === 'tombstone') return told(false, 'it is being deleted');
+  if (row && serverOf(row.location) !== from) return told('left', `it is at ${readable(serverOf(row.location))}`);
+  if (row?.state === 'tombstone') return told('left', 'it is being deleted');
   const proof = await evidence(name, row, open, claiming);
-  if (!proof) return told(false, `nobody knows that ${readable(to)} holds it: see --unseen`);
-  if (dryRun) return told(false, `would be claimed: ${proof.note}`);
+  if (!proof) return told('left', `nobody knows that ${readable(to)} holds it: see --unseen`);
+  if (dryRun) return told('would claim', proof.note);
   const session = `claim-${process.pid}`;
   const known = { name, expected: row, rung: open?.rung } as const;
   const resolution = { ...known, action: 'claim', forget: [], at: proof.at, session, by } as const;
-  if (!(await directory.resolve(resolution))) return told(false, 'it changed meanwhile: claim it again');
-  return told(true, proof.note);
+  if (!(await directory.resolve(resolution))) return told('left', 'it changed meanwhile: claim it again');
+  return told('claimed', proof.note);
 }
 
 async function claimAll(
@@ -94,10 +95,16 @@ async function claimAll(
   }
   const admins = new ImapAdmins(registry, config.workers.imap_timeout * 1000);
   const [from, to] = [bytesFromText(options.from), bytesFromText(options.to)];
-  const { SUDO_USER: sudo, USER: user = 'operator' } = surroundings.env;
   try {
     return await withDirectory(config, surroundings, async (directory) => {
-      const claiming = { directory, admins, to, unseen: options.unseen, dryRun: options.dryRun, by: sudo ?? user };
+      const claiming = {
+        directory,
+        admins,
+        to,
+        unseen: options.unseen,
+        dryRun: options.dryRun,
+        by: operatorOf(surroundings),
+      };
       const claims: Claim[] = [];
       for (const name of await candidates(directory, pattern, from, to)) claims.push(await claim(name, from, claiming));
       return claims;
@@ -119,13 +126,14 @@ export function claimCommand(surroundings: Surroundings, ended: (code: number) =
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nThe copy that loses stays at its server: remove it there with LOCALDELETE, which tells the directory nothing.\nExit codes: 0 all were claimed, 75 some were not.\n\nExamples:\n  rookery mailbox claim user.jdoe --from mail1.example.org --to mail2.example.org\n  rookery mailbox claim "user.*" --from mail1.example.org --to mail2.example.org --dry-run',
+      '\nThe copy that loses stays at its server: remove it there with LOCALDELETE, which tells the directory nothing.\nExit codes: 0 all were claimed, or would be, 75 some were not.\n\nExamples:\n  rookery mailbox claim user.jdoe --from mail1.example.org --to mail2.example.org\n  rookery mailbox claim "user.*" --from mail1.example.org --to mail2.example.org --dry-run',
     )
     .action(async (pattern: string, options: Options) => {
       const claims = await claimAll(pattern, options, configOf(options, surroundings), surroundings);
-      const rows = claims.map(({ name, done, note }) => [name, done ? 'claimed' : 'left', note]);
+      const rows = claims.map(({ name, result, note }) => [name, result, note]);
       const table = { columns: ['name', 'result', 'note'], rows };
-      (options.format === 'json' ? jsonLines(claims) : tableLines(table)).forEach(surroundings.out);
-      ended(claims.every(({ done }) => done || options.dryRun) ? exit.ok : exit.temporary);
+      const lines = () => (rows.length === 0 ? [`nothing at ${options.from} matches`] : tableLines(table));
+      (options.format === 'json' ? jsonLines(claims) : lines()).forEach(surroundings.out);
+      ended(claims.every(({ result }) => result !== 'left') ? exit.ok : exit.temporary);
     });
 }

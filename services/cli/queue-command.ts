@@ -92,7 +92,8 @@ function show(surroundings: Surroundings): Command {
         readable(Buffer.from(job.reason ?? '', 'utf8').toString('latin1')),
       ]);
       const table = { columns: ['id', 'state', 'about', 'attempts', 'since', 'reason'], rows };
-      (options.format === 'json' ? jsonLines(jobs.map(jobJson)) : tableLines(table)).forEach(surroundings.out);
+      const lines = () => (rows.length === 0 ? ['no job is there'] : tableLines(table));
+      (options.format === 'json' ? jsonLines(jobs.map(jobJson)) : lines()).forEach(surroundings.out);
     });
 }
 

@@ -37,3 +37,8 @@ export interface Surroundings {
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;
 }
+
+/** Who gives the command, for records of it. */
+export function operatorOf({ env }: Surroundings): string {
+  return env['SUDO_USER'] ?? env['USER'] ?? 'operator';
+}

@@ -104,8 +104,8 @@ export interface Standing {
   doubt: string | undefined;
   /** Servers whose push or reconciliation was completed in this epoch. */
   heard: readonly Bytes[];
-  /** An operator has said that this epoch is to be trusted. */
-  vouched: boolean;
+  /** Which operator has said that this epoch is to be trusted, and when, in milliseconds since 1970; undefined: none has. */
+  vouched: { by: Bytes; at: number } | undefined;
   /** In this epoch every server that must be heard was heard once: its first population is over. */
   settled: boolean;
   /** Nothing was ever written: what nobody has filled proves nobody's absence. */
@@ -220,7 +220,7 @@ export interface Directory {
    */
   heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void>;
   /** An operator vouches for this epoch (`rookery directory trust`). */
-  vouch(): Promise<void>;
+  vouch(by: Bytes): Promise<void>;
   /** The open case of a name. */
   case(name: Bytes): Promise<Case | undefined>;
   /** All open cases, the oldest first. */

@@ -32,7 +32,7 @@ export function distrust(standing: Standing, witnesses: Witnesses): string | und
   const missing = unheard(standing, witnesses);
   if (missing.length > 0) return `${because}not heard from ${missing.map(readable).join(', ')}`;
   if (lost !== undefined && silent.length > 0)
-    return `${because}and ${silent.map(readable).join(', ')} can't tell again`;
+    return `${because}and ${silent.map(readable).join(', ')} can't tell again (mupdate: false)`;
   // Rows of backends that push nothing are written by others: none at all were lost, or not written yet.
   return pushing.length === 0 && blank ? 'nothing was ever written to it' : undefined;
 }

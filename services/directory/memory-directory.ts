@@ -58,7 +58,7 @@ export class MemoryDirectory implements Directory {
   readonly #log: Change[] = [];
   readonly #listeners = new Set<FeedListener>();
   #standing: Omit<Standing, 'blank'> = {
-    ...{ epoch: 1, heard: [], vouched: false, settled: false, lost: undefined, doubt: undefined },
+    ...{ epoch: 1, heard: [], vouched: undefined, settled: false, lost: undefined, doubt: undefined },
   };
 
   constructor(options: MemoryDirectoryOptions = {}) {
@@ -160,8 +160,8 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve();
   }
 
-  vouch(): Promise<void> {
-    this.#standing = { ...this.#standing, vouched: true };
+  vouch(by: Bytes): Promise<void> {
+    this.#standing = { ...this.#standing, vouched: { by, at: this.#clock() } };
     return Promise.resolve();
   }
 

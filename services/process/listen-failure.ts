@@ -1,4 +1,6 @@
 // Why a role could not listen, said so that an operator knows which key to change.
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { addressText } from '../backends/registry.ts';
 
 const reasons: Readonly<Record<string, string>> = {
@@ -14,5 +16,8 @@ export function listenFailure(role: string, error: unknown): unknown {
   if (syscall !== 'listen' || reason === undefined || address === undefined) return error;
   // Of a Unix socket, the port is -1.
   const place = port !== undefined && port > 0 ? { host: address, port } : { path: address };
-  return new Error(`${role}.listen: ${addressText(place)} ${reason}`, { cause: error });
+  // Node says EACCES of a Unix socket whose folder is missing, too.
+  const homeless = 'path' in place && !existsSync(dirname(place.path));
+  const why = homeless ? 'has no folder: make it, or choose another' : reason;
+  return new Error(`${role}.listen: ${addressText(place)} ${why}`, { cause: error });
 }

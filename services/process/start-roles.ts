@@ -110,7 +110,12 @@ function roleStart(
   stops: (() => Promise<void>)[],
 ): RoleStart {
   const registry = registryOf(config);
-  const doubt = async () => distrust(await directory.standing(), registry.witnesses());
+  const standing = () =>
+    directory.standing().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`the directory's Redis could not be asked: ${reason}`, { cause: error });
+    });
+  const doubt = async () => distrust(await standing(), registry.witnesses());
   const trusted = async () => (await doubt()) === undefined;
   watchDirectory(metrics, directory, trusted);
   const watchHere: RoleStart['watch'] = (name, source) => {
@@ -126,7 +131,7 @@ function roleStart(
     node: nodeName(config.servername),
     checks: {
       directory: async () => {
-        const { epoch } = await directory.standing();
+        const { epoch } = await standing();
         return epoch < 1 ? 'the directory has lost its data' : undefined;
       },
     },
@@ -141,7 +146,8 @@ function roleStart(
 }
 
 function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => Promise<boolean>): void {
-  watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted()) ? 1 : 0]]);
+  // Whoever can't be asked proves nothing.
+  watch(metrics, 'rookery_directory_trusted', async () => [[(await trusted().catch(() => false)) ? 1 : 0]]);
   watch(metrics, 'rookery_directory_epoch', async () => [[(await directory.standing()).epoch]]);
   watch(metrics, 'rookery_reconciliation_cases', async () => [[(await directory.caseload()).count]]);
   watch(metrics, 'rookery_reconciliation_oldest_case_age_seconds', async () => {

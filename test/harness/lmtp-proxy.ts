@@ -95,7 +95,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
         concerns: names.map(() => undefined),
         begun: Date.now(),
         standing: {
-          ...{ epoch: 1, heard, vouched: false, settled: true },
+          ...{ epoch: 1, heard, vouched: undefined, settled: true },
           ...{ lost: undefined, doubt: undefined, blank: false },
         },
       }),

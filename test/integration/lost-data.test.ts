@@ -211,7 +211,7 @@ test('a process that starts later remembers, and an installation whose backends 
   await create(next, 'user.first');
   const silent = { pushing: [], silent: ['mail9'] };
   assert.match(unproven(await unknown(next, silent)), /data were lost .*mail9 can't tell again/);
-  await next.directory.vouch();
+  await next.directory.vouch('operator');
   assert.deepEqual(await unknown(next, silent), { found: false, proven: true });
 });
 

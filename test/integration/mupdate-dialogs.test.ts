@@ -23,7 +23,7 @@ for (const file of files) {
   test(basename(file), async (t) => {
     const mupdate = await ScratchMupdate.start(t, settings[basename(file)]);
     // As a directory is that works: an absent name is a plain OK there.
-    await mupdate.directory.vouch();
+    await mupdate.directory.vouch('operator');
     await runDialog(file, () => mupdate.connect());
   });
 }

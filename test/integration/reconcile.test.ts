@@ -92,7 +92,7 @@ async function world(t: TestContext): Promise<World> {
   t.after(() => scratch.close());
   const { directory } = scratch;
   // The first population is over.
-  await directory.vouch();
+  await directory.vouch('operator');
   return new World(directory);
 }
 

@@ -7,7 +7,7 @@ import { finding, longestProof } from '../../services/directory/freshness.ts';
 import type { Facts } from '../../services/directory/freshness.ts';
 
 const standing: Standing = {
-  ...{ epoch: 7, lost: undefined, doubt: undefined, heard: ['mail1', 'mail2'], vouched: false },
+  ...{ epoch: 7, lost: undefined, doubt: undefined, heard: ['mail1', 'mail2'], vouched: undefined },
   ...{ settled: true, blank: false },
 };
 const lookup: Lookup = { entries: [undefined], concerns: [undefined], begun: 1000, standing };
@@ -73,9 +73,9 @@ for (const [what, changed, reason] of lacking) {
 }
 
 test("an operator's word stands for pushes, not for Redis", () => {
-  assert.equal(reasonOf(standingWith({ vouched: true, heard: [], lost: 'gone' })), 'proven');
-  assert.match(reasonOf(standingWith({ vouched: true, epoch: 0 })), /lost/);
-  assert.match(reasonOf(standingWith({ vouched: true, doubt: 'a replica' })), /a replica/);
+  assert.equal(reasonOf(standingWith({ vouched: { by: 'operator', at: 1 }, heard: [], lost: 'gone' })), 'proven');
+  assert.match(reasonOf(standingWith({ vouched: { by: 'operator', at: 1 }, epoch: 0 })), /lost/);
+  assert.match(reasonOf(standingWith({ vouched: { by: 'operator', at: 1 }, doubt: 'a replica' })), /a replica/);
 });
 
 test('a row of any state is found, whatever the directory is worth', () => {

@@ -11,7 +11,7 @@ import { ChangeLog } from './change-log.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
 import { RowReader, treesAtOnce } from './row-reader.ts';
-import { makeScript, markScript, pairsIn, stringsIn } from './script.ts';
+import { makeScript, pairsIn, stringsIn, vouchScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { Writes } from './writes.ts';
@@ -216,12 +216,12 @@ export class RedisDirectory implements Directory {
     return this.#cases.heard(server, required, begun);
   }
 
-  async vouch(): Promise<void> {
-    const marking = this.#logs.map(async ({ shard }) => {
+  async vouch(by: string): Promise<void> {
+    const vouching = this.#logs.map(async ({ shard }) => {
       const prefix = shardPrefix(shard);
-      await markScript.run(this.#redis, prefix + keyNames.meta, [prefix, 'vouched']);
+      await vouchScript.run(this.#redis, prefix + keyNames.meta, [prefix, String(this.#clock()), by]);
     });
-    await Promise.all(marking);
+    await Promise.all(vouching);
   }
 
   case(name: Bytes): Promise<Case | undefined> {

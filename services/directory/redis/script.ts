@@ -72,7 +72,7 @@ const prologue = `local prefix = ARGV[1]\n${source('rows')}`;
 export const lookupScript = new Script(prologue + source('lookup'));
 export const readTreesScript = new Script(prologue + source('read-trees'));
 export const makeScript = new Script(prologue + source('make'));
-export const markScript = new Script(prologue + source('mark'));
+export const vouchScript = new Script(prologue + source('vouch'));
 export const verifyScript = new Script(prologue + source('verify'));
 export const noteScript = new Script(prologue + source('note'));
 export const leaseScript = new Script(prologue + source('lease'));

@@ -9,12 +9,18 @@ export function standingFrom(meta: ReadonlyMap<Bytes, Bytes>): Standing {
   return {
     epoch: Number(epoch),
     heard: heard.map(([key]) => key.slice(6)).sort(),
-    vouched: meta.get('vouched') === epoch,
+    vouched: vouchIn(meta.get('vouched'), epoch),
     settled: meta.get('settled') === epoch,
     lost: lostIn(meta.get('lost'), epoch),
     doubt: undefined,
     blank: meta.get('seq') === undefined,
   };
+}
+
+/** `vouched` is the epoch, when in milliseconds since 1970, and by whom, with spaces in between. */
+function vouchIn(vouched: Bytes = '', epoch: Bytes): Standing['vouched'] {
+  const [, of, at, by = ''] = /^(\d+) (\d+) (.*)$/s.exec(vouched) ?? [];
+  return of === epoch ? { at: Number(at), by } : undefined;
 }
 
 /** `lost` is the epoch that began with a loss, a space, and how the loss was seen. */
@@ -23,7 +29,7 @@ function lostIn(lost: Bytes | undefined, epoch: Bytes): string | undefined {
 }
 
 const nothing: Standing = {
-  ...{ epoch: 0, heard: [], vouched: false, settled: false, lost: undefined, doubt: undefined, blank: true },
+  ...{ epoch: 0, heard: [], vouched: undefined, settled: false, lost: undefined, doubt: undefined, blank: true },
 };
 
 /** What holds in every shard; a shard without a meta (its data are gone) vouches for nothing. */

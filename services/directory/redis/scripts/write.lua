@@ -49,7 +49,7 @@ local holds = {
   exact = function() return row and row.location == location end,
   populating = function()
     local meta = redis.call('HMGET', prefix .. 'meta', 'epoch', 'settled', 'vouched')
-    return not (meta[1] and (meta[2] == meta[1] or meta[3] == meta[1]))
+    return not (meta[1] and (meta[2] == meta[1] or string.match(meta[3] or '', '^%d+') == meta[1]))
   end,
   released = function() return has_flag(row, 'R') end,
   ended = function() return row ~= nil and row.ended ~= nil end,

@@ -5,7 +5,7 @@ import type { ImapAdmins } from '../services/backends/imap-admins.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Case } from '../services/directory/case.ts';
 import type { Directory } from '../services/directory/directory.ts';
-import { serverOf } from '../services/directory/entry.ts';
+import { isGrave, serverOf } from '../services/directory/entry.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { verdictOn } from '../services/directory/reconciliation.ts';
 import type { Holding, Verdict } from '../services/directory/reconciliation.ts';
@@ -72,8 +72,7 @@ async function lookInto(name: Bytes, look: Look): Promise<Outcome | undefined> {
 /** The row itself: what is kept of a name that was deleted a moment ago is none. */
 async function rowOf(name: Bytes, directory: Directory): Promise<Entry | undefined> {
   const [entry] = (await directory.lookup([name])).entries;
-  const grave = entry?.state === 'tombstone' && entry.ended !== undefined && entry.unbound !== true;
-  return grave ? undefined : entry;
+  return entry && isGrave(entry) ? undefined : entry;
 }
 
 async function judged(name: Bytes, row: Entry | undefined, open: Case, look: Look): Promise<Verdict> {

@@ -9,6 +9,7 @@ import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
 import type { Surroundings } from './surroundings.ts';
+import { userCommand } from './user-command.ts';
 
 const overview = `
 Exit codes: 0 well, 64 wrong usage, 65 wrong data, 67 no such mailbox, 69 something needed is not there,
@@ -19,6 +20,7 @@ Examples:
   rookery run lmtp --config /etc/rookery/rookery.yaml
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
+  rookery user create jdoe@example.org
   rookery queue list
   rookery config check`;
 
@@ -47,6 +49,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),
+    userCommand(surroundings, ended),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

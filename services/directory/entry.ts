@@ -35,6 +35,11 @@ export interface Entry {
 /** The row a name has, without what its store knows by itself. */
 export type Row = Omit<Entry, 'name' | 'version'>;
 
+/** Whether it is what is kept for a while of a name that was deleted: a lookup's, and no row any more. */
+export function isGrave({ state, ended, unbound }: Row): boolean {
+  return state === 'tombstone' && ended !== undefined && unbound !== true;
+}
+
 /** The server of a location: what stands before the first `!`, or all of it. */
 export function serverOf(location: Bytes): Bytes {
   const mark = location.indexOf('!');

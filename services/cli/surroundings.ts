@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Backlog } from '../events/backlog.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { Role } from './roles.ts';
@@ -12,12 +13,18 @@ export interface StartOptions {
   /** Takes lines for people, before `ready`. */
   out: (line: string) => void;
   /** For the role worker: which queues, and how many jobs of each at a time, where the command line says so. */
-  worker?: { queues?: readonly QueueName[] | undefined; concurrency?: number | undefined };
+  worker?: {
+    queues?: readonly QueueName[] | undefined;
+    concurrency?: number | undefined;
+    /** To end when the queues have been empty for `idle` milliseconds, or the deadline is near. */
+    drain?: { idle: number; deadline: number } | undefined;
+  };
 }
 
 /** The queues, as a command looks at them. */
 export interface OpenBacklog {
-  backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'retry'>;
+  backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'job'>;
+  deadLetters: Pick<DeadLetters, 'find' | 'retry' | 'discard'>;
   close(): Promise<void>;
 }
 
@@ -28,6 +35,8 @@ export interface OpenOrders {
 }
 
 export interface Running {
+  /** Resolves when what was started has come to an end by itself; most roles never do. */
+  done: Promise<string>;
   stop(): Promise<void>;
 }
 

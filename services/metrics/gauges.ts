@@ -28,7 +28,7 @@ const gauges = {
   },
   rookery_reconciliation_oldest_case_age_seconds: { help: 'How long the oldest of them has been open.', labels: [] },
   rookery_queue_jobs: {
-    help: 'Jobs in a queue: waiting, active, delayed, failed (kept for a week), completed (kept for an hour).',
+    help: 'Jobs in a queue: waiting, active, delayed, failed and completed (as long as these are kept).',
     labels: ['queue', 'state'],
   },
   rookery_queue_oldest_job_age_seconds: {

@@ -14,6 +14,8 @@ export class Metrics {
   readonly #delays: Histogram<'outcome'>;
   readonly #lookups: Counter<'result'>;
   readonly #losses: Counter;
+  readonly #jobs: Histogram<'queue' | 'outcome'>;
+  readonly #deadLetters: Counter<'queue' | 'kind'>;
 
   constructor(version: string) {
     const registers = [this.registry];
@@ -39,6 +41,19 @@ export class Metrics {
     this.#losses = new Counter({
       name: 'rookery_directory_losses_total',
       help: 'Losses of data in Redis that this process has seen; a new epoch began with each.',
+      registers,
+    });
+    this.#jobs = new Histogram({
+      name: 'rookery_job_seconds',
+      help: 'How long workers had a job, by queue and by how that ended: done, open, later, given back, lost, retried, dead.',
+      labelNames: ['queue', 'outcome'],
+      buckets,
+      registers,
+    });
+    this.#deadLetters = new Counter({
+      name: 'rookery_dead_letters_total',
+      help: 'Jobs given up, by queue and by why: refused, away, busy, fault, unfit, newer, lost.',
+      labelNames: ['queue', 'kind'],
       registers,
     });
     new Gauge({ name: 'rookery_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers })
@@ -68,6 +83,15 @@ export class Metrics {
 
   countLoss(): void {
     this.#losses.inc();
+  }
+
+  /** Counts a run of a job, and how long it took. */
+  observeJob(queue: string, outcome: string, seconds: number): void {
+    this.#jobs.observe({ queue, outcome }, seconds);
+  }
+
+  countDeadLetter(queue: string, kind: string): void {
+    this.#deadLetters.inc({ queue, kind });
   }
 
   /** The text for Prometheus, and its content type. */

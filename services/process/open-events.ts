@@ -1,6 +1,7 @@
 // Opens the queues of events that the configuration names, for a role or for one command of an operator.
 import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
+import { DeadLetters } from '../events/dead-letters.ts';
 import { Producer } from '../events/producer.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
 import { queueNames } from '../events/queues.ts';
@@ -23,8 +24,15 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
   return { producer, backlog: new Backlog(queues), close };
 }
 
+/** The queues, for somebody who wants an answer. */
+interface OpenQueues {
+  backlog: Backlog;
+  deadLetters: DeadLetters;
+  close(): Promise<void>;
+}
+
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */
-export async function openBacklog(config: Config): Promise<{ backlog: Backlog; close(): Promise<void> }> {
+export async function openBacklog(config: Config): Promise<OpenQueues> {
   const place = eventsPlace(config);
   const queues = new QueueSet(place, () => undefined);
   try {
@@ -34,7 +42,7 @@ export async function openBacklog(config: Config): Promise<{ backlog: Backlog; c
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
     throw new EventsAway(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
   }
-  return { backlog: new Backlog(queues), close: () => queues.close() };
+  return { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), close: () => queues.close() };
 }
 
 /** Has the gauges of all queues read from the backlog. */

@@ -29,6 +29,8 @@ export interface WorkersWish {
   queues?: readonly QueueName[] | undefined;
   /** In place of the configured number. */
   concurrency?: number | undefined;
+  /** To work only until the queues have been empty for `idle` milliseconds, and to be gone after `deadline` of them. */
+  drain?: { idle: number; deadline: number } | undefined;
 }
 
 export interface RoleStart {
@@ -61,6 +63,8 @@ export interface StartedRole {
   addresses: Address[];
   /** What it does, where it listens nowhere. */
   works?: string;
+  /** Where its work comes to an end by itself: resolves then, with a line for people. Never rejects. */
+  done?: Promise<string>;
   /** Accepts no more, ends what is under way within the grace, and closes. */
   stop(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { Registry } from '../backends/registry.ts';
 import type { ImapAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Times } from '../directory/rules.ts';
+import type { Retries, Retry } from '../events/retry.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
@@ -107,5 +108,16 @@ export function backendSettings({ lmtp }: Config): BackendSettings {
     reply_timeout: lmtp.reply_timeout * second,
     idle_timeout: lmtp.idle_timeout * second,
     buffer: lmtp.buffer,
+  };
+}
+
+export function retriesOf({ workers: { retries } }: Config): Retries {
+  const retry = ({ attempts, pause, longest_pause }: Config['workers']['retries']['away']): Retry => ({
+    ...{ attempts, pause: pause * second, longest: longest_pause * second },
+  });
+  const { away, busy, fault, newer } = retries;
+  return {
+    ...{ away: retry(away), busy: retry(busy), fault: retry(fault) },
+    newer: { pause: newer.pause * second, atMost: newer.keep_for * second },
   };
 }

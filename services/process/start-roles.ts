@@ -50,6 +50,8 @@ export interface Running {
   directory: Directory;
   /** Where each role listens. */
   addresses: Partial<Record<Role, Address[]>>;
+  /** Resolves when a role has done what it was started for; most never do. Never rejects. */
+  done: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -81,13 +83,15 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     stops.push(() => directory.close());
     const start = roleStart(options, directory, metrics, log, stops);
     const addresses: Running['addresses'] = {};
+    const ends: Promise<string>[] = [];
     for (const role of options.roles) {
       const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
+      if (started.done) ends.push(started.done);
       out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
-    return { directory, addresses, stop };
+    return { directory, addresses, done: Promise.race(ends), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -22,7 +22,7 @@ after(() => redis.stop());
 beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
 
 async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket, { jobs: { attempts: 3 } });
+  const opened = openQueues(redis.socket);
   t.after(() => opened.close());
   await opened.queues.connected();
   const { backlog } = opened;
@@ -82,7 +82,7 @@ test('a job is looked at, and logged with what was found', async (t) => {
 });
 
 test('what throws is tried again, and at last is a failed job with the reason; the worker goes on', async (t) => {
-  const { ring, settled, backlog } = await queues(t);
+  const { ring, settled, backlog, deadLetters } = await queues(t);
   const log = keptLog();
   const looks = new Map<string, number>();
   let away = true;
@@ -97,36 +97,16 @@ test('what throws is tried again, and at last is a failed job with the reason; t
   ring('user.bad');
   const [failed] = await settled('failed', 1);
   assert.deepEqual([failed?.reason, failed?.attempts, looks.get('user.bad')], ['mail1 does not answer', 3, 3]);
-  assert.equal(log.lines.filter(({ level, outcome }) => level === 'warn' && outcome === 'error').length, 3);
+  assert.equal(log.lines.filter(({ level, outcome }) => level === 'warn' && outcome === 'retried').length, 2);
   assert.equal(log.lines.filter(({ text }) => text === 'job failed for good').length, 1);
   ring('user.good');
   await settled('completed', 1);
   // It failed, so its name is free again, for a ring and for an operator.
   away = false;
-  assert.equal(await backlog.retry('reconcile', '999'), 0);
-  assert.equal(await backlog.retry('reconcile', failed?.id), 1);
+  assert.deepEqual(await deadLetters.retry('reconcile', { id: '999' }), []);
+  assert.equal((await deadLetters.retry('reconcile', { id: failed?.id })).length, 1);
   await settled('completed', 2);
   assert.equal((await backlog.counts('reconcile')).failed, 0);
-});
-
-test('a job that cannot be read fails at once, with the reason; the worker goes on', async (t) => {
-  const { ring, settled, queues: set } = await queues(t);
-  worker(t, () => Promise.resolve(done));
-  const queue = set.queue('reconcile');
-  await queue.add('reconcile', { v: 7, name: 'dXNlcg' }, { attempts: 5 });
-  await queue.add('reconcile', { v: 1, name: 5 }, { attempts: 5 });
-  const failed = await settled('failed', 2);
-  assert.match(failed[1]?.reason ?? '', /in version 7: this program knows version 1/);
-  assert.match(failed[0]?.reason ?? '', /not a job of reconcile: name: /);
-  assert.deepEqual(
-    failed.map(({ attempts, subject }) => [attempts, subject]),
-    [
-      [1, undefined],
-      [1, undefined],
-    ],
-  );
-  ring('user.good');
-  await settled('completed', 1);
 });
 
 test('many rings for a name that is being looked at bring one more look, and never two at a time', async (t) => {

@@ -43,6 +43,7 @@ const commands = [
   ['queue', 'list'],
   ['queue', 'show'],
   ['queue', 'retry'],
+  ['queue', 'discard'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],
@@ -200,6 +201,7 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
     events.push(`start ${roles.join('+')}`);
     out('LMTP at 127.0.0.1:2003');
     return Promise.resolve({
+      done: new Promise<string>(() => undefined),
       stop: () => {
         events.push('stop');
         return Promise.resolve();

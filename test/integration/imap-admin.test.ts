@@ -238,5 +238,5 @@ test('LOGIN where AUTH=PLAIN is not offered; a user with a domain is no administ
 test('a server that hides its name is believed; none there is named', async (t) => {
   const server = await fake(t, { greeting: '* OK server ready\r\n' });
   assert.equal(await (await connect(t, server)).holds('user.x'), 'lacks');
-  await assert.rejects(connect(t, { ...server, port: 1 }), /^Error: mail1 \(127\.0\.0\.1:1\): connect ECONNREFUSED/);
+  await assert.rejects(connect(t, { ...server, port: 1 }), /^ImapFailure: mail1 \(127\.0\.0\.1:1\): connect ECONNREFUSED/);
 });

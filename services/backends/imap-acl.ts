@@ -18,14 +18,10 @@ export async function acl(session: ImapSession, name: Bytes): Promise<Acl> {
   return new Map(pairs.map(([identifier, rights]) => [identifier, rights ?? '']));
 }
 
-export async function setEntry(
-  session: ImapSession,
-  name: Bytes,
-  identifier: string,
-  rights: string,
-): Promise<Effect> {
+export async function setEntry(session: ImapSession, name: Bytes, identifier: string, rights: string): Promise<Effect> {
   const invalid = rights.match(/[^a-z0-9]/)?.[0];
-  if (invalid !== undefined) throw session.refuses(`there is no right ${readable(invalid)}: a right is a letter or digit`);
+  if (invalid !== undefined)
+    throw session.refuses(`there is no right ${readable(invalid)}: a right is a letter or digit`);
   const known = await acl(session, name);
   if (same(known.get(identifier) ?? '', rights)) return 'already';
   const answer = await setRights(session, name, identifier, rights);
@@ -42,9 +38,7 @@ export async function removeEntry(session: ImapSession, name: Bytes, identifier:
 
 /** SETACL with rights, or with `+` or `-` and rights; the answer whatever it is. */
 export function setRights(session: ImapSession, name: Bytes, identifier: string, rights: string): Promise<Answer> {
-  return session.command(
-    `SETACL ${quoted(session.external(name))} ${entryOf(session, identifier)} ${quoted(rights)}`,
-  );
+  return session.command(`SETACL ${quoted(session.external(name))} ${entryOf(session, identifier)} ${quoted(rights)}`);
 }
 
 /**

@@ -4,6 +4,7 @@ import { addressKeys, addressOf, addressProblem } from './address.ts';
 import { key } from './key.ts';
 import { count, flag, hostName, ipAddress, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
+import { spaceKey } from './space-key.ts';
 
 const user = (protocol: string, example: string) =>
   key(z.exactOptional(word.max(255)), {
@@ -73,6 +74,7 @@ const backend = z.strictObject({
     example: { host: 'mail1.example.org', username: 'cyrus', password_file: '/etc/rookery/imap.secret' },
     otherwise: 'none',
   }),
+  space: spaceKey,
   mupdate: flag({
     doc: 'Whether the backend pushes its list of mailboxes by MUPDATE, as Cyrus does when it starts. Until it has, unknown recipients are put off, not refused.',
     default: true,

@@ -8,6 +8,8 @@ import { key } from './key.ts';
 import { choice, hostName } from './kinds.ts';
 import { lmtpSection } from './lmtp-section.ts';
 import { redisSection } from './redis-section.ts';
+import { usageSection } from './usage-section.ts';
+import { usersSection } from './users-section.ts';
 import { workersSection } from './workers-section.ts';
 
 const servername = key(
@@ -62,6 +64,8 @@ export const configSchema = z.strictObject({
   directory: directorySection,
   lmtp: lmtpSection,
   backends: backendsSection,
+  users: usersSection,
+  usage: usageSection,
   workers: workersSection,
   api: apiSection,
   log: logSection,

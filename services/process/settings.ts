@@ -15,7 +15,7 @@ const second = 1000;
 
 export function registryOf(config: Config): Registry {
   return new Registry(
-    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate }]) => ({
+    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, space }]) => ({
       ...{ name, mupdate },
       lmtp: lmtp && {
         ...{ address: lmtp.address, connections: lmtp.connections },
@@ -24,6 +24,7 @@ export function registryOf(config: Config): Registry {
           : {}),
       },
       imap: imapAccess(imap),
+      ...(space && { space: Object.entries(space).map(([partition, room]) => ({ name: partition, ...room })) }),
     })),
   );
 }

@@ -32,6 +32,8 @@ interface Status {
   changes: readonly number[];
   /** Open cases of reconciliation. */
   cases: number;
+  /** Rows of servers that are no backends (any more), by server. */
+  unknown_servers: Record<string, number>;
 }
 
 async function statusOf(directory: Directory, config: Config): Promise<Status> {
@@ -50,7 +52,21 @@ async function statusOf(directory: Directory, config: Config): Promise<Status> {
     waiting_for: waiting.map(readable),
     changes: (await directory.head()).map(({ seq }) => seq),
     cases: (await directory.caseload()).count,
+    unknown_servers: await unknownServers(directory, config),
   };
+}
+
+/** Where no backend is known, all servers would be. */
+async function unknownServers(directory: Directory, config: Config): Promise<Record<string, number>> {
+  const registry = registryOf(config);
+  if (registry.all().length === 0) return {};
+  const servers = [...(await directory.servers())].filter(([server]) => !registry.find(server));
+  return Object.fromEntries(servers.map(([server, rows]) => [readable(server), rows]));
+}
+
+function unknownText(servers: Status['unknown_servers']): string {
+  const texts = Object.entries(servers).map(([server, rows]) => `${rows} at ${server}`);
+  return texts.length === 0 ? 'none' : `${texts.join(', ')}: no backend of that name is configured`;
 }
 
 function statusPairs(status: Status): [string, string][] {
@@ -68,6 +84,7 @@ function statusPairs(status: Status): [string, string][] {
     ['epoch', String(status.epoch)],
     ['began with', status.lost === undefined ? 'the making of the directory' : `a loss of data: ${status.lost}`],
     ['changes', status.changes.join(', ')],
+    ['lost rows', unknownText(status.unknown_servers)],
     ['cases', status.cases === 0 ? 'none open' : `${status.cases} open: rookery directory cases`],
   ];
 }
@@ -122,6 +139,27 @@ function trust(surroundings: Surroundings): Command {
     });
 }
 
+function beginAnew(surroundings: Surroundings): Command {
+  return new Command('distrust')
+    .description(
+      'begin a new epoch, as after a loss of data: no name is refused (550) before the backends have pushed again',
+    )
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nFor a loss that cannot be seen: the whole data folder was restored from a backup, Redis evicted keys.\n\nExamples:\n  rookery directory distrust',
+    )
+    .action(async (options: ConfigOption) => {
+      const why = `said by ${operatorOf(surroundings)}`;
+      const config = configOf(options, surroundings);
+      const { epoch } = await withDirectory(config, surroundings, async (directory) => {
+        await directory.distrust(why);
+        return directory.standing();
+      });
+      surroundings.out(`epoch ${epoch} has begun: it is trusted when every backend has pushed`);
+    });
+}
+
 function cases(surroundings: Surroundings): Command {
   return new Command('cases')
     .description('list the names whose row may not tell the truth, and what reconciliation waits for, the oldest first')
@@ -169,6 +207,6 @@ function log(surroundings: Surroundings): Command {
 
 export function directoryCommand(surroundings: Surroundings): Command {
   const command = new Command('directory').description('how the directory itself stands');
-  for (const child of [status, trust, cases, log]) command.addCommand(child(surroundings));
+  for (const child of [status, trust, beginAnew, cases, log]) command.addCommand(child(surroundings));
   return command;
 }

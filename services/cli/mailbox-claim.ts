@@ -5,8 +5,9 @@ import { ImapAdmins } from '../backends/imap-admins.ts';
 import type { Config } from '../config/schema.ts';
 import type { Case } from '../directory/case.ts';
 import type { Directory } from '../directory/directory.ts';
-import { bytesFromText, serverOf } from '../directory/entry.ts';
+import { bytesFromText, mergedLocation, serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
+import { isUnderWay } from '../directory/settling.ts';
 import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
@@ -59,7 +60,7 @@ async function evidence(
   const rival = open?.rivals.find(({ server }) => server === to);
   if (rival) return { at: rival, note: 'it has said so in a push' };
   // The partition comes with its next push, or with MUPDATEPUSH.
-  const at = { location: `${to}!`, acl: row?.acl ?? '' };
+  const at = { location: mergedLocation(row?.location ?? '', `${to}!`), acl: row?.acl ?? '' };
   const has = await admins.ask(to, (admin) => admin.holds(name)).catch(() => undefined);
   if (has === 'has') return { at, note: 'it says so by IMAP' };
   return unseen ? { at, note: 'unseen' } : undefined;
@@ -71,6 +72,7 @@ async function claim(name: Bytes, from: Bytes, claiming: Claiming): Promise<Clai
   const [[row], open] = [(await directory.lookup([name])).entries, await directory.case(name)];
   if (row && serverOf(row.location) !== from) return told('left', `it is at ${readable(serverOf(row.location))}`);
   if (row?.state === 'tombstone') return told('left', 'it is being deleted');
+  if (row && isUnderWay(row)) return told('left', `a session is at work on it: ${row.session ?? ''}`);
   const proof = await evidence(name, row, open, claiming);
   if (!proof) return told('left', `nobody knows that ${readable(to)} holds it: see --unseen`);
   if (dryRun) return told('would claim', proof.note);
@@ -88,11 +90,13 @@ async function claimAll(
   surroundings: Surroundings,
 ): Promise<Claim[]> {
   const registry = registryOf(config);
-  for (const server of [options.from, options.to]) {
-    if (registry.find(server)) continue;
+  // Rows may be left of a server that is a backend no more: they are claimed from it.
+  if (!registry.find(options.to)) {
     const known = registry.all().map(({ name }) => name);
-    throw new CommandError(exit.usage, `'${server}' is none of the backends: there are ${known.join(', ') || 'none'}`);
+    const those = known.join(', ') || 'none';
+    throw new CommandError(exit.usage, `'${options.to}' is none of the backends: there are ${those}`);
   }
+  if (options.from === options.to) throw new CommandError(exit.usage, '--from and --to are the same server');
   const admins = new ImapAdmins(registry, config.workers.imap_timeout * 1000);
   const [from, to] = [bytesFromText(options.from), bytesFromText(options.to)];
   try {
@@ -126,7 +130,7 @@ export function claimCommand(surroundings: Surroundings, ended: (code: number) =
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nThe copy that loses stays at its server: remove it there with LOCALDELETE, which tells the directory nothing.\nExit codes: 0 all were claimed, or would be, 75 some were not.\n\nExamples:\n  rookery mailbox claim user.jdoe --from mail1.example.org --to mail2.example.org\n  rookery mailbox claim "user.*" --from mail1.example.org --to mail2.example.org --dry-run',
+      '\nThe copy that loses stays at its server: remove it there with LOCALDELETE, which tells the directory nothing.\nExit codes: 0 all were claimed, or would be, 67 none matches, 75 some were not.\n\nExamples:\n  rookery mailbox claim user.jdoe --from mail1.example.org --to mail2.example.org\n  rookery mailbox claim "user.*" --from mail1.example.org --to mail2.example.org --dry-run',
     )
     .action(async (pattern: string, options: Options) => {
       const claims = await claimAll(pattern, options, configOf(options, surroundings), surroundings);
@@ -134,6 +138,7 @@ export function claimCommand(surroundings: Surroundings, ended: (code: number) =
       const table = { columns: ['name', 'result', 'note'], rows };
       const lines = () => (rows.length === 0 ? [`nothing at ${options.from} matches`] : tableLines(table));
       (options.format === 'json' ? jsonLines(claims) : lines()).forEach(surroundings.out);
-      ended(claims.every(({ result }) => result !== 'left') ? exit.ok : exit.temporary);
+      if (claims.length === 0) ended(exit.noUser);
+      else ended(claims.every(({ result }) => result !== 'left') ? exit.ok : exit.temporary);
     });
 }

@@ -20,7 +20,7 @@ const surroundings: Surroundings = {
   env: process.env,
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
-  openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
+  openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
   startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),

@@ -76,6 +76,7 @@ export function mupdateSettings({ directory }: Config): MupdateSettings {
     output_limit: directory.output_limit,
     stall_timeout: directory.stall_timeout * second,
     resend_rate: directory.resend_rate,
+    updates_at_once: directory.updates_at_once,
     line_limit: directory.line_limit,
     literal_limit: directory.literal_limit,
     command_limit: directory.command_limit,

@@ -1,4 +1,5 @@
 // Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
+import { readable } from '../address/bytes.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
@@ -71,6 +72,9 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     const memory = new ChainMemory(config.data, log);
     const directory = await openDirectory(config, {
       memory,
+      onDoubt: (doubt) => {
+        log.warn({ redis: redis.name, doubt }, 'directory: what is acknowledged may be lost');
+      },
       onError: (error) => {
         log.error({ err: error }, 'directory');
       },
@@ -144,6 +148,11 @@ function roleStart(
       reconciliation: async () => {
         const { count } = await directory.caseload();
         return count === 0 ? undefined : `${count} open: rookery directory cases`;
+      },
+      servers: async () => {
+        const unknown = [...(await directory.servers()).keys()].filter((server) => !registry.find(server));
+        const some = registry.all().length > 0 && unknown.length > 0;
+        return some ? `rows of ${unknown.map(readable).join(', ')}, which is no backend` : undefined;
       },
     },
   };

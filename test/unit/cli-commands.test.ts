@@ -176,7 +176,7 @@ test('directory status tells who is waited for', async () => {
   const more = await filled();
   const before = await rookery(['directory', 'status', '-f', 'json'], more);
   assert.deepEqual(JSON.parse(before.out[0] ?? ''), {
-    ...{ trusted: false, epoch: 1, heard: [], changes: [5], cases: 0 },
+    ...{ trusted: false, epoch: 1, heard: [], changes: [5], cases: 0, unknown_servers: {} },
     waiting_for: ['mail1.example.org', 'mail2.example.org'],
     doubt: 'not heard from mail1.example.org, mail2.example.org',
   });

@@ -16,6 +16,13 @@ interface Listener {
   reject: (error: Error) => void;
 }
 
+/** The server can't be asked, for now: it is not there, does not answer clearly, or does not let us in. */
+class BackendAway extends Error {
+  override readonly name = 'BackendAway';
+  /** How long a job that meets it is tried. */
+  readonly kind = 'away';
+}
+
 export class ImapConnection {
   readonly #server: string;
   readonly #socket: Socket;
@@ -94,7 +101,7 @@ export class ImapConnection {
 
   /** Breaks the connection, and gives the error that is told to whoever waits or asks from now on: the first one. */
   broken(reason: string): Error {
-    this.#broken ??= this.refusal(reason);
+    this.#broken ??= new BackendAway(`${this.#server}: ${reason}`);
     this.#socket.destroy();
     this.#listener?.reject(this.#broken);
     this.#listener = undefined;

@@ -1,10 +1,15 @@
 // `rookery run worker --drain-once`, as a Kubernetes Job or a cron entry starts it: it works off what is there, and is gone.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { loadConfig } from '../../services/config/load.ts';
 import { drained } from '../../services/events/draining.ts';
-import type { Processors } from '../../services/events/processor.ts';
+import type { Outcome, Processors } from '../../services/events/processor.ts';
+import { startRoles } from '../../services/process/start-roles.ts';
 import { openQueues, workOn } from '../harness/events.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
@@ -102,4 +107,39 @@ test('the deadline comes, or the wish to stop, or Redis is away: it is no end of
   await redis.kill9();
   assert.equal(await drained({ backlog, running: nobody, idle: 10, within: 300 }).ended, 'the deadline is near');
   await redis.restart();
+});
+
+test('at the deadline what still runs gets the grace, and is given back', async (t) => {
+  const { producer, backlog } = await queues(t);
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-drain-'));
+  t.after(() => rm(folder, { recursive: true }));
+  let told = 0;
+  const hangs = (_: unknown, signal: AbortSignal) =>
+    new Promise<Outcome>((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        told += 1;
+        reject(new Error('told to end'));
+      });
+    });
+  producer.ring('moves', { name: 'user.a' });
+  producer.ring('usage', { server: 'mail1' });
+  const running = await startRoles({
+    config: loadConfig({
+      env: { ROOKERY_REDIS__URL: redis.socket, ROOKERY_DATA: folder, ROOKERY_LOG__LEVEL: 'silent' },
+    }),
+    ...{ roles: ['worker'], out: () => undefined, worker: { drain: { idle: 10, deadline: 1_000 } } },
+    startWorkers: (start) => Promise.resolve(workOn(redis.socket, { moves: hangs, usage: hangs }, start)),
+  });
+  t.after(() => running.stop());
+  await until('both run', async () => {
+    return (await backlog.counts('moves')).active + (await backlog.counts('usage')).active === 2;
+  });
+  assert.equal(await running.done, 'the deadline is near');
+  assert.equal(told, 0);
+  await running.stop();
+  assert.equal(told, 2);
+  for (const queue of ['moves', 'usage'] as const) {
+    const { waiting, active } = await backlog.counts(queue);
+    assert.deepEqual({ waiting, active }, { waiting: 1, active: 0 });
+  }
 });

@@ -4,10 +4,11 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Worker } from 'bullmq';
 import type { JobState } from '../../services/events/backlog.ts';
-import { JobFailure } from '../../services/events/failure.ts';
+import { JobFailure, kindOf } from '../../services/events/failure.ts';
 import type { ErrorKind } from '../../services/events/failure.ts';
 import type { Outcome, Processors, WorkersStart } from '../../services/events/processor.ts';
 import { keyPrefix } from '../../services/events/queue-set.ts';
+import { commandConnection, connected } from '../../services/redis/connection.ts';
 import { keptLog, openQueues, shortRetries, workOn } from '../harness/events.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
@@ -60,6 +61,35 @@ test('each kind of failure has its attempts; what is refused is a dead letter at
     ['refused', 'refused', 1, 'it is refused', 'test/1'],
   ]);
   assert.deepEqual([...looks.values()].sort(), [1, 3, 5, 8]);
+});
+
+test('a Redis that is away is away, however its connection puts it', async (t) => {
+  const other = await startRedis();
+  t.after(() => other.stop());
+  const ask = () =>
+    commandConnection({ place: { socket: other.socket }, commandTimeout: 100, onError: () => undefined });
+  const [first, second] = [ask(), ask()];
+  t.after(() => {
+    first.disconnect();
+    second.disconnect();
+  });
+  await Promise.all([first, second].map((one) => connected(one, 5_000)));
+  const kindOfAsking = (one: typeof first) => one.get('x').then(() => 'answered', kindOf);
+  process.kill(other.pid ?? 0, 'SIGSTOP');
+  assert.equal(await kindOfAsking(first), 'away');
+  const cut = kindOfAsking(second);
+  process.kill(other.pid ?? 0, 'SIGCONT');
+  await other.kill9();
+  assert.match(await cut, /^away$|^answered$/);
+  assert.equal(await kindOfAsking(first), 'away');
+  first.disconnect();
+  assert.equal(await kindOfAsking(first), 'away');
+  await other.restart();
+  const wrong = ask();
+  await connected(wrong, 5_000);
+  await wrong.set('x', '1');
+  assert.equal(await wrong.hget('x', 'y').catch(kindOf), 'fault');
+  wrong.disconnect();
 });
 
 test('attempts of one kind are not used up by another', async (t) => {

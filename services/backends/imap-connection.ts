@@ -18,7 +18,6 @@ interface Listener {
 
 /** The server can't be asked, for now: it is not there, does not answer clearly, or does not let us in. */
 class BackendAway extends Error {
-  override readonly name = 'BackendAway';
   /** How long a job that meets it is tried. */
   readonly kind = 'away';
 }

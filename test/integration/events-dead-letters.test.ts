@@ -13,7 +13,7 @@ import type { ScratchRedis } from '../harness/redis.ts';
 import { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
 
-const once1 = { attempts: 1, pause: 1, longest: 1 };
+const onlyOnce = { attempts: 1, pause: 1, longest: 1 };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 let redis: ScratchRedis;
 let rookery: Rookery;
@@ -37,7 +37,7 @@ async function withDead(t: TestContext, names: readonly string[]) {
   const failing = workOn(
     redis.socket,
     { moves: ({ name }) => Promise.reject(new JobFailure(name.split('-').at(-1) as ErrorKind, `no ${name}`)) },
-    { retries: { away: once1, busy: once1, fault: once1, newer: { pause: 1, atMost: 1 } }, concurrency: 50 },
+    { retries: { away: onlyOnce, busy: onlyOnce, fault: onlyOnce, newer: { pause: 1, atMost: 1 } }, concurrency: 50 },
   );
   for (const name of names) producer.ring('moves', { name }, traceparent);
   await until('all have failed', async () => (await backlog.counts('moves')).failed === names.length, 30_000);
@@ -85,7 +85,7 @@ test('a retry that is killed in the middle loses nothing', async (t) => {
   const file = join(import.meta.dirname, '../../services/cli/rookery');
   const child = spawn(file, ['queue', 'retry', 'moves', '--config', rookery.configFile], { stdio: 'ignore' });
   const ended = once(child, 'exit');
-  await until('some are tried again', async () => (await backlog.counts('moves')).waiting > 50);
+  await until('some are tried again', async () => (await backlog.counts('moves')).waiting > 50, 60_000);
   child.kill('SIGKILL');
   await ended;
   const [failed, waiting] = [await subjects('failed'), await subjects('waiting')];

@@ -13,6 +13,9 @@ import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
+/** Processes take their time to start on a busy machine, in milliseconds. */
+const patience = 60_000;
+
 let redis: ScratchRedis;
 before(async () => {
   redis = await startRedis({ appendfsync: 'always' });
@@ -30,8 +33,8 @@ async function queues(t: TestContext) {
     const counts = await Promise.all(queueNames.map((queue) => backlog.counts(queue)));
     return counts.reduce((sum, one) => sum + one[state], 0);
   };
-  const settled = async (state: JobState, count: number, bound?: number) => {
-    await until(`${count} ${state}`, async () => (await all(state).catch(() => -1)) === count, bound);
+  const settled = async (state: JobState, count: number) => {
+    await until(`${count} ${state}`, async () => (await all(state).catch(() => -1)) === count, patience);
   };
   /** One job for each queue. */
   const ringAll = (name: string) => {
@@ -54,7 +57,7 @@ function workerProcess(t: TestContext, mode: 'hang' | 'work' | 'slow') {
     await ended;
   });
   const beginsAll = (name: string) =>
-    until(`${mode}: ${name}`, () => queueNames.every((queue) => out.includes(`begins ${queue} ${name}\n`)));
+    until(`${mode}: ${name}`, () => queueNames.every((queue) => out.includes(`begins ${queue} ${name}\n`)), patience);
   return { child, ended, beginsAll, begun: () => out.split('\n').length - 1 };
 }
 
@@ -97,9 +100,9 @@ test('a job that kills its workers comes to an end as a dead letter, and takes n
     assert.ok(deaths < 10, 'it kills for ever');
     const { child } = workerProcess(t, 'work');
     const over = async () => child.exitCode !== null || child.signalCode !== null || (await all('failed')) > 0;
-    await until('a worker has died, or it is given up', over, 30_000);
+    await until('a worker has died, or it is given up', over, patience);
   }
-  await settled('completed', 20, 30_000);
+  await settled('completed', 20);
   const dead = await backlog.jobs('moves', ['failed'], 10);
   assert.deepEqual(
     dead.map(({ subject, kind }) => [subject, kind]),
@@ -114,7 +117,7 @@ test('Redis restarted in the middle of the work: every job is done, none is lost
   await settled('waiting', 300);
   const { begun } = workerProcess(t, 'slow');
   const other = workerProcess(t, 'slow');
-  await until('both work', () => begun() > 10 && other.begun() > 10);
+  await until('both work', () => begun() > 10 && other.begun() > 10, patience);
   await redis.kill9();
   for (let n = 300; n < 320; n += 1) producer.ring('reconcile', { name: `user.${n}` });
   await redis.restart();
@@ -125,5 +128,5 @@ test('Redis restarted in the middle of the work: every job is done, none is lost
       return false;
     }
   });
-  await settled('completed', 320, 30_000);
+  await settled('completed', 320);
 });

@@ -1,4 +1,5 @@
 // One queue worked off in one process: jobs are looked at, told of, tried again, given back.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DelayedError, WaitingError, Worker } from 'bullmq';
 import type { Job } from 'bullmq';
 import { readable } from '../services/address/bytes.ts';
@@ -15,7 +16,7 @@ import {
 } from '../services/events/envelope.ts';
 import { kindOf, oneMore } from '../services/events/failure.ts';
 import type { FailureKind } from '../services/events/failure.ts';
-import { backoffStrategy, thrownFor } from '../services/events/job-options.ts';
+import { thrownFor } from '../services/events/job-options.ts';
 import type { Outcome, Processors, RunEnd, WorkersStart } from '../services/events/processor.ts';
 import { keyPrefix } from '../services/events/queue-set.ts';
 import { formOf } from '../services/events/queues.ts';
@@ -27,6 +28,9 @@ import { JobDesk } from './host-desk.ts';
 
 /** How long one step of the end may take that should take no time, in milliseconds. */
 const moment = 1_000;
+
+/** How often it is looked whether jobs have been put off, in milliseconds. */
+const handover = 10;
 
 /**
  * How often a job may lose its worker before it fails. A rollout that is in a hurry kills a worker or two under the same
@@ -67,7 +71,6 @@ export class QueueWorker<Q extends QueueName> {
       stalledInterval: start.lostAfter,
       maxStalledCount: mostLosses,
       ...{ removeOnComplete: start.kept.done, removeOnFail: start.kept.dead },
-      settings: { backoffStrategy },
     });
     this.#listen();
   }
@@ -123,6 +126,7 @@ export class QueueWorker<Q extends QueueName> {
     const desk = new JobDesk(job);
     const tell = this.#teller(job);
     try {
+      await this.#beAlone(job, token);
       const outcome = await this.#look(job, abort.signal, desk);
       this.#lastError = '';
       tell(outcome.is, { note: outcome.note });
@@ -140,6 +144,21 @@ export class QueueWorker<Q extends QueueName> {
     } finally {
       this.#running.delete(id);
     }
+  }
+
+  /**
+   * A job whose worker has died under it may be the cause: such jobs are begun one at a time, so that the one that kills
+   * its worker takes the others along no further. Resolves when it may begin; the others are put off.
+   */
+  async #beAlone(job: Job, token: string): Promise<void> {
+    if (job.stalledCounter === 0) return;
+    const suspects = () => [...this.#running.values()].filter((one) => one.job.stalledCounter > 0);
+    if (suspects()[0]?.job !== job) {
+      await job.moveToDelayed(Date.now() + moment, token);
+      throw new DelayedError();
+    }
+    // Those that were taken together with it are on their way back.
+    for (let waited = 0; suspects().length > 1 && waited < moment; waited += handover) await sleep(handover);
   }
 
   async #look(job: Job, signal: AbortSignal, desk: JobDesk): Promise<Outcome> {
@@ -176,7 +195,7 @@ export class QueueWorker<Q extends QueueName> {
     desk.log(`attempt ${job.attemptsMade + 1} by ${this.#start.name}: ${kind}: ${message}; ${next}`);
     // Whoever has removed the job meanwhile wants to hear nothing of it.
     if (isObject(job.data)) await job.updateData(withFailures(job.data, failures)).catch(() => undefined);
-    return thrownFor(message, pause);
+    return thrownFor(job, message, pause);
   }
 
   /** Puts a job first in line again, for another worker. Where Redis can't be told, it is missed in time. */

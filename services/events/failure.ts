@@ -1,5 +1,6 @@
 // Why a look at what a job names goes wrong: the kinds of failure, and what a job keeps of them.
 import { z } from 'zod';
+import { saysAway } from '../redis/connection.ts';
 
 /**
  * What a processor's error may be:
@@ -47,7 +48,7 @@ export function kindOf(error: unknown): ErrorKind {
     const { kind, code, name } = here as { kind?: unknown; code?: unknown; name: string };
     const said = errorKinds.find((one) => one === kind);
     if (said) return said;
-    if ((typeof code === 'string' && awayCodes.has(code)) || name === 'TimeoutError') return 'away';
+    if ((typeof code === 'string' && awayCodes.has(code)) || name === 'TimeoutError' || saysAway(here)) return 'away';
     here = here.cause;
   }
   return 'fault';

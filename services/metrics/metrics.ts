@@ -17,7 +17,8 @@ export class Metrics {
   readonly #jobs: Histogram<'queue' | 'outcome'>;
   readonly #deadLetters: Counter<'queue' | 'kind'>;
 
-  constructor(version: string) {
+  /** `ofProcess`: whether Node's own figures are among them; those are watched until the process ends. */
+  constructor(version: string, { ofProcess = true }: { ofProcess?: boolean } = {}) {
     const registers = [this.registry];
     this.#recipients = new Counter({
       name: 'rookery_lmtp_recipients_total',
@@ -59,7 +60,7 @@ export class Metrics {
     new Gauge({ name: 'rookery_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers })
       .labels(version, process.versions.node)
       .set(1);
-    this.#collectProcess();
+    if (ofProcess) this.#collectProcess();
   }
 
   /** Node's own figures, but for those that promtool rejects: gauges called `_total`, as a counter is. */

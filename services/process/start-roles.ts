@@ -42,6 +42,7 @@ export interface StartOptions {
   /** Told where things run, a line each, before `ready`. */
   out: (line: string) => void;
   log?: Logger;
+  metrics?: Metrics;
   /** Starts the processors of the queues; only the role worker needs it. */
   startWorkers?: StartWorkers;
   worker?: WorkersWish;
@@ -68,7 +69,7 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     const redis = await accessRedis(config, log);
     stops.push(() => redis.stop());
     out(`Redis    ${redis.name}`);
-    const metrics = new Metrics(version);
+    const { metrics = new Metrics(version) } = options;
     const memory = new ChainMemory(config.data, log);
     const directory = await openDirectory(config, {
       memory,

@@ -1,8 +1,5 @@
 // Workers on a real Redis: what becomes of jobs that finish, fail, wait, can't be read, or lose their worker.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { JobState } from '../../services/events/backlog.ts';
@@ -200,42 +197,6 @@ for (const [how, heeds] of [
     assert.equal(job?.attempts, 1);
   });
 }
-
-function workerProcess(t: TestContext, mode: 'hang' | 'work') {
-  const file = join(import.meta.dirname, '../harness/worker-process.ts');
-  const child = spawn(process.execPath, [file, redis.socket, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let out = '';
-  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
-  const ended = once(child, 'exit');
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  return { child, ended, begins: (name: string) => until(`${mode}: ${name}`, () => out.includes(`begins ${name}\n`)) };
-}
-
-test('a job whose worker is killed in the middle is run again by another', async (t) => {
-  const { ring, settled } = await queues(t);
-  const first = workerProcess(t, 'hang');
-  ring('user.a');
-  await first.begins('user.a');
-  first.child.kill('SIGKILL');
-  await first.ended;
-  const second = workerProcess(t, 'work');
-  await second.begins('user.a');
-  const [job] = await settled('completed', 1);
-  assert.deepEqual([job?.reason, job?.attempts], ['worked', 1]);
-});
-
-test('a worker process told to end gives back what hangs, and ends', async (t) => {
-  const { ring, settled } = await queues(t);
-  const { child, begins, ended } = workerProcess(t, 'hang');
-  ring('user.a');
-  await begins('user.a');
-  child.kill('SIGTERM');
-  assert.deepEqual(await ended, [0, null]);
-  await settled('waiting', 1);
-});
 
 test('a worker goes on after Redis was away, and stops in bounds while it is', async (t) => {
   const { ring, settled } = await queues(t);

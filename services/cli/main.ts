@@ -22,6 +22,7 @@ const surroundings: Surroundings = {
   err: (line) => process.stderr.write(`${line}\n`),
   openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
+  openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
   startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),
   stopAsked,
 };

@@ -8,6 +8,7 @@ import { mailboxCommand } from './mailbox-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
+import { usageCommand } from './usage-command.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const overview = `
@@ -47,6 +48,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),
+    usageCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { UsageHistory } from '../placement/usage-history.ts';
 import type { Role } from './roles.ts';
 
 export interface StartOptions {
@@ -20,6 +21,12 @@ export interface OpenBacklog {
   close(): Promise<void>;
 }
 
+/** What is remembered of the backends' room. */
+export interface OpenUsage {
+  usage: Pick<UsageHistory, 'latest' | 'history'>;
+  close(): Promise<void>;
+}
+
 export interface Running {
   stop(): Promise<void>;
 }
@@ -33,6 +40,8 @@ export interface Surroundings {
   openDirectory: (config: Config) => Promise<Directory>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
+  /** Rejects when the events' Redis does not answer. */
+  openUsage: (config: Config) => Promise<OpenUsage>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;

@@ -32,6 +32,7 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     err: (line) => err.push(line),
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
     openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openUsage: () => Promise.reject(new Error('Redis does not answer at /x')),
     startRoles: () => Promise.reject(new Error('address taken')),
     stopAsked: () => Promise.resolve(),
     ...more,

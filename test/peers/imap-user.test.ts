@@ -464,7 +464,7 @@ describe('a user at real backends', { skip: withoutCyrus() }, () => {
     for (const server of open) {
       const said = await server.freeSpace().then(
         (space) => space.total.totalKiB,
-        (error: Error) => error.message,
+        (error: unknown) => String(error),
       );
       if (said !== total.totalKiB) assert.match(String(said), /"0;0": there is a partition that it cannot look at/);
     }

@@ -39,6 +39,8 @@ const lastingWords = new Set([
   'Operation is not supported on mailbox',
   'Permission denied',
   'Quota root does not exist',
+  'SPECIAL-USE flag conflict',
+  'Subscribe: Mailbox does not exist',
   'Unknown/invalid partition',
   'Unsupported quota resource',
 ]);

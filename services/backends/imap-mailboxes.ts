@@ -28,7 +28,8 @@ const vendor = '/shared/vendor/cmu/cyrus-imapd';
 
 /**
  * Cyrus 3.6.1: the partition must be an atom; a quoted one is BAD. Special uses need the list form of RFC 4466. A use that
- * the server does not know is NO [USEATTR]; that another folder has it already is not minded. CREATE reserves the name at
+ * the server does not know is NO [USEATTR]; that another folder has it already
+ * is not minded; on any other mailbox than a folder right below an INBOX it is `SPECIAL-USE flag conflict`. CREATE reserves the name at
  * the MUPDATE master: when that refuses (another server has it) or is not there, nothing is made and the answer is NO
  * (`unable to reserve mailbox on mupdate server`, `no connection to server`: busy). A folder without its INBOX is
  * `Permission denied`.

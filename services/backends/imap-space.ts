@@ -25,7 +25,8 @@ const folder = '/shared/vendor/cmu/cyrus-imapd/freespace';
  * - The server annotations `freespace` (KiB available), `freespace/total` and `freespace/percent/most` (both
  *   `available;total` in KiB) are told by GETMETADATA; GETANNOTATION is `Permission denied`, to an administrator, too.
  * - There are no figures of single partitions by name, and nothing tells which one is the emptiest.
- * - `partition_select_exclude` keeps a partition out of them. One partition that cannot be looked at, and all is `0;0`.
+ * - A partition that cannot be looked at ends the count: those behind it, in an order that each imapd has for itself, are
+ *   missing from the figures, which are `0;0` where it comes first.
  * - Each imapd looks once in its life and repeats that for as long as it serves connections, unless `imapd.conf` has
  *   `partition_select_usage_reinit: 1`: without it the figures may be hours old.
  */

@@ -23,6 +23,7 @@ const surroundings: Surroundings = {
   openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
+  openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
   startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),
   stopAsked,
 };

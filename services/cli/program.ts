@@ -8,6 +8,7 @@ import { mailboxCommand } from './mailbox-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
+import { usageCommand } from './usage-command.ts';
 import type { Surroundings } from './surroundings.ts';
 import { userCommand } from './user-command.ts';
 
@@ -50,6 +51,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     directoryCommand(surroundings),
     queueCommand(surroundings),
     userCommand(surroundings, ended),
+    usageCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

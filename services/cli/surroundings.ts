@@ -5,6 +5,7 @@ import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Ordering } from '../users/ordering.ts';
+import type { UsageHistory } from '../placement/usage-history.ts';
 import type { Role } from './roles.ts';
 
 export interface StartOptions {
@@ -34,6 +35,12 @@ export interface OpenOrders {
   close(): Promise<void>;
 }
 
+/** What is remembered of the backends' room. */
+export interface OpenUsage {
+  usage: Pick<UsageHistory, 'latest' | 'history'>;
+  close(): Promise<void>;
+}
+
 export interface Running {
   /** Resolves when what was started has come to an end by itself; most roles never do. */
   done: Promise<string>;
@@ -51,6 +58,7 @@ export interface Surroundings {
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
+  openUsage: (config: Config) => Promise<OpenUsage>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;

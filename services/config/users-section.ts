@@ -16,21 +16,31 @@ const limit = (doc: string, unit: string, example: number) =>
 /** What Cyrus refuses in names, but for what it does not count as a character of one; `/` stands between levels. */
 const folderName = word.max(255).regex(/^(?!\/)(?!.*\/\/)[^%;"\\^!*]*[^%;"\\^!*/]$/);
 
-const folder = z.strictObject({
-  name: key(folderName, {
-    doc: 'The name below the INBOX, with / between levels, as people write it. A dot inside wants unixhierarchysep on the backends.',
-    expects: 'a name without control characters and % ; " \\ ^ ! *',
-    example: 'Entwürfe',
-    otherwise: 'none; must be given',
-  }),
-  special_use: key(z.exactOptional(z.string().regex(/^[A-Za-z0-9-]{1,64}$/)), {
-    doc: 'What mail programs use it for (RFC 6154), without the backslash. Cyrus knows Archive, Drafts, Junk, Sent and Trash, and what its specialuse_extra adds.',
-    expects: 'one word of letters and digits',
-    example: 'Drafts',
-    otherwise: 'none',
-  }),
-  subscribe: flag({ doc: 'Whether the user is subscribed to it.', default: true }),
-});
+const folder = z
+  .strictObject({
+    name: key(folderName, {
+      doc: 'The name below the INBOX, with / between levels, as people write it. A dot inside wants unixhierarchysep on the backends.',
+      expects: 'a name without control characters and % ; " \\ ^ ! *',
+      example: 'Entwürfe',
+      otherwise: 'none; must be given',
+    }),
+    special_use: key(z.exactOptional(z.string().regex(/^[A-Za-z0-9-]{1,64}$/)), {
+      doc: 'What mail programs use it for (RFC 6154), without the backslash; only for a folder right below the INBOX. Cyrus knows Archive, Drafts, Junk, Sent and Trash, and what its specialuse_extra adds.',
+      expects: 'one word of letters and digits',
+      example: 'Drafts',
+      otherwise: 'none',
+    }),
+    subscribe: flag({ doc: 'Whether the user is subscribed to it.', default: true }),
+  })
+  .superRefine(({ name, special_use }, context) => {
+    // Cyrus takes it on no other (`SPECIAL-USE flag conflict`).
+    if (special_use === undefined || !name.includes('/')) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['special_use'],
+      message: 'left out for a folder that is not right below the INBOX',
+    });
+  });
 
 const aclEntry = z.strictObject({
   identifier: key(z.string().regex(/^[ !#-[\]-~]{1,255}$/), {

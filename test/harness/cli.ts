@@ -33,6 +33,7 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
     openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
     openOrders: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openUsage: () => Promise.reject(new Error('Redis does not answer at /x')),
     startRoles: () => Promise.reject(new Error('address taken')),
     stopAsked: () => Promise.resolve(),
     ...more,

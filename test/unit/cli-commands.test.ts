@@ -44,6 +44,7 @@ const commands = [
   ['queue', 'show'],
   ['queue', 'retry'],
   ['queue', 'discard'],
+  ['usage', 'show'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],

@@ -50,6 +50,12 @@ test('what is no INBOX of a user is refused by its name', () => {
     assert.throws(() => newUser(form({}), { inbox: name }), /is not the INBOX of a user/, name);
 });
 
+test('a special use is for folders right below the INBOX', () => {
+  const users = { folders: [{ name: 'Archive/2026', special_use: 'Archive' }] };
+  const { error } = configSchema.safeParse({ servername: 'frontend1', users });
+  assert.deepEqual(error?.issues[0]?.path, ['users', 'folders', 0, 'special_use']);
+});
+
 test('names of folders that Cyrus would not take are refused where they are written', () => {
   for (const name of ['', '/', '/a', 'a/', 'a//b', 'a%', 'a*', 'a;b', 'a"b', 'a\\b', 'a^b', 'a!b', 'a\nb', 7]) {
     const { error } = configSchema.safeParse({ servername: 'frontend1', users: { folders: [{ name }] } });

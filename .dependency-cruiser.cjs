@@ -25,6 +25,7 @@ const pure = [
   '^services/directory/(entry|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
+  '^services/placement/(?!placer|promises)',
   '^services/sasl/',
 ];
 

@@ -22,6 +22,8 @@ const surroundings: Surroundings = {
   err: (line) => process.stderr.write(`${line}\n`),
   openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
+  placementFigures: async (config, now) =>
+    (await import('../process/placement-settings.ts')).configuredFacts(config, now),
   startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),
   stopAsked,
 };

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { ServerFacts } from '../placement/facts.ts';
 import type { Role } from './roles.ts';
 
 export interface StartOptions {
@@ -33,6 +34,8 @@ export interface Surroundings {
   openDirectory: (config: Config) => Promise<Directory>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
+  /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */
+  placementFigures: (config: Config, now: number) => Promise<ServerFacts[]>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;

@@ -43,6 +43,7 @@ const commands = [
   ['queue', 'list'],
   ['queue', 'show'],
   ['queue', 'retry'],
+  ['placement', 'simulate'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],

@@ -1,9 +1,11 @@
 // rookery placement simulate: what it prints for people and for programs, and how it ends.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { explainPlacement } from '../../services/cli/placement-explanation.ts';
 import type { Surroundings } from '../../services/cli/surroundings.ts';
+import { decide } from '../../services/placement/decision.ts';
 import { rookery } from '../harness/cli.ts';
-import { serverOf } from '../harness/placement.ts';
+import { abc, policyFor, serverOf } from '../harness/placement.ts';
 
 const TiB = 2 ** 30;
 const figures = (mail1: number, mail2?: number): Pick<Surroundings, 'placementFigures'> => ({
@@ -90,4 +92,38 @@ test('wrong usage is 64', async () => {
     const { code, out } = await simulate(args, figures(1, 1));
     assert.deepEqual([code, out], [64, []], args.join(' '));
   }
+});
+
+test('a decision is explained with its figures, who was out, and the number drawn', () => {
+  const servers = [...abc, serverOf('D', 0, 0, { answered: false, partitions: [] })];
+  const policy = policyFor(servers, { mode: 'freespace-percent-weighted', backends: { C: { drain: true } } });
+  const decision = decide({ name: 'user.ann', tags: [] }, { now: 3000, servers }, policy, () => 0.5);
+  const lines = explainPlacement(decision).map((line) => line.replace(/ {2,}/g, '|'));
+  assert.deepEqual(lines, [
+    'user.ann: B!default, decided at 1970-01-01T00:00:03.000Z',
+    '',
+    'server by freespace-percent-weighted; of the shares, one below the other, 50.00 was drawn',
+    'SERVER|FREE KIB|OF KIB|PROMISED KIB|FREE THEN|AGE|USERS|PROMISED|WEIGHT|SHARE|OUT',
+    'A|500|1000|0|50.00%|2 s|0|0|1|40.00%',
+    'B|300|400|0|75.00%|2 s|0|0|1|60.00%',
+    'C|10|100|0|10.00%|2 s|0|0|1|0.00%|drains',
+    'D|-|-|0|-|2 s|0|0|1|0.00%|does not answer',
+    '',
+    'partition by freespace-most',
+    'PARTITION|FREE KIB|OF KIB|PROMISED KIB|FREE THEN|SHARE|OUT',
+    'default|300|400|0|75.00%|100.00%',
+  ]);
+  const refused = decide(
+    { name: 'ann', server: 'E', zone: 'ulm', partition: 'p' },
+    { now: 0, servers },
+    policy,
+    () => 0,
+  );
+  assert.deepEqual(explainPlacement(refused).slice(0, 5), [
+    'ann: nowhere, decided at 1970-01-01T00:00:00.000Z',
+    'asked for: zone ulm, server E, partition p',
+    'refused: there is no backend E; it may be one of A, B, C, D',
+    '',
+    'server as asked for',
+  ]);
 });

@@ -51,6 +51,7 @@ export interface Look {
   candidate: Candidate | undefined;
 }
 
+/** For a server that is no backend: it is out all the same. */
 const standard: BackendPolicy = { weight: 1, tags: [], drain: false, exclude: [] };
 
 /** Looks at one server, before it is weighed against the others. */
@@ -63,23 +64,22 @@ export function lookAt(server: ServerFacts, request: Request, policy: Policy, no
     unfit(server, policy, own, now) ??
     withoutPlace(server, partitions, request) ??
     (policy.servers.mode === 'random' ? undefined : spaceless(figure));
-  const { availableKiB, totalKiB, promisedKiB } = figure ?? { promisedKiB: promisedInAll(server) };
-  const left = figure && lessPromised(figure, promisedKiB);
-  const { users, promisedUsers, weight } = usersAndWeight(server, own);
+  const left = figure && lessPromised(figure, figure.promisedKiB);
+  const { users, promised = nothingPromised } = server;
   return {
     server: {
-      ...{ name: server.name, ...(out !== undefined && { out }), share: 0, availableKiB, totalKiB, promisedKiB },
-      ...{ percent: left && percentFree(left), age: now - server.at, users, promisedUsers, weight },
+      ...{ name: server.name, ...(out !== undefined && { out }), share: 0 },
+      ...{ availableKiB: figure?.availableKiB, totalKiB: figure?.totalKiB, percent: left && percentFree(left) },
+      ...{ promisedKiB: figure?.promisedKiB ?? promisedInAll(server), promisedUsers: promised.users },
+      ...{ age: now - server.at, users, weight: own.weight },
     },
     partitions,
-    candidate:
-      out === undefined ? { name: server.name, weight, ...(left ?? { availableKiB: 0, totalKiB: 0 }) } : undefined,
+    candidate: out === undefined ? { name: server.name, weight: own.weight, ...(left ?? noSpace) } : undefined,
   };
 }
 
-function usersAndWeight({ users, promised = nothingPromised }: ServerFacts, { weight }: BackendPolicy) {
-  return { users, promisedUsers: promised.users, weight };
-}
+/** Where all is drawn evenly, space may be unknown. */
+const noSpace = { availableKiB: 0, totalKiB: 0 };
 
 /** Why the request or the policy does not want the server at all. */
 function unwanted(name: string, { zone, tags = [] }: Request, policy: Policy, own: BackendPolicy): string | undefined {

@@ -5,7 +5,7 @@ import type { Considered, ConsideredServer, Look, Request } from './considering.
 import type { Facts } from './facts.ts';
 import type { Policy } from './policy.ts';
 import { draws, landing, weigh } from './selection.ts';
-import type { Mode } from './selection.ts';
+import type { Mode, Rule } from './selection.ts';
 
 /** Where a user goes. */
 export interface Place {
@@ -34,31 +34,23 @@ export interface Decision {
 /** Chooses server and partition by the policy; what the request names stands. */
 export function decide(request: Request, facts: Facts, policy: Policy, chance: Chance): Decision {
   const looks = facts.servers.map((server) => lookAt(server, request, policy, facts.now));
-  const server =
-    request.server === undefined
-      ? drawServer(looks, policy.servers.mode, policy, chance)
-      : named(request.server, looks);
+  const { at, drawn, servers } =
+    request.server === undefined ? drawServer(looks, policy.servers, chance) : named(request.server, looks);
+  const look = at === undefined ? undefined : looks[at];
+  const partitions = look?.partitions ?? [];
   const base = {
-    ...{ request, at: facts.now, servers: server.servers },
+    ...{ request, at: facts.now, servers, partitions },
     modes: { servers: policy.servers.mode, partitions: policy.partitions.mode },
   };
-  const look = server.at === undefined ? undefined : looks[server.at];
-  if (!look || !policy.backends.has(look.server.name)) {
-    const refused = request.server === undefined ? noServer(server.servers) : noSuchBackend(request.server, policy);
-    return { ...base, partitions: [], drawn: drawnNumbers(server.drawn, undefined), refused };
+  const server = request.server ?? look?.server.name;
+  if (server === undefined || !policy.backends.has(server)) {
+    const refused = server === undefined ? noServer(servers) : noSuchBackend(server, policy);
+    return { ...base, partitions: [], drawn: drawnNumbers(drawn, undefined), refused };
   }
-  const { partitions } = look;
-  const partition = drawPartition(partitions, request.partition, policy.partitions.mode, chance);
-  const drawn = drawnNumbers(server.drawn, partition.drawn);
-  if (partition.name === undefined) {
-    return {
-      ...base,
-      partitions,
-      drawn,
-      refused: `no partition of ${look.server.name} can take it (${outs(partitions)})`,
-    };
-  }
-  return { ...base, partitions, drawn, chosen: { server: look.server.name, partition: partition.name } };
+  const partition = drawPartition(partitions, request.partition, policy.partitions, chance);
+  const numbers = drawnNumbers(drawn, partition.drawn);
+  if (partition.name !== undefined) return { ...base, drawn: numbers, chosen: { server, partition: partition.name } };
+  return { ...base, drawn: numbers, refused: `no partition of ${server} can take it (${outs(partitions)})` };
 }
 
 interface Lot {
@@ -76,24 +68,24 @@ function named(name: string, looks: readonly Look[]): ServerLot {
   return { at: servers.findIndex((server) => server.name === name), servers };
 }
 
-function drawServer(looks: readonly Look[], mode: Mode, { servers: rule }: Policy, chance: Chance): ServerLot {
+function drawServer(looks: readonly Look[], rule: Rule, chance: Chance): ServerLot {
   const candidates = looks.flatMap(({ candidate }) => candidate ?? []);
   const { each } = weigh(candidates, rule);
   const servers = looks.map(({ server, candidate }) => ({
     ...server,
     ...(candidate && each[candidates.indexOf(candidate)]),
   }));
-  return { ...draw(servers, mode, chance), servers };
+  return { ...draw(servers, rule, chance), servers };
 }
 
 /** The partition's name; empty where the backend chooses, undefined where none can be chosen. */
-function drawPartition(partitions: readonly Considered[], wanted: string | undefined, mode: Mode, chance: Chance) {
+function drawPartition(partitions: readonly Considered[], wanted: string | undefined, rule: Rule, chance: Chance) {
   if (wanted !== undefined || partitions.length === 0) return { name: wanted ?? '' };
-  const { at, ...lot } = draw(partitions, mode, chance);
+  const { at, ...lot } = draw(partitions, rule, chance);
   return { ...lot, name: at === undefined ? undefined : partitions[at]?.name };
 }
 
-function draw(all: readonly Considered[], mode: Mode, chance: Chance): Lot {
+function draw(all: readonly Considered[], { mode }: Rule, chance: Chance): Lot {
   const shares = all.map(({ share }) => share);
   // Where one has it all, there is nothing to draw.
   if (!draws(mode)) return { at: landing(shares, 0) };

@@ -102,6 +102,9 @@ test('a server named by the request is taken whatever the rules say, an unknown 
   assert.equal(placeOf(decided(servers, wish, { server: 'D' })), 'D!');
   assert.equal(placeOf(decided(servers, wish, { server: 'D', partition: 'new' })), 'D!new');
   assert.equal(decided(servers, wish, { server: 'E' }).refused, 'there is no backend E; it may be one of A, B, C, D');
+  // One that nothing is known of yet is a backend all the same.
+  const unseen = decide({ name: 'x', server: 'A' }, { now, servers: [] }, policyFor(abc), seededChance(1));
+  assert.deepEqual(unseen.chosen, { server: 'A', partition: '' });
   const full = decided([serverOf('A', 0, 10)], {}, { server: 'A' });
   assert.equal(full.refused, 'no partition of A can take it (default: no free space)');
   assert.equal(placeOf(decided([serverOf('A', 0, 10)], {}, { server: 'A', partition: 'default' })), 'A!default');

@@ -173,7 +173,8 @@ for (const [mode, idealOf] of full ? [...most, ...lots] : [...most.slice(0, 1), 
     t.diagnostic(`ours   ${line(ours)}, at most ${Math.max(...off(ours)).toFixed(2)} off`);
     t.diagnostic(`Cyrus  ${line(theirs)}, at most ${Math.max(...off(theirs)).toFixed(2)} off`);
     t.diagnostic(`${Math.round((1000 * users) / took)} users/s, ${(tries / users).toFixed(2)} decisions each`);
-    const bounds = lots.some(([lot]) => lot === mode) ? lotBounds(wanted) : spaces.map(() => 0);
+    // Few users are large ones: what a lot does with them is further from its expectation.
+    const bounds = !full && lots.some(([lot]) => lot === mode) ? lotBounds(wanted) : spaces.map(() => 0);
     for (const [at, distance] of off(ours).entries()) {
       assert.ok(distance <= Math.max(2, bounds[at] ?? 0), `mail${at + 1} of ${line(ours)}`);
     }

@@ -9,6 +9,7 @@ const floors = [
   ['directory'],
   ['mupdate', 'lmtp', 'sasl'],
   ['moves', 'placement', 'replication', 'lookup'],
+  ['users'],
   ['api', 'dashboard'],
   ['process'],
   ['cli'],
@@ -25,7 +26,8 @@ const pure = [
   '^services/directory/(entry|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
-  '^services/placement/new-user[.]ts$',
+  '^services/placement/(?!placer|promises|make-user|usage)',
+  '^services/users/order[.]ts$',
   '^services/sasl/',
 ];
 

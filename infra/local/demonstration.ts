@@ -38,7 +38,8 @@ async function main(): Promise<void> {
   const stops = backends.map((backend) => () => backend.stop());
   try {
     for (const { name, address } of backends) {
-      config.backends[name] = { lmtp: { address, connections: 20 }, mupdate: false };
+      const placement = { weight: 1, tags: [], drain: false, partitions: {} };
+      config.backends[name] = { lmtp: { address, connections: 20 }, mupdate: false, placement };
       out(`Backend  ${name}, ${addressText(address)}, mail in ${join(config.data, 'backends', name)}`);
     }
     const running = await startRoles({ config, roles: ['directory', 'lmtp', 'api'], out, log });

@@ -24,6 +24,8 @@ const surroundings: Surroundings = {
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
+  placementFigures: async (config, now) =>
+    (await import('../process/placement-settings.ts')).configuredFacts(config, now),
   startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),
   stopAsked,
 };

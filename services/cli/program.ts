@@ -5,6 +5,7 @@ import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
@@ -23,6 +24,7 @@ Examples:
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
   rookery queue list
+  rookery placement simulate --users 5000
   rookery config check`;
 
 /** Has a command and those below it throw where commander would end the process, and write through the surroundings. */
@@ -52,6 +54,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     queueCommand(surroundings),
     userCommand(surroundings, ended),
     usageCommand(surroundings),
+    placementCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

@@ -6,6 +6,7 @@ import type { DeadLetters } from '../events/dead-letters.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
+import type { ServerFacts } from '../placement/facts.ts';
 import type { Role } from './roles.ts';
 
 export interface StartOptions {
@@ -59,6 +60,8 @@ export interface Surroundings {
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
   openUsage: (config: Config) => Promise<OpenUsage>;
+  /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */
+  placementFigures: (config: Config, now: number) => Promise<ServerFacts[]>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;

@@ -1,10 +1,10 @@
 // The section `backends`: the servers that hold mailboxes, and how to reach them.
 import { z } from 'zod';
 import { addressKeys, addressOf, addressProblem } from './address.ts';
+import { backendPlacement } from './backend-placement.ts';
 import { key } from './key.ts';
 import { count, flag, hostName, ipAddress, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
-import { spaceKey } from './space-key.ts';
 
 const user = (protocol: string, example: string) =>
   key(z.exactOptional(word.max(255)), {
@@ -74,7 +74,6 @@ const backend = z.strictObject({
     example: { host: 'mail1.example.org', username: 'cyrus', password_file: '/etc/rookery/imap.secret' },
     otherwise: 'none',
   }),
-  space: spaceKey,
   mupdate: flag({
     doc: 'Whether the backend pushes its list of mailboxes by MUPDATE, as Cyrus does when it starts. Until it has, unknown recipients are put off, not refused.',
     default: true,
@@ -91,6 +90,7 @@ const backend = z.strictObject({
     example: '10.0.0.1',
     otherwise: 'the host, where there is only one; of two or more, one must be given',
   }),
+  placement: backendPlacement,
 });
 
 export const backendsSection = key(z.record(hostName, backend).prefault({}), {

@@ -140,10 +140,22 @@ function* redis({ redis }: Config): Generator<Disagreement> {
   }
 }
 
+function* serverlist(config: Config): Generator<Disagreement> {
+  const backends = Object.keys(config.backends);
+  const { serverlist: listed = [] } = config.placement;
+  for (const name of listed) {
+    if (Object.hasOwn(config.backends, name)) continue;
+    const hint = nearest(name, backends);
+    const expected = `names of backends; there is no ${name}${hint === undefined ? '' : `, did you mean ${hint}?`}`;
+    yield disagreement(['placement', 'serverlist'], listed, expected, [['backends']]);
+  }
+}
+
 export function* disagreements(config: Config): Generator<Disagreement> {
   yield* redis(config);
   yield* users(config);
   yield* backends(config);
   yield* hosts(config);
+  yield* serverlist(config);
   yield* sharedListeners(config);
 }

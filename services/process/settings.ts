@@ -1,6 +1,6 @@
 // From the configuration, in the operator's units and names, to the settings of the rooms.
 import { Registry } from '../backends/registry.ts';
-import type { ImapAccess } from '../backends/registry.ts';
+import type { ImapAccess, PartitionSpace } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Retries, Retry } from '../events/retry.ts';
@@ -15,7 +15,7 @@ const second = 1000;
 
 export function registryOf(config: Config): Registry {
   return new Registry(
-    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, space }]) => ({
+    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, placement }]) => ({
       ...{ name, mupdate },
       lmtp: lmtp && {
         ...{ address: lmtp.address, connections: lmtp.connections },
@@ -24,7 +24,7 @@ export function registryOf(config: Config): Registry {
           : {}),
       },
       imap: imapAccess(imap),
-      ...(space && { space: Object.entries(space).map(([partition, room]) => ({ name: partition, ...room })) }),
+      ...(Object.keys(placement.partitions).length > 0 && { space: spaceOf(placement.partitions) }),
     })),
   );
 }
@@ -46,6 +46,13 @@ export function usersOf(config: Config): Map<string, User> {
       },
     ]),
   );
+}
+
+function spaceOf(partitions: Config['backends'][string]['placement']['partitions']): PartitionSpace[] {
+  return Object.entries(partitions).map(([name, { available, total, filesystem }]) => ({
+    ...{ name, availableKiB: available, totalKiB: total },
+    ...(filesystem !== undefined && { filesystem }),
+  }));
 }
 
 /** The hosts of each backend that names any. */

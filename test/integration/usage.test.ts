@@ -93,14 +93,14 @@ test('what the configuration says of partitions is the figure, those on one file
 
 test('a configured figure that cannot be true is refused', () => {
   for (const [key, room] of [
-    ['available_kib', { available_kib: 11, total_kib: 10 }],
-    ['available_kib', { available_kib: -1, total_kib: 10 }],
-    ['total_kib', { available_kib: 0, total_kib: 0 }],
-    ['total_kib', { available_kib: 0, total_kib: 'lots' }],
+    ['available', { available: 11, total: 10 }],
+    ['available', { available: -1, total: 10 }],
+    ['total', { available: 0, total: 0 }],
+    ['total', { available: 0, total: 'lots' }],
   ] as const) {
-    const backends = { mail1: { space: { default: room } } };
+    const backends = { mail1: { placement: { partitions: { default: room } } } };
     const { error } = configSchema.safeParse({ servername: 'frontend1', backends });
-    assert.deepEqual(error?.issues[0]?.path, ['backends', 'mail1', 'space', 'default', key]);
+    assert.deepEqual(error?.issues[0]?.path, ['backends', 'mail1', 'placement', 'partitions', 'default', key]);
   }
 });
 

@@ -156,7 +156,7 @@ async function work(town: Town, name: string, permille: number): Promise<string>
   const options = worker(town, permille);
   for (let look = 0; look < 20; look += 1) {
     try {
-      const outcome = await placementProcessor(options)({ name }, new AbortController().signal);
+      const outcome = await placementProcessor(options)({ name }, new AbortController().signal, quietDesk);
       if (outcome.is === 'done') return outcome.note;
     } catch (error) {
       if (error instanceof Killed) return 'killed';

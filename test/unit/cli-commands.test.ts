@@ -45,6 +45,7 @@ const commands = [
   ['queue', 'retry'],
   ['queue', 'discard'],
   ['usage', 'show'],
+  ['placement', 'simulate'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],

@@ -35,7 +35,9 @@ interface Running {
 export function startWorkers(start: HostStart): RunningWorkers {
   // Each worker tells of its failures, those of the connection among them.
   const connection = workerConnection({ place: start.place, onError: () => undefined });
-  const workers = start.queues.map((queue) => new QueueWorker(queue, start.processors[queue], start, connection));
+  const workerOf = <Q extends QueueName>(queue: Q) =>
+    new QueueWorker<Q>(queue, start.processors[queue], start, connection);
+  const workers = start.queues.map((queue) => workerOf(queue));
   return {
     async stop() {
       await Promise.all(workers.map((worker) => worker.stop()));

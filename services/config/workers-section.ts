@@ -24,6 +24,10 @@ export const workersSection = key(
         doc: 'How long a worker may be silent before its jobs are taken for lost; at the latest after twice that time another one runs them. Too short a time has jobs run twice when a machine is busy.',
         default: 30,
       }),
+      sweep_interval: seconds({
+        doc: 'How often directory nodes look for lists of events that nobody was rung for: a bell is lost when a process dies at the wrong moment, or a job is removed by hand.',
+        default: 60,
+      }),
     })
     .prefault({}),
   {

@@ -5,10 +5,15 @@ import { z } from 'zod';
 export interface Payloads {
   /** A mailbox whose row in the directory may not tell the truth. */
   reconcile: { name: string };
+  /** A tree whose events are to be counted (services/changes); a bell, its events are in the tree's list. */
+  counts: { tree: string };
 }
 
 export type QueueName = keyof Payloads;
 export type Payload<Q extends QueueName> = Payloads[Q];
+
+/** The queues whose jobs can be bells of trees. */
+export type TreeQueue = { [Q in QueueName]: Payload<Q> extends { tree: string } ? Q : never }[QueueName];
 
 export interface JobSettings {
   /** How often a job is tried in all when it throws, before it counts as failed. */
@@ -30,7 +35,7 @@ interface QueueForm<P> {
 }
 
 /** Bytes in JSON: it holds text only, and a name need not be any. */
-const bytes = z.codec(z.base64url(), z.string().regex(/^[\x00-\xff]*$/), {
+export const bytes = z.codec(z.base64url(), z.string().regex(/^[\x00-\xff]*$/), {
   decode: (text) => Buffer.from(text, 'base64url').toString('latin1'),
   encode: (text) => Buffer.from(text, 'latin1').toString('base64url'),
 });
@@ -51,12 +56,29 @@ const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
       failed: { count: 1_000, age: 7 * 86_400 },
     },
   },
+  counts: {
+    version: 1,
+    payload: z.strictObject({ tree: bytes }),
+    subject: ({ tree }) => tree,
+    settings: {
+      // Only Redis itself can fail it: what can't be applied waits in the list, and the sweep rings again.
+      attempts: 6,
+      pause: 5_000,
+      // Bells say little once they are over.
+      completed: { count: 100, age: 3_600 },
+      failed: { count: 1_000, age: 7 * 86_400 },
+    },
+  },
 };
 
 export const queueNames = Object.keys(forms) as QueueName[];
 
 export function isQueueName(name: string): name is QueueName {
   return Object.hasOwn(forms, name);
+}
+
+function formOf<Q extends QueueName>(queue: Q): QueueForm<Payload<Q>> {
+  return forms[queue];
 }
 
 export function jobSettings(queue: QueueName): JobSettings {
@@ -102,7 +124,7 @@ export function readJob<Q extends QueueName>(queue: Q, data: unknown): Payload<Q
 /** What a job is about, as bytes; undefined for one that can't be read. */
 export function subjectOf(queue: QueueName, data: unknown): string | undefined {
   try {
-    return forms[queue].subject(readJob(queue, data));
+    return formOf(queue).subject(readJob(queue, data));
   } catch {
     return undefined;
   }

@@ -1,8 +1,10 @@
 // Opens the queues of events that the configuration names, for a role or for one command of an operator.
+import { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
 import { Producer } from '../events/producer.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
+import { TreeEvents } from '../events/tree-events.ts';
 import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Sample } from '../metrics/gauges.ts';
@@ -20,7 +22,8 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
     await producer.close();
     await queues.close();
   };
-  return { producer, backlog: new Backlog(queues), close };
+  const trees = new TreeEvents(queues, producer);
+  return { producer, backlog: new Backlog(queues), trees, counts: new Counts(queues), close };
 }
 
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */

@@ -7,10 +7,10 @@ import type { RoleStart, StartedRole } from './role.ts';
 export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const { config, directory, registry, log, workers } = start;
   const { queues = queueNames, concurrency = config.workers.concurrency } = workers.wish;
-  // Opened for its gauges, and for processors that ring.
-  await start.events();
+  const { trees, counts } = await start.events();
   const running = await workers.start({
     ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
+    ...{ trees, counts },
     times: timesOf(config),
     imapTimeout: config.workers.imap_timeout * 1000,
     grace: config.workers.shutdown_grace * 1000,

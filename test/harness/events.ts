@@ -38,6 +38,11 @@ export function openQueues(socket: string, options: Partial<ProducerOptions> = {
 export function work(socket: string, reconcile: Processor<'reconcile'>, options: Partial<WorkersStart> = {}) {
   return startWorkers({
     ...{ place: { socket }, queues: ['reconcile'], concurrency: 5, grace: 5_000, lostAfter: 1_000, log: quietLog },
-    ...{ ...options, processors: { reconcile } },
+    ...{ ...options, processors: { reconcile, counts: notHere } },
   });
+}
+
+/** What no test of the other queues works off. */
+export function notHere(): Promise<never> {
+  return Promise.reject(new Error('this queue is not worked off here'));
 }

@@ -8,7 +8,7 @@ import type { Bytes, Entry } from '../directory/entry.ts';
 import { placeOf } from '../directory/tree.ts';
 import type { EventLog } from '../events/processor.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
-import type { Lead, NewTreeEvent, TreeLists } from '../events/tree-lists.ts';
+import type { Advance, Lead, NewTreeEvent, TreeLists } from '../events/tree-lists.ts';
 import { changeBatches } from './change-batches.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -34,8 +34,16 @@ const batchSize = 200;
 /** A lead is renewed so often while it holds: two signs of life may be lost. */
 const renewals = 3;
 
-const headSchema = z.object({ seq: z.int().nonnegative(), nonce: z.string() });
-const positionSchema = z.array(headSchema);
+/** The end of each shard's log, as it is kept: `[seq, nonce]`. */
+const positionSchema = z.array(z.tuple([z.int().nonnegative(), z.string()]));
+
+function readPosition(text: string): Position {
+  return positionSchema.parse(JSON.parse(text)).map(([seq, nonce]) => ({ seq, nonce }));
+}
+
+function writePosition(position: Position): string {
+  return JSON.stringify(position.map(({ seq, nonce }) => [seq, nonce]));
+}
 
 /**
  * Modes: standing by (another process has the lead), leading (every change is appended as it comes), resyncing (the log does
@@ -86,7 +94,7 @@ async function led(position: string | undefined, leading: Leading): Promise<void
   const signal = AbortSignal.any([stopped, renewing.lost]);
   log.info({ queue: subscriber.queue }, 'changes: this process makes events of them');
   try {
-    let from: Position | undefined = position === undefined ? undefined : positionSchema.parse(JSON.parse(position));
+    let from: Position | undefined = position === undefined ? undefined : readPosition(position);
     let reason = 'nothing was read before';
     while (!signal.aborted) {
       from ??= await resynced(reason, leading);
@@ -104,6 +112,7 @@ async function led(position: string | undefined, leading: Leading): Promise<void
 /** Gives why the log can't be followed any more; undefined when it is somebody else's turn, or nobody's. */
 async function followed(from: Position, leading: Leading, signal: AbortSignal): Promise<string | undefined> {
   const batches = changeBatches(leading.directory, from, batchSize, signal);
+  let before = from;
   for (;;) {
     const next = await batches.next();
     if (next.done) return next.value;
@@ -112,9 +121,11 @@ async function followed(from: Position, leading: Leading, signal: AbortSignal): 
       tree: placeOf(change.name).tree,
       body: leading.subscriber.changed(change),
     }));
-    if (await appended(told, at, leading)) continue;
-    await batches.return(undefined);
-    return undefined;
+    if (!(await appended(told, { from: writePosition(before), to: writePosition(at) }, leading))) {
+      await batches.return(undefined);
+      return undefined;
+    }
+    before = at;
   }
 }
 
@@ -134,18 +145,20 @@ async function resynced(reason: string, leading: Leading): Promise<Position> {
     else trees.set(tree, [entry]);
   }
   const told = Array.from(trees, ([tree, rows]) => ({
-    ...{ tree, body: subscriber.resynced(rows, at[shardOf(tree, at.length)] ?? before) },
+    ...{ tree, body: subscriber.resynced(rows, at[shardOf(tree, at.length)] ?? start) },
   }));
-  if (!(await appended(told, at, leading))) throw new Error('another process makes events of the changes now');
+  if (!(await appended(told, { to: writePosition(at) }, leading)))
+    throw new Error('another process makes events of the changes now');
   log.info({ queue, trees: told.length }, 'changes: every tree has been told of');
   return at;
 }
 
-const before: Head = { seq: 0, nonce: '' };
+/** Before the first change. */
+const start: Head = { seq: 0, nonce: '' };
 
-/** False when another process has the lead. */
-function appended(told: readonly NewTreeEvent[], at: Position, { events, subscriber, lead }: Leading) {
-  return events.append(subscriber.queue, told, { ...lead, position: JSON.stringify(at) });
+/** False when another process has the lead, or Redis another position than it had. */
+function appended(told: readonly NewTreeEvent[], advance: Advance, { events, subscriber, lead }: Leading) {
+  return events.append(subscriber.queue, told, lead, advance);
 }
 
 /** Renews the lead until stopped. `lost` is aborted when it is another's, or can't be renewed in time. */

@@ -3,7 +3,7 @@ import type { Producer } from './producer.ts';
 import type { QueueSet } from './queue-set.ts';
 import type { TreeQueue } from './queues.ts';
 import { TreeLists } from './tree-lists.ts';
-import type { Lead, NewTreeEvent } from './tree-lists.ts';
+import type { Advance, Lead, NewTreeEvent } from './tree-lists.ts';
 
 /** How many events go to Redis in one script, so that it holds up nobody else there: half a millisecond. */
 const batchSize = 200;
@@ -30,17 +30,20 @@ export class TreeEvents {
   }
 
   /**
-   * Appends events in their order and rings for their trees; resolves when Redis has all of it. False when the lead was lost:
-   * then nothing, or only a first part, was appended. The lead's position is kept with the last part. Rejects when Redis does
-   * not answer: then the events may have been appended or not.
+   * Appends events in their order and rings for their trees; resolves when Redis has all of it. A source that has the lead may
+   * advance its position with the last part. False when the lead was lost, or the position is not where it was: then nothing,
+   * or only a first part, was appended. Rejects when Redis does not answer: the events may have been appended or not.
    */
-  async append(queue: TreeQueue, events: readonly NewTreeEvent[], lead?: Lead): Promise<boolean> {
+  async append(
+    queue: TreeQueue,
+    events: readonly NewTreeEvent[],
+    lead?: Lead,
+    { from, to }: Advance = {},
+  ): Promise<boolean> {
     const lists = this.lists(queue);
     for (let at = 0; at === 0 || at < events.length; at += batchSize) {
-      const { position, ...hold } = lead ?? {};
       const isLast = at + batchSize >= events.length;
-      const held = lead && { ...(hold as Lead), ...(isLast && position !== undefined && { position }) };
-      const begun = await lists.append(events.slice(at, at + batchSize), held);
+      const begun = await lists.append(events.slice(at, at + batchSize), lead, { from, to: isLast ? to : undefined });
       if (!begun) return false;
       await this.#producer.rung(
         queue,
@@ -63,5 +66,12 @@ export class TreeEvents {
       trees.map((tree) => ({ tree })),
     );
     return trees.length;
+  }
+
+  /** Gives an event that was set aside back to its tree, behind what waits there; false when there is none with this id. */
+  async giveBack(queue: TreeQueue, id: number): Promise<boolean> {
+    const back = await this.lists(queue).giveBack(id);
+    if (back?.begun) await this.#producer.rung(queue, [{ tree: back.tree }]);
+    return back !== undefined;
   }
 }

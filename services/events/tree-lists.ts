@@ -1,6 +1,6 @@
 // The lists of events that trees have: one of each tree and queue, worked off by one worker at a time under a token.
 import { readFileSync } from 'node:fs';
-import { Script, replyFrom, stringsIn } from '../redis/script.ts';
+import { Script, pairsIn, replyFrom, stringsIn } from '../redis/script.ts';
 import type { Reply } from '../redis/script.ts';
 import type { QueueSet } from './queue-set.ts';
 import { keyPrefix } from './queue-set.ts';
@@ -26,8 +26,14 @@ export interface Lead {
   token: string;
   /** How long it holds from now on, in milliseconds. */
   holds: number;
-  /** How far the source has come with these events; kept in the same instant as they are. */
-  position?: string;
+}
+
+/** How far a source has come. */
+export interface Advance {
+  /** Where it was before: with another position in Redis nothing is appended, for Redis has lost something. Undefined: anywhere. */
+  from?: string | undefined;
+  /** Where it is with these events; kept in the same instant as they are. Undefined: it stays. */
+  to?: string | undefined;
 }
 
 /** A worker's hold on a tree's list. */
@@ -44,6 +50,16 @@ export interface Failure {
   alone: boolean;
   /** After how many attempts it is set aside; undefined: never, and its tree waits. */
   attempts: number | undefined;
+}
+
+/** An event that was set aside: it failed too often. */
+export interface AsideEvent extends TreeEvent {
+  tree: string;
+  attempts: number;
+  /** When it was set aside, in milliseconds since 1970. */
+  since: number;
+  /** Why it failed last. */
+  reason: string;
 }
 
 /** How much waits in the lists of a queue. */
@@ -66,6 +82,7 @@ const ofTree = (name: string) => new Script(source('tree') + source(name));
 const appendScript = new Script(source('append'));
 const leadScript = new Script(source('lead'));
 const leaveScript = new Script(source('leave'));
+const giveBackScript = new Script(source('give-back'));
 const takeScript = ofTree('take');
 const trimScript = ofTree('trim');
 const failScript = ofTree('fail');
@@ -86,11 +103,15 @@ export class TreeLists {
     this.prefix = `${keyPrefix}:trees:${queue}:`;
   }
 
-  /** Appends all or none; gives the trees whose list was empty. Undefined, and nothing done, when the lead was lost. */
-  async append(events: readonly NewTreeEvent[], lead?: Lead): Promise<string[] | undefined> {
-    const { token = '', holds = 0, position = '' } = lead ?? {};
-    const said = events.flatMap(({ tree, body }) => [tree, Buffer.from(body, 'utf8').toString('latin1')]);
-    return listIn(await this.#run(appendScript, [String(Date.now()), token, String(holds), position, ...said]));
+  /**
+   * Appends all or none; gives the trees whose list was empty. Undefined, and nothing done, when the lead was lost, or the
+   * position is another than it was.
+   */
+  async append(events: readonly NewTreeEvent[], lead?: Lead, advance?: Advance): Promise<string[] | undefined> {
+    const { token = '', holds = 0 } = lead ?? {};
+    const { from = '', to = '' } = advance ?? {};
+    const said = events.flatMap(({ tree, body }) => [tree, bytesOf(body)]);
+    return listIn(await this.#run(appendScript, [String(Date.now()), token, String(holds), from, to, ...said]));
   }
 
   /** Takes or renews the lead: the position it is at, if there is one; undefined when another has it. */
@@ -118,8 +139,7 @@ export class TreeLists {
   /** The first event has failed: how often it has by now, and whether it is set aside. Undefined when the hold was lost. */
   async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; aside: boolean } | undefined> {
     const { reason, alone, attempts = 0 } = failure;
-    const text = Buffer.from(reason, 'utf8').toString('latin1');
-    const args = [text, String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
+    const args = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
     const reply = listIn(await this.#onTree(failScript, hold, args));
     return reply && { attempts: Number(reply[0]), aside: reply.length > 1 };
   }
@@ -155,6 +175,25 @@ export class TreeLists {
     return found;
   }
 
+  /** Events that were set aside, the oldest first. */
+  async aside(most: number): Promise<AsideEvent[]> {
+    const reply = replyFrom(await this.#queues.redis.callBuffer('HGETALL', [`${this.prefix}dead`]));
+    return Array.from(pairsIn(stringsIn(reply)), ([id, packed]) => asideIn(Number(id), packed))
+      .sort((a, b) => a.id - b.id)
+      .slice(0, most);
+  }
+
+  /** Gives an event that was set aside back to its tree, behind what waits there: the tree, and whether its list was empty. */
+  async giveBack(id: number): Promise<{ tree: string; begun: boolean } | undefined> {
+    const reply = listIn(await this.#run(giveBackScript, [String(id), String(Date.now())]));
+    return reply && { tree: reply[0] ?? '', begun: reply[1] === '1' };
+  }
+
+  /** Forgets an event that was set aside; false when there is none with this id. */
+  async discard(id: number): Promise<boolean> {
+    return (await this.#queues.redis.hdel(`${this.prefix}dead`, String(id))) === 1;
+  }
+
   async load(): Promise<TreeLoad> {
     const { redis } = this.#queues;
     const key = (name: string) => this.prefix + name;
@@ -185,6 +224,28 @@ function listIn(reply: Reply): string[] | undefined {
 function eventsIn(reply: Reply): TreeEvent[] {
   return stringsIn(reply).map((text) => {
     const [, id, at, body = ''] = /^(\d+) (\d+) (.*)$/s.exec(text) ?? [];
-    return { id: Number(id), at: Number(at), body: Buffer.from(body, 'latin1').toString('utf8') };
+    return { id: Number(id), at: Number(at), body: textOf(body) };
   });
+}
+
+/** As fail.lua writes it down: JSON around bytes. */
+function asideIn(id: number, packed: string): AsideEvent {
+  const [tree, at, body, since, attempts, reason] = JSON.parse(packed) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  const numbers = { id, at: Number(at), since: Number(since), attempts: Number(attempts) };
+  return { ...numbers, tree, body: textOf(body), reason: textOf(reason) };
+}
+
+function textOf(bytes: string): string {
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+function bytesOf(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
 }

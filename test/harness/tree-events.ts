@@ -62,9 +62,12 @@ export interface TreeWorkerOptions {
 export function writing(descriptor: number, options: Pick<TreeWorkerOptions, 'work' | 'gate'>): ApplyTreeEvents {
   return async ({ tree, events }) => {
     writeSync(descriptor, `\nbegins ${process.pid} ${tree} .`);
-    if (options.work > 0) await sleep(Math.random() * options.work);
+    const pause = () => (options.work > 0 ? sleep((Math.random() * options.work) / 2) : undefined);
+    await pause();
     while (options.gate !== undefined && !existsSync(options.gate)) await sleep(5);
     writeSync(descriptor, events.map(({ body }) => `\napplied ${process.pid} ${tree} ${body} .`).join(''));
+    // Applied, and not yet trimmed: whoever is killed here leaves it to be applied again.
+    await pause();
   };
 }
 

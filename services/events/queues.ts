@@ -12,8 +12,10 @@ export interface Payloads {
 export type QueueName = keyof Payloads;
 export type Payload<Q extends QueueName> = Payloads[Q];
 
-/** The queues whose jobs can be bells of trees. */
+/** The queues whose jobs can be bells of trees (tree-events.ts). */
 export type TreeQueue = { [Q in QueueName]: Payload<Q> extends { tree: string } ? Q : never }[QueueName];
+
+export const treeQueueNames: readonly TreeQueue[] = ['counts'];
 
 export interface JobSettings {
   /** How often a job is tried in all when it throws, before it counts as failed. */

@@ -1,11 +1,13 @@
 // Opens the queues of events that the configuration names, for a role or for one command of an operator.
+import { readable } from '../address/bytes.ts';
 import { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
 import { Producer } from '../events/producer.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
 import { TreeEvents } from '../events/tree-events.ts';
-import { queueNames } from '../events/queues.ts';
+import type { TreeLoad } from '../events/tree-lists.ts';
+import { queueNames, treeQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Sample } from '../metrics/gauges.ts';
 import type { Log } from './log.ts';
@@ -51,6 +53,30 @@ export function watchBacklog(backlog: Backlog, watch: RoleStart['watch']): void 
   watch('rookery_queue_oldest_job_age_seconds', () =>
     ofEach(async (queue) => [[await backlog.oldestAge(queue), queue]]),
   );
+}
+
+/** Has the gauges of the trees' lists, and what is counted by server, read. */
+export function watchTrees({ trees, counts }: Pick<Events, 'trees' | 'counts'>, watch: RoleStart['watch']): void {
+  const ofLists = async (samples: (load: TreeLoad, queue: QueueName) => Sample[]) => {
+    const found = treeQueueNames.map(async (queue) => samples(await trees.lists(queue).load(), queue));
+    return (await Promise.all(found)).flat();
+  };
+  watch('rookery_tree_events', () => ofLists(({ events }, queue) => [[events, queue]]));
+  watch('rookery_tree_events_set_aside', () => ofLists(({ dead }, queue) => [[dead, queue]]));
+  watch('rookery_tree_oldest_event_age_seconds', () =>
+    ofLists(({ oldest }, queue) => [[oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000, queue]]),
+  );
+  watch('rookery_trees', () =>
+    ofLists((load, queue) => [
+      [load.trees, queue, 'waiting'],
+      [load.troubled, queue, 'troubled'],
+    ]),
+  );
+  for (const of of ['mailboxes', 'users'] as const) {
+    watch(`rookery_${of}`, async () =>
+      Array.from(await counts.byServer(), ([server, figures]) => [figures[of], readable(server)] as const),
+    );
+  }
 }
 
 async function ofEach(samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> {

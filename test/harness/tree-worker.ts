@@ -25,7 +25,7 @@ export class TreeWorker {
 
   /** Resolves when it has printed this. */
   says(text: string): Promise<void> {
-    return until(`worker ${this.pid} says ${text}`, () => this.#out.includes(text), 20_000);
+    return until(`worker ${this.pid} says ${text}`, () => this.#out.includes(text), 60_000);
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -72,9 +72,9 @@ export function watchTrees({ trees, counts }: Pick<Events, 'trees' | 'counts'>, 
       [load.troubled, queue, 'troubled'],
     ]),
   );
-  for (const of of ['mailboxes', 'users'] as const) {
-    watch(`rookery_${of}`, async () =>
-      Array.from(await counts.byServer(), ([server, figures]) => [figures[of], readable(server)] as const),
+  for (const figure of ['mailboxes', 'users'] as const) {
+    watch(`rookery_${figure}`, async () =>
+      Array.from(await counts.byServer(), ([server, figures]) => [figures[figure], readable(server)] as const),
     );
   }
 }

@@ -13,6 +13,7 @@ import { openScratchDirectory } from '../harness/directory.ts';
 import { keptLog } from '../harness/events.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
+import { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
 
 /** The directory and the events each have one: either can be lost alone. */
@@ -223,4 +224,27 @@ test('events that lost their own data are made anew from the directory', async (
   await redisSays(events.socket, 'FLUSHALL');
   await churn(directory, 200);
   await assertCounted(counts, directory);
+});
+
+test('rookery up counts what is in its directory, and shows it as metrics', async (t) => {
+  const { directory } = await open(t);
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  const rookery = await Rookery.layOut({
+    redis: { directory: { url: redis.socket }, events: { url: events.socket } },
+    directory: { listen: [anyPort] },
+    lmtp: { listen: [anyPort] },
+    api: { listen: anyPort },
+  });
+  t.after(() => rookery.stop());
+  await rookery.start();
+  for (const name of ['user.a', 'user.a.Sent', 'news']) {
+    const write = { verb: 'ACTIVATE', name, location: 'mail1!p', acl: '' } as const;
+    await directory.write(write, { session: 's', admin: true, push: false });
+  }
+  const { host, port } = rookery.address('HTTP');
+  const metrics = async () => (await fetch(`http://${host}:${port}/metrics`)).text();
+  await until('it is counted', async () => (await metrics()).includes('rookery_mailboxes{server="mail1"} 3'), 30_000);
+  const text = await metrics();
+  assert.match(text, /^rookery_users\{server="mail1"\} 1$/m);
+  assert.match(text, /^rookery_tree_events\{queue="counts"\} 0$/m);
 });

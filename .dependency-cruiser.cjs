@@ -8,7 +8,7 @@ const floors = [
   ['address'],
   ['directory'],
   ['mupdate', 'lmtp', 'sasl'],
-  ['moves', 'placement', 'replication', 'lookup'],
+  ['changes', 'moves', 'placement', 'replication', 'lookup'],
   ['users'],
   ['api', 'dashboard'],
   ['process'],

@@ -122,6 +122,10 @@ export const workersSection = key(
       }),
       retries,
       kept: retention,
+      sweep_interval: seconds({
+        doc: 'How often directory nodes look for lists of events that nobody was rung for: a bell is lost when a process dies at the wrong moment, or a job is removed by hand.',
+        default: 60,
+      }),
     })
     .prefault({}),
   {

@@ -13,10 +13,17 @@ export interface Payloads {
   reconcile: { name: string };
   /** A backend that is to be asked how full it is. */
   usage: { server: string };
+  /** A tree whose events are to be counted (services/changes); a bell, its events are in the tree's list. */
+  counts: { tree: string };
 }
 
 export type QueueName = keyof Payloads;
 export type Payload<Q extends QueueName> = Payloads[Q];
+
+/** The queues whose jobs can be bells of trees (tree-events.ts). */
+export type TreeQueue = { [Q in QueueName]: Payload<Q> extends { tree: string } ? Q : never }[QueueName];
+
+export const treeQueueNames: readonly TreeQueue[] = ['counts'];
 
 /** How the jobs of a queue are written down, and for how long they may wait. */
 export interface QueueForm<P> {
@@ -37,20 +44,17 @@ export function written(name: string): string {
 
 /** A name as bytes, of `least` bytes or more; `what` stands after "it may be". */
 function named(what: string, least = 1) {
+  const text = z.string().regex(/^[\x00-\xff]*$/);
   return z
-    .codec(
-      z.base64url(),
-      z
-        .string()
-        .regex(/^[\x00-\xff]*$/)
-        .min(least),
-      {
-        decode: (text) => Buffer.from(text, 'base64url').toString('latin1'),
-        encode: written,
-      },
-    )
+    .codec(z.base64url(), text.min(least), {
+      decode: (encoded) => Buffer.from(encoded, 'base64url').toString('latin1'),
+      encode: written,
+    })
     .describe(`${what} in base64url`);
 }
+
+/** Bytes in the body of an event. */
+export const bytes = named('bytes', 0);
 
 const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
   placement: {
@@ -79,6 +83,11 @@ const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
     version: 1,
     payload: z.strictObject({ server: named('the name of a backend') }),
     subject: ({ server }) => server,
+  },
+  counts: {
+    version: 1,
+    payload: z.strictObject({ tree: named('the name of a tree') }),
+    subject: ({ tree }) => tree,
   },
 };
 

@@ -35,6 +35,27 @@ const gauges = {
     help: 'How long the job that is next in line has been in its queue; 0 when none waits.',
     labels: ['queue'],
   },
+  rookery_tree_events: {
+    help: 'Events that wait in the lists of trees for the workers of a queue.',
+    labels: ['queue'],
+  },
+  rookery_tree_oldest_event_age_seconds: {
+    help: 'How long the event has waited that has waited longest in the lists of trees; 0 when none waits.',
+    labels: ['queue'],
+  },
+  rookery_trees: {
+    help: 'Trees with events: waiting, and of those troubled, whose first event has failed and is tried again.',
+    labels: ['queue', 'state'],
+  },
+  rookery_tree_events_set_aside: {
+    help: 'Events of trees that have failed too often, and are kept until somebody decides.',
+    labels: ['queue'],
+  },
+  rookery_mailboxes: {
+    help: 'Rows of the directory by server, reserved ones among them, as counted from its changes.',
+    labels: ['server'],
+  },
+  rookery_users: { help: 'Those of them that are root mailboxes of users.', labels: ['server'] },
   rookery_directory_trusted: { help: '1 when absence from the directory is proof, else 0.', labels: [] },
 } as const satisfies Record<string, GaugeFacts>;
 

@@ -1,6 +1,6 @@
 // What placements in flight will take, kept in Redis, so that processes that decide at the same time see each other's.
-import { pairsIn, Script, stringsIn } from '../directory/redis/script.ts';
-import type { Reply } from '../directory/redis/script.ts';
+import { pairsIn, Script, stringsIn } from '../redis/script.ts';
+import type { Reply } from '../redis/script.ts';
 import type { commandConnection } from '../redis/connection.ts';
 import type { Place } from './decision.ts';
 import type { Promised } from './facts.ts';

@@ -1,5 +1,6 @@
 // What a role is given to start with, and what it gives back.
 import type { Address, Registry } from '../backends/registry.ts';
+import type { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Times } from '../directory/rules.ts';
@@ -7,6 +8,7 @@ import type { Backlog } from '../events/backlog.ts';
 import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { TreeEvents } from '../events/tree-events.ts';
 import type { Check } from '../api/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
@@ -17,11 +19,14 @@ import type { Log } from './log.ts';
 export interface Events {
   producer: Producer;
   backlog: Backlog;
+  trees: TreeEvents;
+  counts: Counts;
 }
 
 /** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */
 export type StartWorkers = (
-  start: WorkersStart & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
+  start: WorkersStart &
+    Pick<Events, 'trees' | 'counts'> & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
 ) => Promise<RunningWorkers>;
 
 /** What a command line may say of the role worker. */

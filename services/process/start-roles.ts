@@ -177,10 +177,11 @@ async function openedEvents(
   watch: RoleStart['watch'],
   stops: (() => Promise<void>)[],
 ): Promise<Events> {
-  const { openEvents, watchBacklog } = await import('./open-events.ts');
+  const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
   const events = openEvents(config, log);
   stops.push(() => events.close());
   watchBacklog(events.backlog, watch);
+  watchTrees(events, watch);
   return events;
 }
 

@@ -9,9 +9,10 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const { queues, concurrency = config.workers.concurrency, drain } = workers.wish;
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
-  const { backlog } = await start.events();
+  const { backlog, trees, counts } = await start.events();
   const running = await workers.start({
     ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
+    ...{ trees, counts },
     times: timesOf(config),
     imapTimeout: config.workers.imap_timeout * 1000,
     // What remains after it is stopped: half of the time is to work in, at least.

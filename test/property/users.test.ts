@@ -10,6 +10,7 @@ import type { Order, Place, Wish } from '../../services/users/order.ts';
 import type { Kept } from '../../services/users/order-store.ts';
 import { placementProcessor } from '../../workers/placement.ts';
 import type { PlacementOptions, Servers } from '../../workers/placement.ts';
+import { quietDesk } from '../harness/events.ts';
 import { Dice } from './world/dice.ts';
 
 const histories = Number(process.env['ROOKERY_TEST_OPERATIONS'] ?? 100_000) / 250;

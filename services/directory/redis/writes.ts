@@ -11,7 +11,7 @@ import { Commit } from './commit.ts';
 import { shardOf, shardPrefix } from './keys.ts';
 import { unpackRow } from './packing.ts';
 import { flag, stringsIn, undoScript, writeScript } from './script.ts';
-import type { Script } from './script.ts';
+import type { Script } from '../../redis/script.ts';
 import type { SessionEnds } from './session-ends.ts';
 
 /** What a write waits for. */

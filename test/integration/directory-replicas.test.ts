@@ -25,10 +25,10 @@ async function freePort(): Promise<number> {
 /** A Redis, a replica of it, and a directory on the first that wants each write on the second. */
 async function replicated(t: TestContext): Promise<{ directory: Directory; replica: ScratchRedis }> {
   const [primary, replica] = await Promise.all([startRedis(), startRedis()]);
-  t.after(() => {
-    // A stopped process does not hear that it is to end.
-    if (replica.pid !== undefined) process.kill(replica.pid, 'SIGCONT');
-    return Promise.all([primary.stop(), replica.stop()]);
+  t.after(async () => {
+    // One that is stopped does not hear that it is to end, and its primary waits for it.
+    await Promise.all([primary.kill9(), replica.kill9()]);
+    await Promise.all([primary.stop(), replica.stop()]);
   });
   const port = await freePort();
   await redisSays(primary.socket, 'CONFIG SET bind 127.0.0.1');

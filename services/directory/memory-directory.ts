@@ -84,11 +84,11 @@ export class MemoryDirectory implements Directory {
     const after = applied(rule.effect, known, write, writer, now);
     this.#put(write.name, row, after.row, after.logged, { session, by, cause: write.verb });
     this.#keep(write.name, caseAfter(open, rule, after, write, writer, now));
+    const pending = mayBeUnheard(rule, write, writer) || isPending(after.row, session);
+    if (pending) this.#left.set(session, (this.#left.get(session) ?? new Set()).add(write.name));
     const at = { shard: 0, seq: this.#log.length };
     const undone = undoes(rule, write, writer) ? this.#settle(writer, 'refused').restored : [];
     const ring = undone.length > 0 ? 'refused: its deletions are put back' : rule.ring;
-    const pending = mayBeUnheard(rule, write, writer) || isPending(after.row, session);
-    if (pending) this.#left.set(session, (this.#left.get(session) ?? new Set()).add(write.name));
     return Promise.resolve({ ok: rule.ok, text, at, pending, ...(ring === undefined ? {} : { ring }) });
   }
 

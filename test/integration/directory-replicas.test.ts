@@ -25,7 +25,11 @@ async function freePort(): Promise<number> {
 /** A Redis, a replica of it, and a directory on the first that wants each write on the second. */
 async function replicated(t: TestContext): Promise<{ directory: Directory; replica: ScratchRedis }> {
   const [primary, replica] = await Promise.all([startRedis(), startRedis()]);
-  t.after(() => Promise.all([primary.stop(), replica.stop()]));
+  t.after(async () => {
+    // One that is stopped does not hear that it is to end, and its primary waits for it.
+    await Promise.all([primary.kill9(), replica.kill9()]);
+    await Promise.all([primary.stop(), replica.stop()]);
+  });
   const port = await freePort();
   await redisSays(primary.socket, 'CONFIG SET bind 127.0.0.1');
   await redisSays(primary.socket, `CONFIG SET port ${port}`);
@@ -57,9 +61,6 @@ test('what the replica does not have in time is refused and undone, and goes on 
   const before = await rows();
 
   process.kill(replica.pid ?? 0, 'SIGSTOP');
-  t.after(() => {
-    if (replica.pid !== undefined) process.kill(replica.pid, 'SIGCONT');
-  });
   for (const [verb, name, acl] of [
     ['ACTIVATE', 'user.new', ''],
     ['ACTIVATE', 'user.a', 'a lrswip'],
@@ -94,9 +95,6 @@ async function served(t: TestContext) {
   const backend = await mupdate.client('mup-mail1');
   assert.equal((await backend.send('ACTIVATE', ['user.alice', 'mail1!default', ''])).status, 'OK');
   const stopReplica = () => process.kill(replica.pid ?? 0, 'SIGSTOP');
-  t.after(() => {
-    if (replica.pid !== undefined) process.kill(replica.pid, 'SIGCONT');
-  });
   return { directory, mupdate, backend, stopReplica };
 }
 

@@ -140,10 +140,31 @@ function* redis({ redis }: Config): Generator<Disagreement> {
   }
 }
 
+/** A pool must be able to be what it should; and no queue may be counted in two. */
+function* pools({ scaling }: Config): Generator<Disagreement> {
+  const taken = new Map<string, Path>();
+  for (const [name, { queues, min, max, concurrency, backend_limit }] of Object.entries(scaling.pools)) {
+    const path = ['scaling', 'pools', name];
+    if (min > max) yield disagreement([...path, 'min'], min, `at most max, which is ${max}`, [[...path, 'max']]);
+    if (backend_limit !== undefined && backend_limit < concurrency) {
+      const expected = `at least concurrency, which is ${concurrency}: one worker has so many`;
+      yield disagreement([...path, 'backend_limit'], backend_limit, expected, [[...path, 'concurrency']]);
+    }
+    for (const queue of queues ?? ['']) {
+      const here = [...path, 'queues'];
+      const other = taken.get(queue);
+      if (!other) taken.set(queue, here);
+      else if (queue === '') yield disagreement(here, undefined, `given: ${pathText(other)} leaves it out already`, []);
+      else yield disagreement(here, queues, `queues of its own: ${pathText(other)} has ${queue}`, [other]);
+    }
+  }
+}
+
 export function* disagreements(config: Config): Generator<Disagreement> {
   yield* redis(config);
   yield* users(config);
   yield* backends(config);
   yield* hosts(config);
   yield* sharedListeners(config);
+  yield* pools(config);
 }

@@ -8,6 +8,7 @@ import { key } from './key.ts';
 import { choice, hostName } from './kinds.ts';
 import { lmtpSection } from './lmtp-section.ts';
 import { redisSection } from './redis-section.ts';
+import { scalingSection } from './scaling-section.ts';
 import { workersSection } from './workers-section.ts';
 
 const servername = key(
@@ -63,6 +64,7 @@ export const configSchema = z.strictObject({
   lmtp: lmtpSection,
   backends: backendsSection,
   workers: workersSection,
+  scaling: scalingSection,
   api: apiSection,
   log: logSection,
 });

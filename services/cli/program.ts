@@ -8,6 +8,7 @@ import { mailboxCommand } from './mailbox-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
+import { scalingCommand } from './scaling-command.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const overview = `
@@ -20,6 +21,7 @@ Examples:
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
   rookery queue list
+  rookery scaling simulate --trace burst.csv
   rookery config check`;
 
 /** Has a command and those below it throw where commander would end the process, and write through the surroundings. */
@@ -47,6 +49,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),
+    scalingCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

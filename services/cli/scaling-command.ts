@@ -1,8 +1,8 @@
 // rookery scaling: what the number of workers would be, for a trace of arrivals.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
+import type { Pool } from '../events/scaling.ts';
 import { poolsOf } from '../process/scaling-pools.ts';
-import type { Pool } from '../process/scaling-pools.ts';
 import { svgPlot, textPlot } from '../../workers/autoscaler/plot.ts';
 import { simulate } from '../../workers/autoscaler/simulation.ts';
 import type { Simulation } from '../../workers/autoscaler/simulation.ts';

@@ -10,6 +10,8 @@ export interface StartOptions {
   roles: Role[];
   /** Takes lines for people, before `ready`. */
   out: (line: string) => void;
+  /** Where the configuration was read from, for worker processes that the role autoscaler starts. */
+  configFile: string | undefined;
   /** For the role worker: which queues, and how many jobs of each at a time, where the command line says so. */
   worker?: { queues?: readonly QueueName[] | undefined; concurrency?: number | undefined };
 }

@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
 import { Producer } from '../events/producer.ts';
+import { readDemand } from '../events/demand-reader.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
 import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
@@ -20,7 +21,7 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
     await producer.close();
     await queues.close();
   };
-  return { producer, backlog: new Backlog(queues), close };
+  return { producer, backlog: new Backlog(queues), demand: (queue) => readDemand(queues, queue), close };
 }
 
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */

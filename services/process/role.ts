@@ -7,6 +7,8 @@ import type { Backlog } from '../events/backlog.ts';
 import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { QueueDemand } from '../events/demand.ts';
+import type { RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
@@ -17,12 +19,15 @@ import type { Log } from './log.ts';
 export interface Events {
   producer: Producer;
   backlog: Backlog;
+  demand: (queue: QueueName) => Promise<QueueDemand>;
 }
 
 /** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */
 export type StartWorkers = (
   start: WorkersStart & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
 ) => Promise<RunningWorkers>;
+
+export type StartScaling = (start: ScalingStart) => Promise<RunningScaling>;
 
 /** What a command line may say of the role worker. */
 export interface WorkersWish {
@@ -43,7 +48,13 @@ export interface RoleStart {
   trusted: () => Promise<boolean>;
   /** The queues of events, opened when first asked for: not every role has to do with them. */
   events: () => Promise<Events>;
-  workers: { start: StartWorkers; wish: WorkersWish };
+  workers: {
+    start: StartWorkers;
+    scale: StartScaling;
+    wish: WorkersWish;
+    /** What worker processes read their configuration from; undefined when there is no file. */
+    configFile: string | undefined;
+  };
   /** The name of this process as a directory node. */
   node: string;
   /** What /readyz looks at. */

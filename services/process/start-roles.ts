@@ -10,19 +10,20 @@ import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { startApiRole } from './api-role.ts';
+import { startAutoscalerRole } from './autoscaler-role.ts';
 import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
-import type { Events, RoleStart, StartWorkers, StartedRole, WorkersWish } from './role.ts';
+import type { Events, RoleStart, StartScaling, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker'] as const;
+export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
@@ -30,6 +31,7 @@ const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   lmtp: startLmtpRole,
   api: startApiRole,
   worker: startWorkerRole,
+  autoscaler: startAutoscalerRole,
 };
 
 /** How long work under way may take to end, in milliseconds, when a process is stopped: below systemd's 90 s. */
@@ -43,6 +45,10 @@ export interface StartOptions {
   log?: Logger;
   /** Starts the processors of the queues; only the role worker needs it. */
   startWorkers?: StartWorkers;
+  /** Starts what starts and ends worker processes; only the role autoscaler needs it. */
+  startScaling?: StartScaling;
+  /** Where the configuration was read from, for worker processes. */
+  configFile?: string | undefined;
   worker?: WorkersWish;
 }
 
@@ -103,7 +109,7 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
 }
 
 function roleStart(
-  { config, worker = {}, startWorkers = noWorkers }: StartOptions,
+  { config, worker = {}, startWorkers = noWorkers, startScaling = noWorkers, configFile }: StartOptions,
   directory: Directory,
   metrics: Metrics,
   log: Logger,
@@ -127,7 +133,7 @@ function roleStart(
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, log, watchHere, stops)),
-    workers: { start: startWorkers, wish: worker },
+    workers: { start: startWorkers, scale: startScaling, wish: worker, configFile },
     node: nodeName(config.servername),
     checks: {
       directory: async () => {

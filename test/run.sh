@@ -97,6 +97,7 @@ elif [ "$mode" = proof ]; then
   run_files test/property/directory.test.ts test/property/world.test.ts test/integration/lmtp-transparency.test.ts
   # One after the other: their thousands of mailboxes and messages leave no room for a second Murder.
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
+  ROOKERY_TEST_SCALE=full run_files test/integration/scaling-local.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

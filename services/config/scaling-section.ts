@@ -69,7 +69,7 @@ export const scalingSection = key(
         default: false,
       }),
       interval: seconds({
-        doc: 'How often the number of workers is decided on. A look takes some tenths of a millisecond of Redis.',
+        doc: 'How often the number of workers is decided on. A look is a few questions to Redis for each queue.',
         default: 1,
       }),
       pools: key(z.record(poolName, pool).prefault({ default: {} }), {

@@ -1,4 +1,4 @@
-// Reads from Redis what a queue asks of workers; in some tenths of a millisecond, so that it can be done each second.
+// Reads from Redis what a queue asks of workers: a few questions that cost next to nothing, so that it can be done each second.
 import type { Job } from 'bullmq';
 import type { QueueDemand } from './demand.ts';
 import type { QueueSet } from './queue-set.ts';

@@ -117,3 +117,17 @@ test('with nothing to do the minimum is left when the cool-down is over', () => 
     }),
   );
 });
+
+test('where all is paused nothing grows, but to the minimum and for jobs that somebody has', () => {
+  fc.assert(
+    fc.property(fc.array(anyQueues, { maxLength: 20 }), anyLimits, fc.nat(40), (demands, limits, start) => {
+      const paused = demands.map((queues) => queues.map((queue) => ({ ...queue, paused: true, active: 0 })));
+      for (const { desired, before } of play(paused, limits, start)) {
+        assert.ok(
+          desired <= Math.max(before, Math.min(limits.min, mostWorkers(limits))),
+          `from ${before} to ${desired}`,
+        );
+      }
+    }),
+  );
+});

@@ -1,5 +1,5 @@
 // The program `rookery`: one command line carried out in the real world.
-import type { StartScaling, StartWorkers } from '../process/role.ts';
+import type { ScalingHands, StartWorkers } from '../process/role.ts';
 import { stopAsked } from '../process/stop-asked.ts';
 import { version } from '../process/version.ts';
 import { runProgram } from './program.ts';
@@ -16,10 +16,13 @@ for (const stream of [process.stdout, process.stderr]) {
 const startWorkers: StartWorkers = async (start) => (await import('../../workers/serve.ts')).serve(start);
 
 /** Worker processes are this program, in the role worker. */
-const startScaling: StartScaling = async (start) =>
-  (await import('../../workers/autoscaler/local.ts')).scaleLocally({
-    ...{ ...start, program: [process.execPath, ...process.execArgv, import.meta.filename] },
-  });
+const scaling: ScalingHands = {
+  local: async (start) =>
+    (await import('../../workers/autoscaler/local.ts')).scaleLocally({
+      ...{ ...start, program: [process.execPath, ...process.execArgv, import.meta.filename] },
+    }),
+  keda: async (start) => (await import('../../workers/autoscaler/keda.ts')).serveKeda(start),
+};
 
 // Loaded when needed: most commands want neither servers nor Redis, and start the faster for it.
 const surroundings: Surroundings = {
@@ -29,7 +32,7 @@ const surroundings: Surroundings = {
   openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   startRoles: async (options) =>
-    (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers, startScaling }),
+    (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers, scaling }),
   stopAsked,
 };
 

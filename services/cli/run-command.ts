@@ -30,14 +30,18 @@ async function stayUp(options: StartOptions, surroundings: Surroundings): Promis
 }
 
 /**
- * Everything. With `scaling.local` the queues of pools are left to worker processes, and this process works off only those
- * that no pool has.
+ * Everything that has something to do. With `scaling.local` the queues of pools are left to worker processes, and this
+ * process works off only those that no pool has.
  */
 function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
-  if (!config.scaling.local) return { roles: roles.filter((role) => role !== 'autoscaler') };
-  const queues = unpooled(poolsOf(config));
-  if (queues.length > 0) return { roles: [...roles], worker: { queues } };
-  return { roles: roles.filter((role) => role !== 'worker') };
+  const { local, keda } = config.scaling;
+  const queues = local ? unpooled(poolsOf(config)) : queueNames;
+  const idle: Role[] = [
+    ...(queues.length === 0 ? ['worker' as const] : []),
+    ...(local || keda ? [] : ['autoscaler' as const]),
+  ];
+  const wanted = roles.filter((role) => !idle.includes(role));
+  return { roles: wanted, ...(local && queues.length > 0 && { worker: { queues } }) };
 }
 
 function up(surroundings: Surroundings): Command {

@@ -27,6 +27,7 @@ function* listeners(config: Config): Generator<[Path, ConfiguredAddress]> {
   for (const [index, address] of config.directory.listen.entries()) yield [['directory', 'listen', index], address];
   for (const [index, address] of config.lmtp.listen.entries()) yield [['lmtp', 'listen', index], address];
   yield [['api', 'listen'], config.api.listen];
+  if (config.scaling.keda) yield [['scaling', 'keda'], config.scaling.keda];
 }
 
 function* sharedListeners(config: Config): Generator<Disagreement> {

@@ -1,6 +1,7 @@
 // The section `scaling`: how many workers each pool of queues may have, and how their number follows what waits.
 import { z } from 'zod';
 import { queueNames } from '../events/queues.ts';
+import { listener } from './address.ts';
 import { key } from './key.ts';
 import { count, flag, seconds } from './kinds.ts';
 
@@ -71,6 +72,12 @@ export const scalingSection = key(
       interval: seconds({
         doc: 'How often the number of workers is decided on. A look is a few questions to Redis for each queue.',
         default: 1,
+      }),
+      keda: key(z.exactOptional(listener({ port: 8026, path: '/run/rookery/keda.sock' })), {
+        doc: 'Where the role autoscaler answers KEDA as its external scaler (gRPC without TLS), so that Kubernetes starts the first worker at once; each trigger names its pool in the metadata `pool`.',
+        expects: '{ host, port } or { path }',
+        example: { host: '0.0.0.0', port: 8026 },
+        otherwise: 'nowhere',
       }),
       pools: key(z.record(poolName, pool).prefault({ default: {} }), {
         doc: 'The pools of workers, by name.',

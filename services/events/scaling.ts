@@ -42,3 +42,32 @@ export interface RunningScaling {
   /** Decides no more, and ends all workers within their grace. */
   stop(): Promise<void>;
 }
+
+/** A pool as it should be, told as JSON to whoever starts its workers. */
+export interface ScalingState {
+  /** How many workers there should be. */
+  desired: number;
+  /** Jobs that a worker could take now. */
+  depth: number;
+  active: number;
+  oldestAgeSeconds: number;
+  /** No queue of the pool gives jobs away. */
+  paused: boolean;
+  reason: string;
+}
+
+/** The state of the pool of that name; undefined when there is none. Rejects (EventsAway) while Redis is away. */
+export type ReadScaling = (pool: string) => Promise<ScalingState | undefined>;
+
+export interface KedaStart {
+  listen: { host: string; port: number } | { path: string };
+  read: ReadScaling;
+  /** How often it is looked whether workers are needed, in milliseconds. */
+  every: number;
+}
+
+export interface RunningKeda {
+  /** With the port that was chosen for 0. */
+  address: KedaStart['listen'];
+  stop(): Promise<void>;
+}

@@ -1,15 +1,49 @@
-// The role `autoscaler`: worker processes on this machine, as many as the queues need.
+// The role `autoscaler`: as many workers as the queues need, as processes of this machine or by KEDA's hand.
+import { addressText } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Pool } from '../events/scaling.ts';
 import { redisFolder } from '../redis/redis-folder.ts';
 import { poolsOf } from './scaling-pools.ts';
+import { scalingStates } from './scaling-state.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
+/** A hand that has been started. */
+interface Hand {
+  works: string;
+  stop(): Promise<void>;
+}
+
+/** Throws where the configuration gives it nothing to do. */
 export async function startAutoscalerRole(start: RoleStart): Promise<StartedRole> {
+  const { local, keda } = start.config.scaling;
+  if (!local && !keda) throw new Error('autoscaler: it has no hand to work with: set scaling.local or scaling.keda');
+  const hands: Hand[] = [];
+  const stop = async () => {
+    await Promise.all(hands.map((hand) => hand.stop()));
+  };
+  try {
+    if (keda) hands.push(await kedaHand(start, keda));
+    if (local) hands.push(await localHand(start));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { name: 'Scaling', addresses: [], works: hands.map(({ works }) => works).join('; '), stop };
+}
+
+async function kedaHand(start: RoleStart, listen: NonNullable<Config['scaling']['keda']>): Promise<Hand> {
+  const { demand } = await start.events();
+  const read = scalingStates(poolsOf(start.config), demand);
+  const every = start.config.scaling.interval * 1000;
+  const running = await start.workers.scaling.keda({ listen, read, every });
+  return { works: `KEDA at ${addressText(running.address)}`, stop: () => running.stop() };
+}
+
+async function localHand(start: RoleStart): Promise<Hand> {
   const { config, log, workers } = start;
   const pools = poolsOf(config).filter(({ queues }) => queues.length > 0);
   const { demand } = await start.events();
-  const scaling = await workers.scale({
+  const scaling = await workers.scaling.local({
     ...{ pools, demand, log },
     every: config.scaling.interval * 1000,
     grace: config.workers.shutdown_grace * 1000,
@@ -28,7 +62,7 @@ export async function startAutoscalerRole(start: RoleStart): Promise<StartedRole
   const words = pools.map(
     ({ name, queues, limits }) => `${name} (${queues.join(', ')}): ${limits.min} to ${limits.max}`,
   );
-  return { name: 'Scaling', addresses: [], works: `${words.join('; ')} worker processes`, stop: () => scaling.stop() };
+  return { works: `${words.join(', ')} worker processes`, stop: () => scaling.stop() };
 }
 
 /** The command line by which a worker of the pool is started. */

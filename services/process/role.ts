@@ -8,7 +8,7 @@ import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { QueueDemand } from '../events/demand.ts';
-import type { RunningScaling, ScalingStart } from '../events/scaling.ts';
+import type { KedaStart, RunningKeda, RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
@@ -27,7 +27,11 @@ export type StartWorkers = (
   start: WorkersStart & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
 ) => Promise<RunningWorkers>;
 
-export type StartScaling = (start: ScalingStart) => Promise<RunningScaling>;
+/** The hands that carry out how many workers there should be. */
+export interface ScalingHands {
+  local: (start: ScalingStart) => Promise<RunningScaling>;
+  keda: (start: KedaStart) => Promise<RunningKeda>;
+}
 
 /** What a command line may say of the role worker. */
 export interface WorkersWish {
@@ -50,7 +54,7 @@ export interface RoleStart {
   events: () => Promise<Events>;
   workers: {
     start: StartWorkers;
-    scale: StartScaling;
+    scaling: ScalingHands;
     wish: WorkersWish;
     /** What worker processes read their configuration from; undefined when there is no file. */
     configFile: string | undefined;

@@ -2,25 +2,9 @@
 import { demandOf } from '../events/demand.ts';
 import type { QueueDemand } from '../events/demand.ts';
 import type { QueueName } from '../events/queues.ts';
-import type { Pool } from '../events/scaling.ts';
+import type { Pool, ReadScaling } from '../events/scaling.ts';
 import { decide } from '../../workers/autoscaler/decide.ts';
 import type { Decision } from '../../workers/autoscaler/decide.ts';
-
-/** The answer, as JSON. */
-export interface ScalingState {
-  /** How many workers there should be. */
-  desired: number;
-  /** Jobs that a worker could take now. */
-  depth: number;
-  active: number;
-  oldestAgeSeconds: number;
-  /** No queue of the pool gives jobs away. */
-  paused: boolean;
-  reason: string;
-}
-
-/** The state of the pool of that name; undefined when there is none. Rejects (EventsAway) while Redis is away. */
-export type ReadScaling = (pool: string) => Promise<ScalingState | undefined>;
 
 /**
  * Changes nothing in Redis, and remembers what it has answered: the number of workers is taken to be that. So it may be asked

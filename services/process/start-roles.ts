@@ -17,7 +17,7 @@ import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
-import type { Events, RoleStart, StartScaling, StartWorkers, StartedRole, WorkersWish } from './role.ts';
+import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
@@ -45,8 +45,8 @@ export interface StartOptions {
   log?: Logger;
   /** Starts the processors of the queues; only the role worker needs it. */
   startWorkers?: StartWorkers;
-  /** Starts what starts and ends worker processes; only the role autoscaler needs it. */
-  startScaling?: StartScaling;
+  /** What starts workers, or has them started; only the role autoscaler needs it. */
+  scaling?: ScalingHands;
   /** Where the configuration was read from, for worker processes. */
   configFile?: string | undefined;
   worker?: WorkersWish;
@@ -109,7 +109,13 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
 }
 
 function roleStart(
-  { config, worker = {}, startWorkers = noWorkers, startScaling = noWorkers, configFile }: StartOptions,
+  {
+    config,
+    worker = {},
+    startWorkers = noWorkers,
+    scaling = { local: noWorkers, keda: noWorkers },
+    configFile,
+  }: StartOptions,
   directory: Directory,
   metrics: Metrics,
   log: Logger,
@@ -133,7 +139,7 @@ function roleStart(
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, log, watchHere, stops)),
-    workers: { start: startWorkers, scale: startScaling, wish: worker, configFile },
+    workers: { start: startWorkers, scaling, wish: worker, configFile },
     node: nodeName(config.servername),
     checks: {
       directory: async () => {

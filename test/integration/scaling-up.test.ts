@@ -85,3 +85,15 @@ test('a worker that is killed is replaced; all end with the program, by SIGTERM 
   await rookery.end('SIGKILL');
   await until('none is left', () => workersOf(rookery).length === 0, 30_000);
 });
+
+test('the role autoscaler works by the hands that are set, and says when there is none', async (t) => {
+  const rookery = await Rookery.layOut({ ...config, scaling: { keda: anyPort } });
+  t.after(() => rookery.stop());
+  await rookery.start('run', 'autoscaler');
+  assert.match(rookery.out, /^Scaling +KEDA at 127\.0\.0\.1:\d+$/m);
+  assert.equal(await rookery.end(), 0);
+  await rookery.configure(config);
+  const { code, err } = await rookery.command('run', 'autoscaler');
+  assert.equal(code, 69);
+  assert.match(err, /^rookery: could not start: autoscaler: .*set scaling\.local or scaling\.keda\n$/m);
+});

@@ -66,8 +66,9 @@ test('the first job brings a worker process, which does it by the embedded Redis
 test('a worker that is killed is replaced; all end with the program, by SIGTERM and by kill -9', async (t) => {
   const { rookery } = await up(t, { pools: { all: { min: 2 } } });
   const two = async () => {
-    await until('two workers are there', () => workersOf(rookery).length === 2);
-    return workersOf(rookery);
+    let found: number[] = [];
+    await until('two workers are there', () => (found = workersOf(rookery)).length === 2);
+    return found;
   };
   const [first = 0] = await two();
   process.kill(first, 'SIGKILL');

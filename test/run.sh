@@ -99,6 +99,7 @@ elif [ "$mode" = proof ]; then
   # One after the other: their thousands of mailboxes and messages leave no room for a second Murder.
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
   ROOKERY_TEST_SCALE=full run_files test/fault/tree-events.test.ts
+  ROOKERY_TEST_SCALE=full run_files test/integration/scaling-local.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

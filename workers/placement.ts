@@ -26,10 +26,13 @@ export interface Servers {
   lacks(server: Bytes, name: Bytes): Promise<boolean>;
 }
 
-/** Chooses where a new user goes, and keeps promised what he will take until he is there. */
+/** Chooses where a new user goes, and keeps promised what he will take until he is there (services/users/placing.ts). */
 export interface Placer {
   /** Rejects with kind `away` where no server may be chosen now. */
   choose(order: Order): Promise<Place>;
+  /** He is there. */
+  settle(name: Bytes): Promise<void>;
+  /** He is not to be there. */
   release(name: Bytes): Promise<void>;
 }
 
@@ -134,7 +137,8 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       return undefined;
     case 'finish':
       await orders.replace(kept, { ...order, state: 'done', note: step.note });
-      await placer.release(order.name);
+      if (order.wish.is === 'create' && order.made) await placer.settle(order.name);
+      else await placer.release(order.name);
       log.info({ ...fields, note: step.note }, 'user: order is done');
       return { is: 'done', note: step.note };
     case 'refuse':
@@ -164,14 +168,15 @@ async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promi
 }
 
 /** Whether the server answers. Of a new user that is not meant for this server another one may be chosen instead. */
-async function reached({ server }: Place, kept: Kept, { servers, orders, log }: PlacementOptions): Promise<boolean> {
+async function reached({ server }: Place, kept: Kept, options: PlacementOptions): Promise<boolean> {
+  const { servers, log } = options;
   try {
     await servers.reach(server);
     return true;
   } catch (error) {
     if (!isFree(kept.order)) throw error;
     log.warn({ err: error, server, user: readable(kept.order.name) }, 'user: the chosen server does not answer');
-    await pass(server, kept, orders, (error as Error).message);
+    await pass(server, kept, options, (error as Error).message);
     return false;
   }
 }
@@ -192,7 +197,7 @@ async function failed(error: unknown, { server }: Place, kept: Kept, options: Pl
   const isGone = order.wish.is === 'create' && (await options.servers.lacks(server, order.name));
   if (isGone && isFree(order)) {
     options.log.warn({ err: error, server, user: readable(order.name) }, 'user: the chosen server refuses');
-    await pass(server, kept, options.orders, why);
+    await pass(server, kept, options, why);
     return;
   }
   await options.orders.replace(kept, { ...order, state: 'refused', begun: !isGone && order.begun, note: why });
@@ -205,8 +210,10 @@ function isFree({ wish }: Order): boolean {
   return wish.is === 'create' && wish.server === undefined;
 }
 
-async function pass(server: Bytes, kept: Kept, orders: PlacementOptions['orders'], why: string): Promise<void> {
+/** Another server is to be chosen. */
+async function pass(server: Bytes, kept: Kept, { orders, placer }: PlacementOptions, why: string): Promise<void> {
   const { place, ...order } = kept.order;
+  await placer.release(order.name);
   await orders.replace(kept, { ...order, begun: false, made: false, passed: [...order.passed, server], note: why });
 }
 

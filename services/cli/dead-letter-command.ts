@@ -11,7 +11,7 @@ import { configOption, duration } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { jobsTable } from './job-view.ts';
-import { mailboxPattern } from './mailbox-pattern.ts';
+import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import { queueArgument, withQueues } from './queue-argument.ts';
 import { tableLines } from './render.ts';
 import type { OpenBacklog, Surroundings } from './surroundings.ts';

@@ -12,7 +12,7 @@ import { registryOf } from '../process/settings.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
-import { mailboxPattern } from './mailbox-pattern.ts';
+import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import { jsonLines, tableLines } from './render.ts';
 import { operatorOf } from './surroundings.ts';
 import type { Surroundings } from './surroundings.ts';

@@ -14,7 +14,7 @@ import { entriesTable, entryJson, entryPairs, stateText } from './entry-view.ts'
 import { caseJson, casePairs, changeJson, changesTable } from './case-view.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { claimCommand } from './mailbox-claim.ts';
-import { mailboxPattern } from './mailbox-pattern.ts';
+import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import { jsonLines, pairLines, tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withDirectory } from './with-directory.ts';

@@ -1,5 +1,6 @@
 // rookery placement: where new users would go.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { readable } from '../address/bytes.ts';
 import { seededChance } from '../placement/chance.ts';
 import type { ConsideredServer } from '../placement/considering.ts';
 import { decide } from '../placement/decision.ts';
@@ -13,8 +14,11 @@ import { placementPolicy } from '../process/placement-settings.ts';
 import { configOf, configOption, formatOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
+import { explainPlacement } from './placement-explanation.ts';
 import { tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
+import { inboxOf } from './user-said.ts';
+import { withOrders } from './with-orders.ts';
 
 interface Options extends ConfigOption, FormatOption {
   users: number;
@@ -169,6 +173,28 @@ function told(refused: Outcome['refused']): object[] {
   return Array.from(refused, ([reason, users]) => ({ users, reason }));
 }
 
+function explain(surroundings: Surroundings): Command {
+  return new Command('explain')
+    .description('show why a user went where he is: the figures, promises and chances of the last decision on him')
+    .argument('<name>', 'the user')
+    .addOption(formatOption())
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nExit codes: 65 no decision is known (any more).\n\nExamples:\n  rookery placement explain jdoe',
+    )
+    .action(async (text: string, options: ConfigOption & FormatOption) => {
+      const config = configOf(options, surroundings);
+      const name = inboxOf(text, config);
+      const decision = await withOrders(config, surroundings, (_, decisions) => decisions.read(name));
+      if (!decision) throw new CommandError(exit.data, `${readable(name)}: no decision is known`);
+      (options.format === 'json' ? [JSON.stringify(decision)] : explainPlacement(decision)).forEach(surroundings.out);
+    });
+}
+
 export function placementCommand(surroundings: Surroundings): Command {
-  return new Command('placement').description('where new users go').addCommand(simulateCommand(surroundings));
+  return new Command('placement')
+    .description('where new users go')
+    .addCommand(explain(surroundings))
+    .addCommand(simulateCommand(surroundings));
 }

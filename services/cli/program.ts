@@ -10,6 +10,7 @@ import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
 import { usageCommand } from './usage-command.ts';
+import { scalingCommand } from './scaling-command.ts';
 import type { Surroundings } from './surroundings.ts';
 import { userCommand } from './user-command.ts';
 
@@ -25,6 +26,7 @@ Examples:
   rookery user create jdoe@example.org
   rookery queue list
   rookery placement simulate --users 5000
+  rookery scaling simulate --trace burst.csv
   rookery config check`;
 
 /** Has a command and those below it throw where commander would end the process, and write through the surroundings. */
@@ -55,6 +57,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     userCommand(surroundings, ended),
     usageCommand(surroundings),
     placementCommand(surroundings),
+    scalingCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

@@ -1,9 +1,11 @@
 // rookery up and rookery run: start, say so, and stay until asked to stop.
 import { Command, Option } from 'commander';
+import type { Config } from '../config/schema.ts';
 import { isQueueName, queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
-import { configOf, configOption, wholeNumber } from './command-options.ts';
+import { configFile, configOf, configOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
+import { poolsOf, unpooled } from '../process/scaling-pools.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { roles, rolesOf } from './roles.ts';
 import type { Role } from './roles.ts';
@@ -28,9 +30,26 @@ async function stayUp(options: StartOptions, surroundings: Surroundings): Promis
   await running.stop();
 }
 
+/**
+ * Everything that has something to do. With `scaling.local` the queues of pools are left to worker processes, and this
+ * process works off only those that no pool has.
+ */
+function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
+  const { local, keda } = config.scaling;
+  const queues = local ? unpooled(poolsOf(config)) : queueNames;
+  const idle: Role[] = [
+    ...(queues.length === 0 ? ['worker' as const] : []),
+    ...(local || keda ? [] : ['autoscaler' as const]),
+  ];
+  const wanted = roles.filter((role) => !idle.includes(role));
+  return { roles: wanted, ...(local && queues.length > 0 && { worker: { queues } }) };
+}
+
 function up(surroundings: Surroundings): Command {
   return new Command('up')
-    .description('start everything in one process, with a Redis of its own unless the configuration names one')
+    .description(
+      'start everything in one process (and in worker processes, with scaling.local), with a Redis of its own unless the configuration names one',
+    )
     .addOption(configOption())
     .addHelpText(
       'after',
@@ -38,7 +57,8 @@ function up(surroundings: Surroundings): Command {
     )
     .action(async (options: ConfigOption) => {
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: [...roles], out: surroundings.out }, surroundings);
+      const file = configFile(options, surroundings);
+      await stayUp({ config, configFile: file, out: surroundings.out, ...everything(config) }, surroundings);
     });
 }
 
@@ -108,7 +128,8 @@ function run(surroundings: Surroundings): Command {
       const wanted = rolesOf(names);
       const worker = workerOf(options, wanted);
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: wanted, out: surroundings.out, ...worker }, surroundings);
+      const file = configFile(options, surroundings);
+      await stayUp({ config, configFile: file, roles: wanted, out: surroundings.out, ...worker }, surroundings);
     });
 }
 

@@ -4,6 +4,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { DecisionStore } from '../users/decision-store.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { ServerFacts } from '../placement/facts.ts';
@@ -14,6 +15,8 @@ export interface StartOptions {
   roles: Role[];
   /** Takes lines for people, before `ready`. */
   out: (line: string) => void;
+  /** Where the configuration was read from, for worker processes that the role autoscaler starts. */
+  configFile: string | undefined;
   /** For the role worker: which queues, and how many jobs of each at a time, where the command line says so. */
   worker?: {
     queues?: readonly QueueName[] | undefined;
@@ -33,6 +36,7 @@ export interface OpenBacklog {
 /** The orders of users, as a command has to do with them. */
 export interface OpenOrders {
   ordering: Ordering;
+  decisions: Pick<DecisionStore, 'read'>;
   close(): Promise<void>;
 }
 

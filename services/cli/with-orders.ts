@@ -6,7 +6,7 @@ import { UnfitOrder } from '../users/ordering.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { Order } from '../users/order.ts';
 import { CommandError, exit } from './exit-codes.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { OpenOrders, Surroundings } from './surroundings.ts';
 
 /** So often an order is looked at while its end is waited for, in milliseconds. */
 const lookEvery = 50;
@@ -15,14 +15,14 @@ const lookEvery = 50;
 export async function withOrders<T>(
   config: Config,
   surroundings: Surroundings,
-  ask: (ordering: Ordering) => Promise<T>,
+  ask: (ordering: Ordering, decisions: OpenOrders['decisions']) => Promise<T>,
 ): Promise<T> {
   const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
   const opened = await surroundings.openOrders(config).catch((error: unknown) => {
     throw new CommandError(exit.unavailable, `orders cannot be taken: ${messageOf(error)}`, { cause: error });
   });
   try {
-    return await ask(opened.ordering);
+    return await ask(opened.ordering, opened.decisions);
   } catch (error) {
     if (error instanceof CommandError) throw error;
     if (error instanceof UnfitOrder) throw new CommandError(exit.data, error.message, { cause: error });

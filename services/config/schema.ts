@@ -11,6 +11,7 @@ import { placementSection } from './placement-section.ts';
 import { redisSection } from './redis-section.ts';
 import { usageSection } from './usage-section.ts';
 import { usersSection } from './users-section.ts';
+import { scalingSection } from './scaling-section.ts';
 import { workersSection } from './workers-section.ts';
 
 const servername = key(
@@ -69,6 +70,7 @@ export const configSchema = z.strictObject({
   usage: usageSection,
   placement: placementSection,
   workers: workersSection,
+  scaling: scalingSection,
   api: apiSection,
   log: logSection,
 });

@@ -1,7 +1,7 @@
 // The section `users`: what a new user gets.
 import { z } from 'zod';
 import { key } from './key.ts';
-import { choice, flag, word } from './kinds.ts';
+import { choice, count, flag, word } from './kinds.ts';
 
 /** What Cyrus 3.6 takes: a higher limit ends its session. 2 TiB as storage. */
 const highest = 2_147_483_647;
@@ -61,6 +61,25 @@ const aclEntry = z.strictObject({
   }),
 });
 
+const autocreate = z.strictObject({
+  names: key(z.array(word.max(255)).max(1000).default([]), {
+    doc: 'Which users: patterns of their mailbox names, * for anything, % for anything up to the next dot. None: nobody is made by mail.',
+    expects: 'a list of patterns',
+    example: ['example.org!user.%'],
+  }),
+  rate: count({
+    doc: 'How many users a minute each process makes by first messages at the most: whoever guesses addresses makes mailboxes.',
+    min: 1,
+    max: 100_000,
+    default: 60,
+  }),
+  hold: key(z.number().min(0).max(60).default(0), {
+    doc: 'How long a recipient is held for his mailbox, in seconds, to be delivered in the same transaction; 0 puts his mail off at once.',
+    expects: 'a number of seconds from 0 to 60',
+    example: 5,
+  }),
+});
+
 export const usersSection = key(
   z
     .strictObject({
@@ -89,6 +108,15 @@ export const usersSection = key(
         doc: 'Who else gets rights. The user himself has all without being named.',
         expects: 'a list of { identifier, rights, on }',
         example: [{ identifier: 'anyone', rights: 'p' }],
+      }),
+      orders_kept: count({
+        doc: 'How long what became of an order of a user, and why he went where he is, can be asked for.',
+        ...{ unit: 'seconds', min: 60, max: 31_536_000, default: 604_800 },
+      }),
+      autocreate: key(autocreate.prefault({}), {
+        doc: 'Users made by their first message, where it is certain that they are not there. Mail for them is put off (451) until they are.',
+        expects: 'a section of keys',
+        example: { names: ['user.%'] },
       }),
     })
     .prefault({}),

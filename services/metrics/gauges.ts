@@ -56,6 +56,14 @@ const gauges = {
     labels: ['server'],
   },
   rookery_users: { help: 'Those of them that are root mailboxes of users.', labels: ['server'] },
+  rookery_scaler_desired_replicas: {
+    help: 'How many workers a pool should have, by the last decision.',
+    labels: ['pool'],
+  },
+  rookery_scaler_workers: {
+    help: 'Worker processes of this machine: current (they take jobs) and leaving (they finish what they have).',
+    labels: ['pool', 'state'],
+  },
   rookery_directory_trusted: { help: '1 when absence from the directory is proof, else 0.', labels: [] },
 } as const satisfies Record<string, GaugeFacts>;
 

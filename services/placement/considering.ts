@@ -18,6 +18,8 @@ export interface Request {
   zone?: string | undefined;
   /** The server must have all of them. */
   tags?: readonly string[] | undefined;
+  /** Servers that have refused it, or could not be reached. */
+  not?: readonly string[] | undefined;
 }
 
 /** A server or partition as it was looked at. Space is in KiB, shares and percents are of 100. */
@@ -82,9 +84,15 @@ export function lookAt(server: ServerFacts, request: Request, policy: Policy, no
 const noSpace = { availableKiB: 0, totalKiB: 0 };
 
 /** Why the request or the policy does not want the server at all. */
-function unwanted(name: string, { zone, tags = [] }: Request, policy: Policy, own: BackendPolicy): string | undefined {
+function unwanted(
+  name: string,
+  { zone, tags = [], not = [] }: Request,
+  policy: Policy,
+  own: BackendPolicy,
+): string | undefined {
   if (!policy.backends.has(name)) return 'no backend of this name';
   if (policy.servers.list && !policy.servers.list.includes(name)) return 'not in serverlist';
+  if (not.includes(name)) return 'has refused it, or was not reached';
   if (zone !== undefined && own.zone !== zone) return own.zone === undefined ? 'in no zone' : `in zone ${own.zone}`;
   const missing = tags.filter((tag) => !own.tags.includes(tag));
   if (missing.length > 0) return `without tag ${missing.join(', ')}`;

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
 import { DeadLetters } from '../events/dead-letters.ts';
 import { Producer } from '../events/producer.ts';
+import { readDemand } from '../events/demand-reader.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
 import { TreeEvents } from '../events/tree-events.ts';
 import type { TreeLoad } from '../events/tree-lists.ts';
@@ -26,7 +27,8 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
     await queues.close();
   };
   const trees = new TreeEvents(queues, producer);
-  return { producer, backlog: new Backlog(queues), trees, counts: new Counts(queues), close };
+  const demand: Events['demand'] = (queue) => readDemand(queues, queue);
+  return { producer, backlog: new Backlog(queues), trees, counts: new Counts(queues), demand, close };
 }
 
 /** The queues, for somebody who wants an answer. */

@@ -9,7 +9,11 @@ import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
+import type { QueueDemand } from '../events/demand.ts';
+import type { KedaStart, RunningKeda, RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
+import type { UserForm } from '../placement/new-user.ts';
+import type { Users } from './open-users.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
 import type { MailLog } from '../logging/mail-log.ts';
@@ -21,13 +25,26 @@ export interface Events {
   backlog: Backlog;
   trees: TreeEvents;
   counts: Counts;
+  demand: (queue: QueueName) => Promise<QueueDemand>;
 }
 
 /** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */
 export type StartWorkers = (
   start: WorkersStart &
-    Pick<Events, 'trees' | 'counts'> & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
+    Pick<Events, 'trees' | 'counts'> & {
+      directory: Directory;
+      registry: Registry;
+      times: Times;
+      imapTimeout: number;
+      users: Pick<Users, 'orders' | 'history' | 'placing'> & { form: UserForm };
+    },
 ) => Promise<RunningWorkers>;
+
+/** The hands that carry out how many workers there should be. */
+export interface ScalingHands {
+  local: (start: ScalingStart) => Promise<RunningScaling>;
+  keda: (start: KedaStart) => Promise<RunningKeda>;
+}
 
 /** What a command line may say of the role worker. */
 export interface WorkersWish {
@@ -50,7 +67,13 @@ export interface RoleStart {
   trusted: () => Promise<boolean>;
   /** The queues of events, opened when first asked for: not every role has to do with them. */
   events: () => Promise<Events>;
-  workers: { start: StartWorkers; wish: WorkersWish };
+  workers: {
+    start: StartWorkers;
+    scaling: ScalingHands;
+    wish: WorkersWish;
+    /** What worker processes read their configuration from; undefined when there is no file. */
+    configFile: string | undefined;
+  };
   /** The name of this process as a directory node. */
   node: string;
   /** What /readyz looks at. */

@@ -8,6 +8,7 @@ import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
+import type { UserForm } from '../placement/new-user.ts';
 import { version } from './version.ts';
 
 /** A second of the configuration in milliseconds. */
@@ -128,5 +129,18 @@ export function retriesOf({ workers: { retries } }: Config): Retries {
   return {
     ...{ away: retry(away), busy: retry(busy), fault: retry(fault) },
     newer: { pause: newer.pause * second, atMost: newer.keep_for * second },
+  };
+}
+
+/** What a new user gets. */
+export function formOf({ users }: Config): UserForm {
+  const { storage_kib, messages } = users.quota;
+  return {
+    quota: { ...(storage_kib !== undefined && { storage_kib }), ...(messages !== undefined && { messages }) },
+    folders: users.folders.map(({ name, subscribe, special_use }) => ({
+      ...{ name, subscribe },
+      ...(special_use !== undefined && { special_use }),
+    })),
+    acl: users.acl,
   };
 }

@@ -11,19 +11,20 @@ import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { startApiRole } from './api-role.ts';
+import { startAutoscalerRole } from './autoscaler-role.ts';
 import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
-import type { Events, RoleStart, StartWorkers, StartedRole, WorkersWish } from './role.ts';
+import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker'] as const;
+export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
@@ -31,6 +32,7 @@ const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   lmtp: startLmtpRole,
   api: startApiRole,
   worker: startWorkerRole,
+  autoscaler: startAutoscalerRole,
 };
 
 /** How long work under way may take to end, in milliseconds, when a process is stopped: below systemd's 90 s. */
@@ -45,6 +47,10 @@ export interface StartOptions {
   metrics?: Metrics;
   /** Starts the processors of the queues; only the role worker needs it. */
   startWorkers?: StartWorkers;
+  /** What starts workers, or has them started; only the role autoscaler needs it. */
+  scaling?: ScalingHands;
+  /** Where the configuration was read from, for worker processes. */
+  configFile?: string | undefined;
   worker?: WorkersWish;
 }
 
@@ -112,7 +118,13 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
 }
 
 function roleStart(
-  { config, worker = {}, startWorkers = noWorkers }: StartOptions,
+  {
+    config,
+    worker = {},
+    startWorkers = noWorkers,
+    scaling = { local: noWorkers, keda: noWorkers },
+    configFile,
+  }: StartOptions,
   directory: Directory,
   metrics: Metrics,
   log: Logger,
@@ -136,7 +148,7 @@ function roleStart(
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, log, watchHere, stops)),
-    workers: { start: startWorkers, wish: worker },
+    workers: { start: startWorkers, scaling, wish: worker, configFile },
     node: nodeName(config.servername),
     checks: {
       directory: async () => {

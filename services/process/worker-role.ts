@@ -1,7 +1,8 @@
 // The role `worker`: works off the queues of events, for good or until they are empty.
 import { drained } from '../events/draining.ts';
 import { eventsPlace } from './redis-access.ts';
-import { retriesOf, timesOf } from './settings.ts';
+import { openUsers } from './open-users.ts';
+import { formOf, retriesOf, timesOf } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
@@ -10,9 +11,12 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
   const { backlog, trees, counts } = await start.events();
+  const users = openUsers(config, (error) => {
+    log.error({ err: error }, 'users');
+  });
   const running = await workers.start({
     ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
-    ...{ trees, counts },
+    ...{ trees, counts, users: { ...users, form: formOf(config) } },
     times: timesOf(config),
     imapTimeout: config.workers.imap_timeout * 1000,
     // What remains after it is stopped: half of the time is to work in, at least.
@@ -41,6 +45,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
     async stop() {
       empty?.stop();
       await running.stop();
+      users.close();
     },
   };
 }

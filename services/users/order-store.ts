@@ -1,15 +1,17 @@
 // Orders in Redis, beside the queues: kept before anything is done, so that a worker that dies leaves its place to the next.
 import { z } from 'zod';
 import type { Bytes } from '../address/bytes.ts';
-import { commandConnection } from '../redis/connection.ts';
-import type { RedisPlace } from '../redis/connection.ts';
+import { connected } from '../redis/connection.ts';
+import type { commandConnection } from '../redis/connection.ts';
 import type { Order } from './order.ts';
+
+type Redis = ReturnType<typeof commandConnection>;
 
 /** Before the names of all keys; the hash tag is that of the queues, with which they are kept. */
 const prefix = 'rookery:{events}:';
 const openKey = `${prefix}orders`;
 
-/** How long a command may take, in milliseconds. */
+/** How long Redis may take to answer at first, in milliseconds. */
 const commandTimeout = 5000;
 
 const bytes = z.string().regex(/^[\x00-\xff]*$/);
@@ -64,23 +66,22 @@ export interface Kept {
   text: string;
 }
 
-export interface OrderStoreOptions {
-  place: RedisPlace;
-  /** How long what is done can be asked for, in seconds. */
-  keepDone: number;
-  onError: (error: Error) => void;
-}
-
 /** What became of an attempt to order something. */
 export type Placed = { is: 'placed' } | { is: 'open'; order: Order };
 
 export class OrderStore {
-  readonly #redis: ReturnType<typeof commandConnection>;
+  readonly #redis: Redis;
   readonly #keepDone: number;
 
-  constructor({ place, keepDone, onError }: OrderStoreOptions) {
-    this.#redis = commandConnection({ place, commandTimeout, onError });
+  /** `keepDone`: how long what is over can be asked for, in seconds. */
+  constructor(redis: Redis, keepDone: number) {
+    this.#redis = redis;
     this.#keepDone = keepDone;
+  }
+
+  /** Resolves when Redis answers. */
+  async begun(): Promise<void> {
+    await connected(this.#redis, commandTimeout);
   }
 
   /** Keeps a new order, unless another one for the same user is open: there is one at a time. */
@@ -109,10 +110,6 @@ export class OrderStore {
   async open(most: number): Promise<Bytes[]> {
     const names = await this.#redis.zrangeBuffer(openKey, '0', String(most - 1));
     return names.map((name) => name.toString('latin1'));
-  }
-
-  close(): void {
-    this.#redis.disconnect();
   }
 
   async #replace(text: string, order: Order): Promise<boolean> {

@@ -44,8 +44,12 @@ export class Ordering {
 }
 
 /** A user is an INBOX: `user.jdoe`, `example.org!user.jane^doe`; its folders come and go with it. */
+export function isUser(name: Bytes): boolean {
+  return /^(?:[^!.][^!]*!)?user\.[^.!]+$/s.test(name);
+}
+
 function refuseUnfit(name: Bytes): void {
-  if (!/^(?:[^!.][^!]*!)?user\.[^.!]+$/s.test(name)) {
+  if (!isUser(name)) {
     throw new UnfitOrder(
       `${readable(name)} is no user's INBOX: it may be user.NAME or DOMAIN!user.NAME, a dot in NAME being ^`,
     );

@@ -76,7 +76,7 @@ export function placementProcessor(options: PlacementOptions): Processor<'placem
         await pause(shortWait, undefined, { signal });
         continue;
       }
-      const outcome = await take(step, kept, options);
+      const outcome = await take(step, kept, options).catch((error: unknown) => told(error, name, options));
       if (outcome) return outcome;
     }
     throw new Error(`the order of ${readable(name)} has taken ${mostSteps} steps and is not done`);
@@ -142,10 +142,19 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       log.info({ ...fields, note: step.note }, 'user: order is done');
       return { is: 'done', note: step.note };
     case 'refuse':
-      await orders.replace(kept, { ...order, state: 'refused', note: step.why });
-      await placer.release(order.name);
       throw new Refused(step.why);
   }
+}
+
+/** What went wrong stands in the order, too; what will never be is over. Rethrows the error. */
+async function told(error: unknown, name: Bytes, { orders, placer }: PlacementOptions): Promise<never> {
+  const kept = await orders.read(name);
+  if (kept?.order.state === 'open') {
+    const state = (error as { kind?: unknown }).kind === 'refused' ? 'refused' : 'open';
+    await orders.replace(kept, { ...kept.order, state, note: error instanceof Error ? error.message : String(error) });
+    if (state === 'refused') await placer.release(name);
+  }
+  throw error;
 }
 
 /** The server is told only once it is written down that it may have been, for a worker may end at any line. */
@@ -200,9 +209,7 @@ async function failed(error: unknown, { server }: Place, kept: Kept, options: Pl
     await pass(server, kept, options, why);
     return;
   }
-  await options.orders.replace(kept, { ...order, state: 'refused', begun: !isGone && order.begun, note: why });
-  await options.placer.release(order.name);
-  throw new Refused(why);
+  throw error;
 }
 
 /** Whether a new user may go to whichever server. */

@@ -24,8 +24,9 @@ const MESSAGES_A_COMMAND = 100;
 export interface MurderOptions {
   /** Cyrus' newer way with names: `user/a.b@example.org` is the mailbox `example.org!user.a^b`. */
   dotted?: boolean;
-  /** Further keys of the program's section `directory`. */
+  /** Further keys of the program's section `directory`, and further sections. */
   directory?: Readonly<Record<string, unknown>>;
+  sections?: Readonly<Record<string, unknown>>;
 }
 
 export class Murder {
@@ -60,7 +61,7 @@ export class Murder {
       ...{ mupdate: frontend.address, frontend: true, start: false },
       options: { mail1: [own(mail1), ...lines], mail2: [own(mail2), ...lines], frontend: lines },
     });
-    const rookery = await Rookery.layOut(configuration(cyrus, dotted, options.directory));
+    const rookery = await Rookery.layOut(configuration(cyrus, dotted, options));
     const murder = new Murder(rookery, cyrus, { mail1, mail2, frontend }, dotted);
     try {
       await murder.startDirectory();
@@ -282,7 +283,7 @@ function bulk(at: number): string {
   );
 }
 
-function configuration(cyrus: Cyrus, dotted: boolean, more: MurderOptions['directory'] = {}): object {
+function configuration(cyrus: Cyrus, dotted: boolean, { directory = {}, sections = {} }: MurderOptions): object {
   const lmtp = { virtdomains: dotted ? 'userid' : 'off', unixhierarchysep: dotted };
   const listen = [{ host: '127.0.0.1', port: 0 }];
   const password = CYRUS_PASSWORD.mupdate;
@@ -302,10 +303,11 @@ function configuration(cyrus: Cyrus, dotted: boolean, more: MurderOptions['direc
   return {
     ...{
       servername: 'frontend',
-      directory: { listen, users, ...more },
+      directory: { listen, users, ...directory },
       lmtp: { listen, ...lmtp },
       api: { listen: listen[0] },
     },
     backends: Object.fromEntries(backends) as object,
+    ...sections,
   };
 }

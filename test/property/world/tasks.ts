@@ -14,13 +14,20 @@ function fresh(dice: Dice): Mailbox {
 export function* create(backend: Backend, name: string, dice: Dice): Task {
   const mailbox = fresh(dice);
   backend.mailboxes.set(name, mailbox);
-  yield pause;
-  const reserved = yield write('RESERVE', name, backend.locationOf(name));
-  const activated = reserved.ok ? yield write('ACTIVATE', name, backend.locationOf(name), mailbox.acl) : reserved;
-  if (activated.ok) return;
-  backend.mailboxes.delete(name);
-  // What it has reserved it may give back, where there still is a connection.
-  if (reserved.ok && activated.lost !== true && dice.permille(500)) yield write('DELETE', name);
+  backend.inFlight.add(name);
+  let gives: boolean;
+  try {
+    yield pause;
+    const reserved = yield write('RESERVE', name, backend.locationOf(name));
+    const activated = reserved.ok ? yield write('ACTIVATE', name, backend.locationOf(name), mailbox.acl) : reserved;
+    if (activated.ok) return;
+    backend.mailboxes.delete(name);
+    // What it has reserved it may give back, where there still is a connection.
+    gives = reserved.ok && activated.lost !== true && dice.permille(500);
+  } finally {
+    backend.inFlight.delete(name);
+  }
+  if (gives) yield write('DELETE', name);
 }
 
 /** Also the delayed DELETE, which is a RENAME to a name below DELETED. */

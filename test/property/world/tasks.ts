@@ -48,7 +48,7 @@ export function* rename(backend: Backend, from: string, to: string, dice: Dice):
     backend.untold.add(from);
   }
   try {
-    if (localFirst) for (const name of [from, to]) backend.inFlight.add(name);
+    for (const name of [from, to]) backend.inFlight.add(name);
     yield pause;
     const place = `${backend.name}!`;
     let answer = yield write('DELETE', from);
@@ -116,17 +116,22 @@ export function* xfer(source: Backend, destination: Backend, tree: string, dice:
   yield pause;
 
   const handed: string[] = [];
-  for (const name of names) {
-    const answer = yield write('DEACTIVATE', name, source.locationOf(name));
-    if (!answer.ok) return yield* recover(source, handed, answer.lost === true);
-    handed.push(name);
-  }
-  for (const name of names) {
-    const mailbox = source.mailboxes.get(name);
-    if (!reachable()) return yield* recover(source, handed, false);
-    if (mailbox) mailbox.moving = destination.name;
-    copy(name);
-    yield pause;
+  for (const name of names) source.inFlight.add(name);
+  try {
+    for (const name of names) {
+      const answer = yield write('DEACTIVATE', name, source.locationOf(name));
+      if (!answer.ok) return yield* recover(source, handed, answer.lost === true);
+      handed.push(name);
+    }
+    for (const name of names) {
+      const mailbox = source.mailboxes.get(name);
+      if (!reachable()) return yield* recover(source, handed, false);
+      if (mailbox) mailbox.moving = destination.name;
+      copy(name);
+      yield pause;
+    }
+  } finally {
+    for (const name of names) source.inFlight.delete(name);
   }
   for (const name of names) {
     // What was in the directory by the source's copy is now by this one.

@@ -61,8 +61,8 @@ async function lookInto(name: Bytes, look: Look): Promise<Outcome | undefined> {
     log.warn({ ...fields, waiting: verdict.why }, 'reconciliation waits');
     return { is: 'open', note: verdict.why };
   }
-  if (verdict.is === 'push') return push(row, open, verdict, look);
   if (!(await confirmed(name, row, open, verdict, look))) return undefined;
+  if (verdict.is === 'push') return push(row, open, verdict, look);
   if (!(await carryOut(row, open, verdict, look))) return undefined;
   log.info({ ...fields, action: verdict.action }, 'reconciled');
   if (verdict.again) return undefined;
@@ -102,11 +102,17 @@ async function confirmed(
   first: Verdict,
   look: Look,
 ): Promise<boolean> {
-  if (first.is !== 'resolve') return true;
-  if (first.action === 'restore' || (first.action === 'close' && !isOwn(open))) return true;
+  const isTwice =
+    first.is === 'push' ? row?.state === 'handed' : first.is === 'resolve' && takesTwo(first.action, open);
+  if (!isTwice) return true;
   await pause(look.secondLook ?? 2000, undefined, { signal: look.signal });
   const second = await judged(name, row, open, look);
-  return second.is === 'resolve' && second.action === first.action;
+  if (first.is === 'push') return second.is === 'push' && second.server === first.server;
+  return first.is === 'resolve' && second.is === 'resolve' && second.action === first.action;
+}
+
+function takesTwo(action: 'close' | 'restore' | 'remove' | 'hand', open: Case): boolean {
+  return action === 'remove' || action === 'hand' || (action === 'close' && isOwn(open));
 }
 
 /** Has the one server that holds the mailbox activate it: it knows its own partition and ACL. The next look sees what came of it. */

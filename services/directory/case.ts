@@ -45,6 +45,7 @@ export const reasons = {
   expired: 'reserved by another server before, and expired',
   unheard: 'a session was cut off that may not have heard that it is active',
   undone: 'a write of it was taken back: not enough replicas had it',
+  crossed: 'activated while another session was deleting it',
   again: 'deleted once more before its deletion was over',
 } as const;
 
@@ -55,7 +56,7 @@ export interface Caseload {
 
 /** About the row's own server alone, so that its own word settles it. */
 const ownReasons: readonly string[] = [
-  ...[reasons.putBack, reasons.reserved, reasons.unbound, reasons.again, reasons.unheard],
+  ...[reasons.putBack, reasons.reserved, reasons.unbound, reasons.again, reasons.unheard, reasons.crossed],
 ];
 
 /** About a copy at a server that is not known, so that only asking all of them settles it. Any other is about rivals. */

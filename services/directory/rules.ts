@@ -210,7 +210,8 @@ const strict: Table = {
   },
   'buried/same': {
     RESERVE: [yes('create')],
-    ACTIVATE: [yes('activate')],
+    // Its server pushes it, say, and is in the midst of renaming it.
+    ACTIVATE: [when('handing', yes('activate')), ring(reasons.crossed, yes('activate'))],
     DEACTIVATE: [no('absent')],
     // Whoever deletes it once more has it: the first deletion was undone at the backend, or its copy has come back.
     DELETE: [when('handing', yes('none')), ring(reasons.again, yes('bury'))],

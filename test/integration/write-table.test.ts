@@ -203,14 +203,15 @@ contested       | DELETE     | other push            | OK | active mail1
 contested       | DELETE     | third push            | OK*| contested mail1
 buried          | RESERVE    | same, handing         | OK | created mail1
 buried          | RESERVE    | other, third push     | NO | tombstone mail1
-buried          | ACTIVATE   | same, handing, same push | OK | active mail1
+buried          | ACTIVATE   | handing               | OK | active mail1
+buried          | ACTIVATE   | same, same push       | OK*| active mail1
 buried          | ACTIVATE   | other, other push     | NO*| tombstone mail1
 buried          | ACTIVATE   | admin at mail2        | OK | active mail2
 buried          | DEACTIVATE | same, other           | NO | tombstone mail1
 buried          | DELETE     | handing, other, other push | OK | tombstone mail1
 buried          | DELETE     | same, same push, unbound | OK*| tombstone mail1
 buried, unbound | RESERVE    | other                 | NO | tombstone mail1
-buried, unbound | ACTIVATE   | same, same push       | OK | active mail1
+buried, unbound | ACTIVATE   | same, same push       | OK*| active mail1
 buried, unbound | DELETE     | same                  | OK*| tombstone mail1
 `;
 

@@ -46,7 +46,7 @@ export function* reconcile(name: string, { backends, times, now }: Surroundings,
         done = yield { do: 'resolve', resolution: { name, expected: row, rung: open.rung, action: 'hand', forget } };
       const backend = backends.find((one) => one.name === verdict.server);
       const mailbox = backend?.mailboxes.get(name);
-      if (done.ok && backend?.running === 'up' && mailbox) {
+      if (done.ok && backend?.running === 'up' && mailbox && !backend.inFlight.has(name)) {
         const place = { location: backend.locationOf(name), acl: mailbox.acl };
         done = yield { do: 'elsewhere', backend, verb: 'ACTIVATE', name, ...place };
       }

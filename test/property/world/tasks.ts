@@ -14,13 +14,20 @@ function fresh(dice: Dice): Mailbox {
 export function* create(backend: Backend, name: string, dice: Dice): Task {
   const mailbox = fresh(dice);
   backend.mailboxes.set(name, mailbox);
-  yield pause;
-  const reserved = yield write('RESERVE', name, backend.locationOf(name));
-  const activated = reserved.ok ? yield write('ACTIVATE', name, backend.locationOf(name), mailbox.acl) : reserved;
-  if (activated.ok) return;
-  backend.mailboxes.delete(name);
-  // What it has reserved it may give back, where there still is a connection.
-  if (reserved.ok && activated.lost !== true && dice.permille(500)) yield write('DELETE', name);
+  backend.inFlight.add(name);
+  let gives: boolean;
+  try {
+    yield pause;
+    const reserved = yield write('RESERVE', name, backend.locationOf(name));
+    const activated = reserved.ok ? yield write('ACTIVATE', name, backend.locationOf(name), mailbox.acl) : reserved;
+    if (activated.ok) return;
+    backend.mailboxes.delete(name);
+    // What it has reserved it may give back, where there still is a connection.
+    gives = reserved.ok && activated.lost !== true && dice.permille(500);
+  } finally {
+    backend.inFlight.delete(name);
+  }
+  if (gives) yield write('DELETE', name);
 }
 
 /** Also the delayed DELETE, which is a RENAME to a name below DELETED. */
@@ -41,7 +48,7 @@ export function* rename(backend: Backend, from: string, to: string, dice: Dice):
     backend.untold.add(from);
   }
   try {
-    if (localFirst) for (const name of [from, to]) backend.inFlight.add(name);
+    for (const name of [from, to]) backend.inFlight.add(name);
     yield pause;
     const place = `${backend.name}!`;
     let answer = yield write('DELETE', from);
@@ -109,17 +116,22 @@ export function* xfer(source: Backend, destination: Backend, tree: string, dice:
   yield pause;
 
   const handed: string[] = [];
-  for (const name of names) {
-    const answer = yield write('DEACTIVATE', name, source.locationOf(name));
-    if (!answer.ok) return yield* recover(source, handed, answer.lost === true);
-    handed.push(name);
-  }
-  for (const name of names) {
-    const mailbox = source.mailboxes.get(name);
-    if (!reachable()) return yield* recover(source, handed, false);
-    if (mailbox) mailbox.moving = destination.name;
-    copy(name);
-    yield pause;
+  for (const name of names) source.inFlight.add(name);
+  try {
+    for (const name of names) {
+      const answer = yield write('DEACTIVATE', name, source.locationOf(name));
+      if (!answer.ok) return yield* recover(source, handed, answer.lost === true);
+      handed.push(name);
+    }
+    for (const name of names) {
+      const mailbox = source.mailboxes.get(name);
+      if (!reachable()) return yield* recover(source, handed, false);
+      if (mailbox) mailbox.moving = destination.name;
+      copy(name);
+      yield pause;
+    }
+  } finally {
+    for (const name of names) source.inFlight.delete(name);
   }
   for (const name of names) {
     // What was in the directory by the source's copy is now by this one.

@@ -25,6 +25,8 @@ describe('users', { skip: withoutCyrus() }, () => {
           autocreate: { names: ['user.first%'], hold: 20 },
         },
         placement: { serverlist_select_mode: 'random' },
+        // A worker that was killed is missed after at most twice this time.
+        workers: { lost_after: 5 },
       },
     });
   });
@@ -78,7 +80,7 @@ describe('users', { skip: withoutCyrus() }, () => {
     assert.deepEqual((await murder.rows()).get('user.wanted'), { state: 'active', server: 'mail2', partition: 'u2' });
     for (const [args, why] of [
       [['nowhere', '--server', 'mail9'], /mail9/],
-      [['nowhere', '--partition', 'u9', '--server', 'mail1'], /u9/],
+      [['nowhere', '--partition', 'u9', '--server', 'mail1'], /invalid partition/],
       [['a"b'], /may|no user/],
     ] as const) {
       const refused = await rookery('user', 'create', ...args, '--wait', '20');
@@ -106,7 +108,7 @@ describe('users', { skip: withoutCyrus() }, () => {
 
   test('by a first message, in the same transaction; others are refused', async () => {
     const mta = await Mta.greet(murder.rookery.address('LMTP'));
-    const replies = await mta.send(['first1']);
+    const replies = await mta.send(['<first1>']);
     mta.socket.destroy();
     assert.match(replies[0] ?? '', /^250/);
     assert.deepEqual((await holders('first1')).get('user.first1'), [await serverOf('user.first1')]);

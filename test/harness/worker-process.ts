@@ -23,6 +23,7 @@ const workers = workOn(
     replication: ({ tree }) => look(tree),
     reconcile: ({ name }) => look(name),
     usage: ({ server }) => look(server),
+    counts: ({ tree }) => look(tree),
   },
   { grace: 200, lostAfter: 500, name: `test/${process.pid}` },
 );

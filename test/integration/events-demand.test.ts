@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { readDemand } from '../../services/events/demand-reader.ts';
-import { openQueues, work } from '../harness/events.ts';
+import { openQueues, shortRetries, work } from '../harness/events.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
@@ -66,7 +66,8 @@ test('a job that is worked on is active, and one that is tried again later does 
       reject(new Error('no'));
     };
   });
-  const workers = work(redis.socket, () => failing);
+  const patient = { ...shortRetries, fault: { attempts: 2, pause: 60_000, longest: 60_000 } };
+  const workers = work(redis.socket, () => failing, { retries: patient });
   t.after(() => workers.stop());
   await queue().add('reconcile', { v: 1, name: 'dXNlcg' }, { attempts: 2, backoff: 60_000, timestamp: 1 });
   await until('it is active', async () => (await demand()).active === 1);

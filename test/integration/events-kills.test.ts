@@ -42,6 +42,7 @@ async function queues(t: TestContext) {
       producer.ring(queue, { name: `${queue} ${name}` });
     producer.ring('replication', { tree: `replication ${name}` });
     producer.ring('usage', { server: `usage ${name}` });
+    producer.ring('counts', { tree: `counts ${name}` });
   };
   return { ...opened, all, settled, ringAll };
 }

@@ -9,6 +9,7 @@ const floors = [
   ['directory'],
   ['mupdate', 'lmtp', 'sasl'],
   ['moves', 'placement', 'replication', 'lookup'],
+  ['operations'],
   ['api', 'dashboard'],
   ['process'],
   ['cli'],
@@ -68,7 +69,7 @@ module.exports = {
       name: 'workers-do-not-use-the-doors',
       severity: 'error',
       from: { path: '^workers/' },
-      to: { path: services('api|dashboard|process|cli') },
+      to: { path: services('operations|api|dashboard|process|cli') },
     },
     {
       name: 'the-program-does-not-use-its-tests',

@@ -1,8 +1,8 @@
 // What the commands need of the world; main.ts has the real one.
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
-import type { Backlog } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { OperatorsBacklog } from '../operations/queue-operations.ts';
 import type { Role } from './roles.ts';
 
 export interface StartOptions {
@@ -16,7 +16,7 @@ export interface StartOptions {
 
 /** The queues, as a command looks at them. */
 export interface OpenBacklog {
-  backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'retry'>;
+  backlog: OperatorsBacklog;
   close(): Promise<void>;
 }
 

@@ -52,6 +52,21 @@ export class Backlog {
       .slice(0, limit);
   }
 
+  /** One job; undefined when there is none with this id, or it is in none of the states. */
+  async job(queue: QueueName, id: string): Promise<JobView | undefined> {
+    // BullMQ's types do not say that there may be none.
+    const job = (await this.#queues.queue(queue).getJob(id)) as Job | undefined;
+    const state = await job?.getState();
+    const known = jobStates.find((one) => one === state);
+    return job && known && jobView(queue, known, job);
+  }
+
+  /** Takes a job away; false, and nothing done, while it is worked on. One that is gone already is no matter. */
+  async discard(queue: QueueName, id: string): Promise<boolean> {
+    const handle = this.#queues.queue(queue);
+    return (await handle.remove(id)) === 1 || (await handle.getJobState(id)) === 'unknown';
+  }
+
   /**
    * Has failed jobs tried again with all their attempts: all of them, or the one with this id. Gives their number. Each
    * is rung anew and the old one removed, so that still at most one job about the same is worked on at a time.

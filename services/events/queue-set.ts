@@ -40,7 +40,17 @@ export class QueueSet {
 
   /** A queue to ask or to give something. Throws EventsAway while Redis is away: BullMQ itself would wait for it. */
   queue(name: QueueName): Queue {
-    if (this.#connection.status !== 'ready') throw new EventsAway('Redis does not answer');
+    if (!this.answers) throw new EventsAway('Redis does not answer');
+    return this.handle(name);
+  }
+
+  /** Whether Redis answers now, as far as is known. */
+  get answers(): boolean {
+    return this.#connection.status === 'ready';
+  }
+
+  /** A queue whether or not Redis answers now; without it, whatever is asked of the queue waits. */
+  handle(name: QueueName): Queue {
     const known = this.#queues.get(name);
     if (known) return known;
     const queue = new Queue(name, {

@@ -1,9 +1,57 @@
-// The role `api`: health and metrics by HTTP.
-import { ApiServer } from '../api/health.ts';
-import type { RoleStart, StartedRole } from './role.ts';
+// The role `api`: health, metrics and the operators' API by HTTP.
+import { readable } from '../address/bytes.ts';
+import { RedisTrail } from '../api/audit-trail.ts';
+import type { BoardOptions } from '../api/board.ts';
+import { ApiServer } from '../api/server.ts';
+import { Tokens } from '../api/tokens.ts';
+import type { Config } from '../config/schema.ts';
+import { queueNames, subjectOf } from '../events/queues.ts';
+import type { QueueName } from '../events/queues.ts';
+import { onDirectory, onQueues } from './operations.ts';
+import { eventsPlace } from './redis-access.ts';
+import type { Events, RoleStart, StartedRole } from './role.ts';
 
-export async function startApiRole({ config, checks, notes, metrics, log }: RoleStart): Promise<StartedRole> {
-  const api = new ApiServer({ checks, notes, metrics, log });
-  const address = await api.listen(config.api.listen);
-  return { name: 'HTTP', addresses: [address], stop: () => api.close() };
+export async function startApiRole(start: RoleStart): Promise<StartedRole> {
+  const { config, directory, checks, notes, metrics, log } = start;
+  const tokens = tokensOf(config);
+  const events = await start.events();
+  const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
+  const api = new ApiServer({
+    ...{ checks, notes, metrics, log },
+    v1: {
+      ...{ tokens, trail, log, board: boardOf(config, events) },
+      operations: { ...onDirectory(directory, config), queues: onQueues(events.backlog) },
+      ratePerMinute: config.api.rate_limit,
+      count: (route, role, outcome) => {
+        metrics.count('rookery_api_requests_total', route, role, outcome);
+      },
+    },
+  });
+  const stop = async () => {
+    await api.close();
+    trail.close();
+  };
+  try {
+    const address = await api.listen(config.api.listen);
+    return { name: 'HTTP', addresses: [address], stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function tokensOf({ api }: Config): Tokens {
+  return new Tokens(Object.entries(api.tokens).map(([name, { token = '', role }]) => ({ name, token, role })));
+}
+
+function boardOf({ api }: Config, { queues }: Events): BoardOptions {
+  return {
+    level: api.board,
+    queues: queueNames.map((name) => queues.handle(name)),
+    answers: () => queues.answers,
+    about: (queue, data) => {
+      const subject = subjectOf(queue as QueueName, data);
+      return subject === undefined ? undefined : readable(subject);
+    },
+  };
 }

@@ -20,7 +20,7 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
     await producer.close();
     await queues.close();
   };
-  return { producer, backlog: new Backlog(queues), close };
+  return { producer, backlog: new Backlog(queues), queues, close };
 }
 
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */

@@ -6,6 +6,7 @@ import type { Times } from '../directory/rules.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
+import type { QueueSet } from '../events/queue-set.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Check } from '../api/health.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -17,6 +18,8 @@ import type { Log } from './log.ts';
 export interface Events {
   producer: Producer;
   backlog: Backlog;
+  /** Themselves, for bull-board. */
+  queues: QueueSet;
 }
 
 /** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */

@@ -1,7 +1,7 @@
 // The commands of `rookery` over a directory in memory: what they print, and how they end.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mailboxPattern } from '../../services/cli/mailbox-pattern.ts';
+import { mailboxPattern } from '../../services/operations/mailbox-pattern.ts';
 import type { StartOptions, Surroundings } from '../../services/cli/surroundings.ts';
 import type { Verb } from '../../services/directory/directory.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
@@ -43,6 +43,7 @@ const commands = [
   ['queue', 'list'],
   ['queue', 'show'],
   ['queue', 'retry'],
+  ['queue', 'discard'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],

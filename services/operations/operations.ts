@@ -1,0 +1,16 @@
+// All that operators may ask, by what is asked about: carried out here (process/operations.ts), or by the API of another.
+import type { DirectoryOperations } from './directory-operations.ts';
+import type { MailboxOperations } from './mailbox-operations.ts';
+import type { QueueOperations } from './queue-operations.ts';
+import type { RouteOperations } from './route-operations.ts';
+
+/** What is asked of the directory. */
+export interface OnDirectory {
+  directory: DirectoryOperations;
+  mailboxes: MailboxOperations;
+  route: RouteOperations;
+}
+
+export interface Operations extends OnDirectory {
+  queues: QueueOperations;
+}

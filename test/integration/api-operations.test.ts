@@ -239,7 +239,7 @@ test('bull-board asks for a token as browsers send it, shows the queues, and cha
   assert.match(shown, /"readOnlyMode":true/);
   assert.match(shown, /"name":"user.jdoe"/);
   for (const role of roles) {
-    const path = `/queues/api/queues/reconcile/${failedJob}/retry/failed`;
+    const path = `/queues/api/queues/reconcile/${failedJob}/retry`;
     const told = await problem(path, { method: 'PUT', token: tokens[role] });
     assert.equal(told.status, 403);
     assert.match(told.detail, /api\.board/);
@@ -343,7 +343,7 @@ test('the board of `api.board: operate` changes queues for that role, but not fo
   await writeFile(join(operated.folder, 'boss.token'), tokens.admin);
   await operated.start('run', 'api');
   const retry = (token: string, headers = {}) =>
-    fetch(`${baseOf(operated)}/queues/api/queues/reconcile/${job?.id ?? ''}/retry/failed`, {
+    fetch(`${baseOf(operated)}/queues/api/queues/reconcile/${job?.id ?? ''}/retry`, {
       ...{ method: 'PUT', headers: { authorization: `Bearer ${token}`, ...headers } },
     });
   assert.equal((await retry(tokens.read)).status, 403);
@@ -379,7 +379,7 @@ test('rookery up shows metrics that promtool has nothing against', { skip: witho
   await at('/v1/queues');
   await at('/v1/route?recipient=nobody%40example.org');
   const text = await (await at('/metrics')).text();
-  const names = text.match(/(?<=^# TYPE )\S+/gm) ?? [];
+  const names: string[] = text.match(/(?<=^# TYPE )\S+/gm) ?? [];
   assert.ok(names.includes('rookery_api_requests_total') && names.includes('rookery_queue_jobs'));
   const strange = names.filter((name) => !/^(rookery|process|nodejs)_/.test(name));
   assert.deepEqual(strange, [], 'ours have one prefix; those of the process and of Node have the usual ones');

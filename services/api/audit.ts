@@ -8,7 +8,7 @@ export const auditValue = z
     time,
     who: z.string().meta({ description: 'The name of the token; empty where it is unknown.' }),
     role: z.string(),
-    from: z.string().meta({ description: 'The address that the request came from.' }),
+    from: z.string().meta({ description: 'The address that the request came from; empty for a Unix socket.' }),
     what: z.string().meta({ description: 'Method and path.' }),
     on: z.string().meta({ description: 'What the path and the body name, as JSON.' }),
     outcome: z.enum(['done', 'refused', 'failed']),
@@ -42,11 +42,13 @@ function concerns(request: FastifyRequest, status: number): boolean {
 }
 
 function entryOf(request: FastifyRequest, status: number): AuditValue {
-  const { caller, ip, method, routeOptions, params, body } = request;
+  const { caller, method, routeOptions, params, body } = request;
+  // Of a Unix socket there is none, whatever fastify's types say.
+  const from = (request.ip as string | undefined) ?? '';
   const named = { ...(params as object), ...(typeof body === 'object' ? body : {}) };
   return {
     time: timeText(Date.now()),
-    ...{ who: caller?.name ?? '', role: caller?.role ?? '', from: ip },
+    ...{ who: caller?.name ?? '', role: caller?.role ?? '', from },
     what: `${method} ${routeOptions.url ?? ''}`,
     on: JSON.stringify(named).slice(0, longest),
     ...{ outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed', status },

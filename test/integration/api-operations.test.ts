@@ -293,7 +293,7 @@ test('jobs are tried again and discarded, trust is said; the audit has who, what
   assert.ok(logged.some(([who, , , , , status]) => who === '' && status === 401));
 });
 
-test('requests are counted by route, role and outcome, and promtool has nothing against /metrics', async () => {
+test('requests are counted by route, role and outcome', async () => {
   const text = await (await ask('/metrics')).text();
   for (const line of [
     /^rookery_api_requests_total\{route="\/v1\/queues",role="read",outcome="ok"\} \d/m,
@@ -351,6 +351,34 @@ test('the board of `api.board: operate` changes queues for that role, but not fo
   assert.ok((await retry(tokens.operate)).status < 300);
   const [again] = await backlog.jobs('reconcile', ['waiting'], 1);
   assert.equal(again?.id, job?.id);
+});
+
+test('while Redis is away each request is told so, and none is held up', async (t) => {
+  const other = await startRedis();
+  t.after(() => other.stop());
+  const orphan = await Rookery.layOut(config(other));
+  t.after(() => orphan.stop());
+  await writeFile(join(orphan.folder, 'boss.token'), tokens.admin);
+  await orphan.start('run', 'api');
+  await other.kill9();
+  const at = (path: string) =>
+    fetch(`${baseOf(orphan)}${path}`, { headers: { authorization: `Bearer ${tokens.admin}` } });
+  for (const [path, whom] of [
+    ['/v1/directory/status', 'the directory'],
+    ['/v1/mailboxes/user.jdoe', 'the directory'],
+    ['/v1/queues', 'the queues'],
+    ['/queues/api/queues', 'the queues'],
+  ] as const) {
+    const told = (await (await at(path)).json()) as ProblemValue;
+    assert.deepEqual([told.status, told.type], [503, 'urn:rookery:problem:unavailable'], path);
+    assert.match(told.detail, new RegExp(`^${whom} could not be asked: `));
+  }
+  assert.equal(((await (await at('/v1/health')).json()) as { ready: boolean }).ready, false);
+  const route = (await (await at('/v1/route?recipient=jdoe%40example.org')).json()) as { action: string };
+  assert.equal(route.action, 'defer', 'which is what an MTA would be told');
+  await other.restart();
+  await until('it is back', async () => (await at('/v1/queues')).status === 200);
+  assert.equal((await at('/queues/api/queues')).status, 200);
 });
 
 test('without tokens nobody has access, and two names with one token are refused at the start', async (t) => {

@@ -1,4 +1,5 @@
 // The queues in Redis, over one connection that fails fast: for producers and for whoever looks at what waits.
+import { once } from 'node:events';
 import { Queue } from 'bullmq';
 import { commandConnection, connected } from '../redis/connection.ts';
 import type { RedisPlace } from '../redis/connection.ts';
@@ -36,6 +37,13 @@ export class QueueSet {
     await connected(this.#connection, timeout).catch((error: unknown) => {
       throw new EventsAway('Redis does not answer', { cause: error });
     });
+  }
+
+  /** Resolves when Redis answers, or the first attempt to reach it has failed: it is tried again then. */
+  async begun(): Promise<void> {
+    if (this.answers) return;
+    const signal = AbortSignal.timeout(commandTimeout);
+    await once(this.#connection, 'ready', { signal }).catch(() => undefined);
   }
 
   /** A queue to ask or to give something. Throws EventsAway while Redis is away: BullMQ itself would wait for it. */

@@ -15,6 +15,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { config, directory, checks, notes, metrics, log } = start;
   const tokens = tokensOf(config);
   const events = await start.events();
+  // Whoever has heard that this process is ready finds the queues, if they can be found at all.
+  await events.queues.begun();
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },

@@ -368,6 +368,7 @@ test('while Redis is away each request is told so, and none is held up', async (
     ['/v1/mailboxes/user.jdoe', 'the directory'],
     ['/v1/queues', 'the queues'],
     ['/queues/api/queues', 'the queues'],
+    ['/v1/audit', 'the audit'],
   ] as const) {
     const told = (await (await at(path)).json()) as ProblemValue;
     assert.deepEqual([told.status, told.type], [503, 'urn:rookery:problem:unavailable'], path);

@@ -1,11 +1,13 @@
 // /v1/health and /v1/audit: how this process is, and what was done through its API.
 import { z } from 'zod';
+import { asked } from '../../operations/refusal.ts';
 import { auditAnswer } from '../audit.ts';
 import { limitField } from '../fields.ts';
 import { readinessValue } from '../health.ts';
 import type { Resource } from '../resource.ts';
 
 export const health: Resource = (server, { readiness, trail }) => {
+  const audit = asked('the audit', { newest: (limit: number) => trail.newest(limit) });
   server.get(
     '/v1/health',
     {
@@ -27,6 +29,6 @@ export const health: Resource = (server, { readiness, trail }) => {
         response: { 200: auditAnswer },
       },
     },
-    async ({ query }) => ({ entries: await trail.newest(query.limit) }),
+    async ({ query }) => ({ entries: await audit.newest(query.limit) }),
   );
 };

@@ -3,9 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
 import type { ImapAdmins } from '../services/backends/imap-admins.ts';
 import type { Registry } from '../services/backends/registry.ts';
+import { isOwn } from '../services/directory/case.ts';
 import type { Case } from '../services/directory/case.ts';
 import type { Directory } from '../services/directory/directory.ts';
-import { serverOf } from '../services/directory/entry.ts';
+import { isGrave, serverOf } from '../services/directory/entry.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { verdictOn } from '../services/directory/reconciliation.ts';
 import type { Holding, Verdict } from '../services/directory/reconciliation.ts';
@@ -72,8 +73,7 @@ async function lookInto(name: Bytes, look: Look): Promise<Outcome | undefined> {
 /** The row itself: what is kept of a name that was deleted a moment ago is none. */
 async function rowOf(name: Bytes, directory: Directory): Promise<Entry | undefined> {
   const [entry] = (await directory.lookup([name])).entries;
-  const grave = entry?.state === 'tombstone' && entry.ended !== undefined && entry.unbound !== true;
-  return grave ? undefined : entry;
+  return entry && isGrave(entry) ? undefined : entry;
 }
 
 async function judged(name: Bytes, row: Entry | undefined, open: Case, look: Look): Promise<Verdict> {
@@ -94,7 +94,7 @@ async function ask(server: Bytes, name: Bytes, { admins, log }: Look): Promise<H
   }
 }
 
-/** What would take something away is looked at twice. */
+/** What would take something away is looked at twice; so is what its server may be in the midst of. */
 async function confirmed(
   name: Bytes,
   row: Entry | undefined,
@@ -102,7 +102,8 @@ async function confirmed(
   first: Verdict,
   look: Look,
 ): Promise<boolean> {
-  if (first.is !== 'resolve' || (first.action !== 'remove' && first.action !== 'hand')) return true;
+  if (first.is !== 'resolve') return true;
+  if (first.action === 'restore' || (first.action === 'close' && !isOwn(open))) return true;
   await pause(look.secondLook ?? 2000, undefined, { signal: look.signal });
   const second = await judged(name, row, open, look);
   return second.is === 'resolve' && second.action === first.action;
@@ -119,7 +120,13 @@ async function push(
   const { name } = open;
   const { server, forget } = verdict;
   if (verdict.hand && !(await carryOut(row, open, { action: 'hand', forget }, look))) return undefined;
-  await admins.ask(server, (admin) => admin.push(name));
+  try {
+    await admins.ask(server, (admin) => admin.push(name));
+  } catch (error) {
+    const why = `${readable(server)} did not push it: ${(error as Error).message}`;
+    await directory.note(name, why);
+    throw error;
+  }
   const [entry] = (await directory.lookup([name])).entries;
   if (entry?.state !== 'active' || serverOf(entry.location) !== server) {
     const why = `${readable(server)} was told to push it, and the directory does not show it there`;

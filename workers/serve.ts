@@ -1,11 +1,21 @@
-// The door `serve`: every processor there is, given what it needs, and run until stopped.
+// Every processor there is, given what it needs, and run until stopped.
 import { ImapAdmins } from '../services/backends/imap-admins.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory } from '../services/directory/directory.ts';
 import type { Times } from '../services/directory/rules.ts';
-import type { RunningWorkers, WorkersStart } from '../services/events/processor.ts';
+import type { Counts } from '../services/changes/counts.ts';
+import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
+import { treeProcessor } from '../services/events/tree-drain.ts';
+import type { TreeEvents } from '../services/events/tree-events.ts';
+import type { UserForm } from '../services/placement/new-user.ts';
+import type { UsageHistory } from '../services/placement/usage-history.ts';
+import type { OrderStore } from '../services/users/order-store.ts';
+import type { Placing } from '../services/users/placing.ts';
 import { startWorkers } from './host.ts';
+import { placementProcessor } from './placement.ts';
 import { reconcileProcessor } from './reconcile.ts';
+import { usageProcessor } from './usage.ts';
+import { userServers } from './user-servers.ts';
 
 export interface ServeStart extends WorkersStart {
   directory: Directory;
@@ -13,14 +23,43 @@ export interface ServeStart extends WorkersStart {
   times: Times;
   /** For the login at a backend by IMAP, and for each question to it, in milliseconds. */
   imapTimeout: number;
+  trees: TreeEvents;
+  counts: Counts;
+  /** Orders of users, what is known of the backends' space, and how a place is chosen by it. */
+  users: {
+    orders: OrderStore;
+    history: UsageHistory;
+    placing: (registry: Registry, admins: ImapAdmins, counts: Counts) => Placing;
+    form: UserForm;
+  };
 }
 
+/** How events of a tree are applied again that could not be, in milliseconds: soon at first, then once a minute. */
+const pause = { first: 1_000, longest: 60_000 };
+
+/** How many events of a tree are applied at once. */
+const batch = 100;
+
 export function serve(start: ServeStart): RunningWorkers {
-  const { directory, registry, times, imapTimeout, log } = start;
+  const { directory, registry, times, imapTimeout, trees, counts, lostAfter, users, log } = start;
   const admins = new ImapAdmins(registry, imapTimeout);
-  const processors = { reconcile: reconcileProcessor({ directory, registry, admins, times, log }) };
+  const placer = users.placing(registry, admins, counts);
+  const servers = userServers({ registry, admins, form: users.form });
+  const processors: Processors = {
+    reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
+    placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
+    usage: usageProcessor({ registry, admins, history: users.history, log }),
+    // What comes after a change makes no sense without it: a tree with one that can't be counted waits.
+    counts: treeProcessor({
+      ...{ lists: trees.lists('counts'), apply: counts.apply, poison: 'wait', batch, lostAfter, pause, log },
+    }),
+  };
   const workers = startWorkers({ ...start, processors });
   return {
+    queues: workers.queues,
+    get busy() {
+      return workers.busy;
+    },
     async stop() {
       await workers.stop();
       await admins.close();

@@ -38,12 +38,14 @@ async function main(): Promise<void> {
   const stops = backends.map((backend) => () => backend.stop());
   try {
     for (const { name, address } of backends) {
-      config.backends[name] = { lmtp: { address, connections: 20 }, mupdate: false };
+      const placement = { weight: 1, tags: [], drain: false, partitions: {} };
+      config.backends[name] = { lmtp: { address, connections: 20 }, mupdate: false, placement };
       out(`Backend  ${name}, ${addressText(address)}, mail in ${join(config.data, 'backends', name)}`);
     }
-    await writeFile(join(config.data, 'rookery.yaml'), forCommands(config, backends));
     const running = await startRoles({ config, roles: ['directory', 'lmtp', 'api'], out, log });
     stops.push(() => running.stop());
+    // Only now: another one that runs here has written its own.
+    await writeFile(join(config.data, 'rookery.yaml'), forCommands(config, backends));
     await makeUsers(running.directory, backends);
     await firstMessage(running, config);
     sayReady(running);
@@ -84,6 +86,7 @@ async function makeUsers(directory: Directory, backends: readonly MaildirBackend
     const answer = await directory.write({ verb: 'ACTIVATE', ...row }, writer);
     if (!answer.ok) throw new Error(`the directory refuses ${name} at ${row.location}: ${answer.text}`);
   }
+  await directory.end(writer.session, 'logout');
   const found = users.map(([user, backend]) => `${user} (${backend})`);
   out(`Users    ${found.join(', ')}`);
 }

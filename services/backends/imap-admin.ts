@@ -1,12 +1,19 @@
-// What a backend is asked over IMAP as its administrator: whether it has a mailbox, and to tell the directory so.
-import { externalName } from '../address/external-name.ts';
-import type { Separator } from '../address/external-name.ts';
+// What a backend is asked and told over IMAP as its administrator.
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
-import { ImapConnection } from './imap-connection.ts';
-import { listed, quoted, rightsOf, separatorsOf } from './imap-response.ts';
-import type { Answer } from './imap-response.ts';
-import { addressText } from './registry.ts';
+import { acl, removeEntry, setEntry } from './imap-acl.ts';
+import type { Acl } from './imap-acl.ts';
+import { nonexistent } from './imap-failure.ts';
+import { createMailbox, deleteMailbox, mailboxFacts, renameMailbox } from './imap-mailboxes.ts';
+import type { Created, CreateOptions, MailboxFacts } from './imap-mailboxes.ts';
+import { quotaOf, setQuota } from './imap-quota.ts';
+import type { QuotaLimits, QuotaUse } from './imap-quota.ts';
+import { listed, quoted, rightsOf } from './imap-response.ts';
+import { ImapSession } from './imap-session.ts';
+import type { Effect, SessionOptions } from './imap-session.ts';
+import { freeSpace } from './imap-space.ts';
+import type { FreeSpace } from './imap-space.ts';
+import { subscribe } from './imap-subscriptions.ts';
 import type { ImapAccess } from './registry.ts';
 
 /**
@@ -16,16 +23,11 @@ import type { ImapAccess } from './registry.ts';
  */
 export type Holding = 'has' | 'moving' | 'lacks';
 
-export interface AdminOptions {
-  /** Milliseconds for connecting and logging in together, and for each question. */
-  timeout: number;
-  /** The name the server must not contradict in its greeting, so that no other one answers for it. */
-  server?: string;
-}
-
 /**
- * One connection to a Cyrus server; questions are asked one after another. Whatever is not a clear answer rejects, with
- * the server, its address and the reason: a time-out, a refusal, nonsense or a lost connection never reads as `lacks`.
+ * One connection to a Cyrus server; questions are asked one after another. Whatever is not a clear answer rejects with an
+ * ImapFailure that names the server, its address and the reason, and tells whether to try again: a time-out, a refusal,
+ * nonsense or a lost connection never reads as `lacks`. Whatever changes something may be repeated, and says whether it
+ * was so already. Names are internal ones, as in the directory.
  *
  * What was found on Cyrus 3.6.1, and is tested on it:
  *
@@ -40,135 +42,113 @@ export interface AdminOptions {
  * - MUPDATEPUSH wants the external name. A moving mailbox is refused, one without files is pushed.
  */
 export class ImapAdmin {
-  readonly #connection: ImapConnection;
-  readonly #options: AdminOptions;
-  readonly #separator: Separator;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #session: ImapSession;
 
-  private constructor(connection: ImapConnection, options: AdminOptions, separator: Separator) {
-    this.#connection = connection;
-    this.#options = options;
-    this.#separator = separator;
+  private constructor(session: ImapSession) {
+    this.#session = session;
   }
 
   /** Connects and authenticates; rejects unless the server is the one meant and takes the user as an administrator. */
-  static async connect(access: ImapAccess, options: AdminOptions): Promise<ImapAdmin> {
-    const address = addressText(access);
-    const { server } = options;
-    const connection = new ImapConnection(server === undefined ? address : `${server} (${address})`, access);
-    try {
-      return await connection.within(options.timeout, `the login of ${access.username}`, async () => {
-        requireServer(connection, await connection.greeting(), server);
-        await logIn(connection, access);
-        await requireAdministrator(connection, access.username);
-        return new ImapAdmin(connection, options, await separatorOf(connection));
-      });
-    } catch (error) {
-      await connection.end();
-      throw error;
-    }
+  static async connect(access: ImapAccess, options: SessionOptions): Promise<ImapAdmin> {
+    return new ImapAdmin(await ImapSession.connect(access, options));
+  }
+
+  /** Logs out and closes; resolves when the connection is over, however it ended. */
+  close(): Promise<void> {
+    return this.#session.close();
   }
 
   /** Whether the server has a mailbox of this internal name. */
   async holds(name: Bytes): Promise<Holding> {
-    return this.#asks(`whether it has ${readable(name)}`, async () => {
-      const external = this.#external(name);
-      const rights = await this.#connection.command(`MYRIGHTS ${quoted(external)}`);
-      if (rights.status === 'OK' && rights.untagged.some((response) => rightsOf(response) === external)) return 'has';
-      if (rights.status === 'NO' && /^\[REFERRAL imap:[^\]]*\]/i.test(rights.text)) return 'moving';
-      if (rights.status !== 'NO' || !nonexistent(rights.text)) throw this.#unclear('MYRIGHTS', name, rights);
-
-      const list = await this.#connection.command(`LIST "" ${quoted(external)}`);
-      const lines = list.untagged.filter((response) => /^LIST\b/i.test(response)).map((response) => listed(response));
-      const clear = list.status === 'OK' && lines.every((line) => line !== undefined);
-      // A `*` or `%` in the name matches other mailboxes, too: only its own line counts.
-      const shown = lines.some((line) => line?.name === external && line.mailbox);
-      if (!clear || shown) throw this.#unclear('LIST', name, list);
-      return 'lacks';
-    });
+    return this.#asks(`whether it has ${readable(name)}`, (session) => holding(session, name));
   }
 
   /** Has the server ACTIVATE the mailbox, with its own location and ACL, at its MUPDATE master. */
   async push(name: Bytes): Promise<void> {
-    await this.#asks(`the push of ${readable(name)}`, async () => {
-      const answer = await this.#connection.command(`MUPDATEPUSH ${quoted(this.#external(name))}`);
-      if (answer.status !== 'OK') throw this.#unclear('MUPDATEPUSH', name, answer);
+    await this.#asks(`the push of ${readable(name)}`, async (session) => {
+      const answer = await session.command(`MUPDATEPUSH ${quoted(session.external(name))}`);
+      if (answer.status !== 'OK') throw session.unclear('MUPDATEPUSH', name, answer);
     });
   }
 
-  /** Logs out and closes; resolves when the connection is over, however it ended. */
-  async close(): Promise<void> {
-    // The answer begins with BYE, which breaks the connection: that is the wish here.
-    await this.#asks('the logout', () => this.#connection.command('LOGOUT')).catch(() => undefined);
-    await this.#connection.end();
+  /** Where a mailbox lies, and which one it is; undefined when the server has none of this name. */
+  mailbox(name: Bytes): Promise<MailboxFacts | undefined> {
+    return this.#asks(`the partition of ${readable(name)}`, (session) => mailboxFacts(session, name));
   }
 
-  async #asks<Result>(what: string, ask: () => Promise<Result>): Promise<Result> {
-    const answer = this.#turn.then(() => this.#connection.within(this.#options.timeout, what, ask));
-    this.#turn = answer.catch(() => undefined);
-    return answer;
+  /**
+   * Makes a mailbox, or finds that there is one. Where it exists on another partition than was asked for, that is told and
+   * not changed. A mailbox that `exists` may be unknown to the directory still, if an earlier attempt broke off: push().
+   */
+  createMailbox(name: Bytes, options: CreateOptions = {}): Promise<Created> {
+    return this.#asks(`the creation of ${readable(name)}`, (session) => createMailbox(session, name, options));
   }
 
-  #external(name: Bytes): Bytes {
-    const external = externalName(name, this.#separator);
-    if (external !== undefined) return external;
-    throw this.#connection.refusal(`no mailbox of this server can be called ${readable(name)}`);
+  /** Takes a mailbox away; a user's INBOX takes all folders with it. The administrator gives himself the right to. */
+  deleteMailbox(name: Bytes): Promise<Effect> {
+    return this.#asks(`the deletion of ${readable(name)}`, (session) => deleteMailbox(session, name));
   }
 
-  #unclear(command: string, name: Bytes, { status, text, untagged }: Answer): Error {
-    const said = untagged.length === 0 ? '' : `, after ${JSON.stringify(readable(untagged.join(' | ').slice(0, 200)))}`;
-    return this.#connection.refusal(`${command} of ${readable(name)}: ${status} ${readable(text)}${said}`);
+  /**
+   * Gives a mailbox, and with a user's INBOX all folders, another name; or another partition, when `to` is the same name.
+   * Many messages take their time, and other questions wait behind it: for those connect anew, with a longer time-out.
+   */
+  renameMailbox(from: Bytes, to: Bytes, partition?: string): Promise<Effect> {
+    return this.#asks(`the renaming of ${readable(from)}`, (session) => renameMailbox(session, from, to, partition));
+  }
+
+  /** The quota of a mailbox that is a quota root; undefined for one that is none. */
+  quota(root: Bytes): Promise<QuotaUse | undefined> {
+    return this.#asks(`the quota of ${readable(root)}`, (session) => quotaOf(session, root));
+  }
+
+  /** Makes these the limits, and all: what is left out has none from then on. */
+  setQuota(root: Bytes, limits: QuotaLimits): Promise<Effect> {
+    return this.#asks(`the quota of ${readable(root)}`, (session) => setQuota(session, root, limits));
+  }
+
+  /** The ACL of a mailbox: rights by identifier. */
+  acl(name: Bytes): Promise<Acl> {
+    return this.#asks(`the ACL of ${readable(name)}`, (session) => acl(session, name));
+  }
+
+  /** Makes these the rights of an identifier (RFC 4314); a mailbox's owner keeps some whatever is said. */
+  setAcl(name: Bytes, identifier: string, rights: string): Promise<Effect> {
+    return this.#asks(`the ACL of ${readable(name)}`, (session) => setEntry(session, name, identifier, rights));
+  }
+
+  /** Takes an identifier's entry away. */
+  deleteAcl(name: Bytes, identifier: string): Promise<Effect> {
+    return this.#asks(`the ACL of ${readable(name)}`, (session) => removeEntry(session, name, identifier));
+  }
+
+  /** Subscribes a user to some of his own mailboxes, on a connection of its own: nobody else can do it for him. */
+  subscribe(names: readonly Bytes[]): Promise<void> {
+    return subscribe(this.#session, names);
+  }
+
+  /** How much room the server says it has. */
+  freeSpace(): Promise<FreeSpace> {
+    return this.#asks('its free space', freeSpace);
+  }
+
+  #asks<Result>(what: string, ask: (session: ImapSession) => Promise<Result>): Promise<Result> {
+    return this.#session.asks(what, () => ask(this.#session));
   }
 }
 
-/** `[NONEXISTENT]` is RFC 5530's; Cyrus says it in these words. */
-function nonexistent(text: Bytes): boolean {
-  return /^\[NONEXISTENT\]/i.test(text) || text === 'Mailbox does not exist';
-}
+async function holding(session: ImapSession, name: Bytes): Promise<Holding> {
+  const external = session.external(name);
+  const rights = await session.command(`MYRIGHTS ${quoted(external)}`);
+  if (rights.status === 'OK' && rights.untagged.some((response) => rightsOf(response) === external)) return 'has';
+  if (rights.status === 'NO' && /^\[REFERRAL imap:[^\]]*\]/i.test(rights.text)) return 'moving';
+  if (!nonexistent(rights)) throw session.unclear('MYRIGHTS', name, rights);
 
-/** The name a Cyrus server calls itself by in its greeting; with `serverinfo: off` it does not, and is believed. */
-function requireServer(connection: ImapConnection, greeting: Bytes, server: string | undefined): void {
-  const name = /^(?:\[[^\]]*\] )?(\S+) (?:Cyrus IMAP|server ready)/.exec(greeting)?.[1];
-  if (server !== undefined && name !== undefined && name !== server) throw connection.broken(`calls itself ${name}`);
-}
-
-/** AUTHENTICATE PLAIN (RFC 4616), or LOGIN where that is not offered. */
-async function logIn(connection: ImapConnection, { username, password }: ImapAccess): Promise<void> {
-  const capabilities = await ok(connection, 'CAPABILITY');
-  const plain = /^CAPABILITY (?:.* )?AUTH=PLAIN(?: |$)/im.test(capabilities.join('\n'));
-  const secret = Buffer.from(`\0${username}\0${password}`, 'utf8').toString('base64');
-  // Quoted strings hold no more (RFC 3501 section 9), and a line end inside one would begin another command.
-  if (!plain && !/^[ -~]*$/.test(username + password)) {
-    throw connection.broken(`does not offer AUTH=PLAIN, and LOGIN cannot carry the credentials of ${username}`);
-  }
-  const answer = plain
-    ? await connection.command('AUTHENTICATE PLAIN', secret)
-    : await connection.command(`LOGIN ${quoted(username)} ${quoted(password)}`);
-  if (answer.status !== 'OK') throw connection.broken(`refused ${username}: ${readable(answer.text)}`);
-}
-
-/**
- * To anyone else most mailboxes do not exist, in the very words that are said of absent ones. The quota root `""`, which
- * no server has unless somebody has set it, is spoken of to administrators only.
- */
-async function requireAdministrator(connection: ImapConnection, username: string): Promise<void> {
-  // Cyrus' administrators with a domain are administrators of that domain, and see no other.
-  if (username.includes('@'))
-    throw connection.broken(`${username} administers one domain only; the user must have none`);
-  const { status, text } = await connection.command('GETQUOTA ""');
-  if (status === 'OK' || (status === 'NO' && text === 'Quota root does not exist')) return;
-  throw connection.broken(`${username} is no administrator: GETQUOTA: ${status} ${readable(text)}`);
-}
-
-async function separatorOf(connection: ImapConnection): Promise<Separator> {
-  const responses = (await ok(connection, 'NAMESPACE')).filter((response) => /^NAMESPACE /i.test(response));
-  const [separator, ...others] = separatorsOf(responses.join('\n'));
-  if ((separator === '/' || separator === '.') && others.length === 0) return separator;
-  throw connection.broken(`says no separator that is one of Cyrus': ${readable(responses.join(' | '))}`);
-}
-
-async function ok(connection: ImapConnection, command: string): Promise<Bytes[]> {
-  const { status, text, untagged } = await connection.command(command);
-  if (status !== 'OK') throw connection.broken(`${command}: ${status} ${readable(text)}`);
-  return untagged;
+  const list = await session.command(`LIST "" ${quoted(external)}`);
+  const lines = list.untagged.filter((response) => /^LIST\b/i.test(response)).map((response) => listed(response));
+  const clear = list.status === 'OK' && lines.every((line) => line !== undefined);
+  // A `*` or `%` in the name matches other mailboxes, too: only its own line counts.
+  const shown = lines.some((line) => line?.name === external && line.mailbox);
+  if (!clear || shown) throw session.unclear('LIST', name, list);
+  return 'lacks';
 }

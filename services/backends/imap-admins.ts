@@ -1,5 +1,6 @@
 // Connections to the backends as their administrator: one for each, made when it is needed, kept for a while.
 import { ImapAdmin } from './imap-admin.ts';
+import { ImapFailure } from './imap-failure.ts';
 import type { Registry } from './registry.ts';
 
 /** How long a connection that nobody uses is kept, in milliseconds: names come in flocks. */
@@ -23,8 +24,8 @@ export class ImapAdmins {
   }
 
   /**
-   * Asks a backend. Rejects when it is not known, has no `imap` in the configuration, or does not answer clearly; after
-   * that the next question is asked on a new connection.
+   * Asks a backend. Rejects with an ImapFailure when it is not known, has no `imap` in the configuration, says no, or does
+   * not answer clearly; after that the next question is asked on a new connection.
    */
   async ask<Answer>(server: string, question: (admin: ImapAdmin) => Promise<Answer>): Promise<Answer> {
     const kept = this.#connection(server);
@@ -33,7 +34,8 @@ export class ImapAdmins {
     try {
       return await question(await kept.admin);
     } catch (error) {
-      this.#drop(server, kept);
+      // A clear no leaves the connection good, and others may be in the middle of something on it.
+      if (!(error instanceof ImapFailure) || error.kind === 'away') this.#drop(server, kept);
       throw error;
     } finally {
       kept.users -= 1;
@@ -56,7 +58,7 @@ export class ImapAdmins {
     const known = this.#kept.get(server);
     if (known) return known;
     const access = this.#registry.find(server)?.imap;
-    if (!access) throw new Error(`${server} has no imap in the configuration`);
+    if (!access) throw new ImapFailure(`${server} has no imap in the configuration`, 'refused');
     const kept = { admin: ImapAdmin.connect(access, { timeout: this.#timeout, server }), timer: undefined, users: 0 };
     // Whoever asks hears of it.
     kept.admin.catch(() => undefined);

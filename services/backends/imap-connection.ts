@@ -7,8 +7,10 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import { ImapFailure, kindOf } from './imap-failure.ts';
+import type { FailureKind } from './imap-failure.ts';
 import { ResponseReader, tagged } from './imap-response.ts';
-import type { Answer } from './imap-response.ts';
+import type { Answer, Tagged } from './imap-response.ts';
 
 /** Who waits: takes each response, and is told when there will be no more. */
 interface Listener {
@@ -22,7 +24,7 @@ export class ImapConnection {
   readonly #reader = new ResponseReader();
   readonly #closed: Promise<void>;
   #listener: Listener | undefined;
-  #broken: Error | undefined;
+  #broken: ImapFailure | undefined;
   #tags = 0;
 
   /** Begins to connect; what goes wrong is told to whoever waits next. Errors begin with `server`. */
@@ -93,23 +95,27 @@ export class ImapConnection {
   }
 
   /** Breaks the connection, and gives the error that is told to whoever waits or asks from now on: the first one. */
-  broken(reason: string): Error {
-    this.#broken ??= this.refusal(reason);
+  broken(reason: string, answer?: Tagged): ImapFailure {
+    this.#broken ??= this.#failure(reason, 'away', answer);
     this.#socket.destroy();
     this.#listener?.reject(this.#broken);
     this.#listener = undefined;
     return this.#broken;
   }
 
-  /** An error that names the server; the connection stays. */
-  refusal(reason: string): Error {
-    return new Error(`${this.#server}: ${reason}`);
+  /** What the server will not do, or has been asked for in vain; without an answer nobody has asked it. The connection stays. */
+  refusal(reason: string, answer?: Tagged): ImapFailure {
+    return this.#failure(reason, answer ? kindOf(answer) : 'refused', answer);
   }
 
   /** Resolves when the connection is over. */
   async end(): Promise<void> {
     this.#socket.destroy();
     await this.#closed;
+  }
+
+  #failure(reason: string, kind: FailureKind, answer?: Tagged): ImapFailure {
+    return new ImapFailure(`${this.#server}: ${reason}`, kind, answer);
   }
 
   /** What `result` first makes of a response; rejects with what it throws, and when the connection breaks. */

@@ -21,6 +21,15 @@ export interface ImapAccess {
   password: string;
 }
 
+/** How much room a partition has, in KiB. */
+export interface PartitionSpace {
+  name: string;
+  /** Partitions with the same one share their room; left out: a filesystem of its own. */
+  filesystem?: string;
+  availableKiB: number;
+  totalKiB: number;
+}
+
 export interface Backend {
   /** The server part of locations: `mail1.example.org`. */
   name: string;
@@ -28,6 +37,8 @@ export interface Backend {
   lmtp: LmtpAccess | undefined;
   /** Undefined when it cannot be asked what it has: it has no IMAP server, or no administrator is known. */
   imap: ImapAccess | undefined;
+  /** What the operator says of its room, in place of the backend. */
+  space?: readonly PartitionSpace[];
   /**
    * Whether the backend pushes its own list of mailboxes by MUPDATE, as Cyrus does at its start: until it has,
    * absence is not proven. Rows of one that does not are written by placement or import, which is the truth for it.

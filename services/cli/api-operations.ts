@@ -10,9 +10,11 @@ import { claimsAnswer } from '../operations/mailbox-claim.ts';
 import { knownValue, mailboxesAnswer, rowOf } from '../operations/mailbox-operations.ts';
 import type { MailboxOperations } from '../operations/mailbox-operations.ts';
 import type { OnDirectory } from '../operations/operations.ts';
-import { jobValue, jobsAnswer, queuesAnswer, retriedAnswer } from '../operations/queue-operations.ts';
-import type { QueueOperations } from '../operations/queue-operations.ts';
+import { wholeJobValue } from '../operations/job-value.ts';
+import { jobsAnswer, queuesAnswer } from '../operations/queue-operations.ts';
+import type { DeadLetterChoice, QueueOperations } from '../operations/queue-operations.ts';
 import { routeValue } from '../operations/route-operations.ts';
+import { timeText } from '../operations/time-text.ts';
 import type { ApiClient } from './api-client.ts';
 
 /** How many mailboxes are asked for at a time. */
@@ -30,19 +32,29 @@ export function apiOnDirectory(api: ApiClient): OnDirectory {
 }
 
 export function apiOnQueues(api: ApiClient): QueueOperations {
-  const one = (queue: string, id: string) => `/v1/queues/${queue}/jobs/${encodeURIComponent(id)}`;
   return {
     list: async () => (await api.ask({ method: 'GET', path: '/v1/queues' }, queuesAnswer)).queues,
     async jobs(queue, { state, limit }) {
       const path = `/v1/queues/${queue}/jobs`;
       return (await api.ask({ method: 'GET', path, query: { state, limit } }, jobsAnswer)).jobs;
     },
-    job: (queue, id) => api.ask({ method: 'GET', path: one(queue, id) }, jobValue),
-    async retry(queue, id) {
-      const path = id === undefined ? `/v1/queues/${queue}/retry` : one(queue, id);
-      return (await api.ask({ method: 'POST', path }, retriedAnswer)).retried;
+    job: (queue, id) =>
+      api.ask({ method: 'GET', path: `/v1/queues/${queue}/jobs/${encodeURIComponent(id)}` }, wholeJobValue),
+    async retry(queue, choice) {
+      const path = `/v1/queues/${queue}/retry`;
+      return (await api.ask({ method: 'POST', path, body: choiceOf(choice) }, jobsAnswer)).jobs;
     },
-    discard: (queue, id) => api.ask({ method: 'DELETE', path: one(queue, id) }, jobValue),
+    async discard(queue, { all, ...choice }) {
+      const path = `/v1/queues/${queue}/discard`;
+      return (await api.ask({ method: 'POST', path, body: { ...choiceOf(choice), all } }, jobsAnswer)).jobs;
+    },
+  };
+}
+
+function choiceOf({ id, kind, about, before, dryRun }: DeadLetterChoice): object {
+  return {
+    ...{ id, kind, about: about && textFromBytes(about) },
+    ...{ before: before === undefined ? undefined : timeText(before), dry_run: dryRun },
   };
 }
 
@@ -54,8 +66,9 @@ function directoryOf(api: ApiClient): DirectoryOperations {
       const query = { name: name && textFromBytes(name), limit };
       return (await api.ask({ method: 'GET', path: '/v1/directory/log', query }, changesAnswer)).changes;
     },
-    // Who says so is who bears the token.
+    // Who says so is who bears the token, also below.
     trust: ({ blind }) => api.ask({ method: 'POST', path: '/v1/directory/trust', body: { blind } }, statusValue),
+    distrust: () => api.ask({ method: 'POST', path: '/v1/directory/distrust' }, statusValue),
   };
 }
 

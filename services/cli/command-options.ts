@@ -50,6 +50,16 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A time such as `90s`, `30m`, `12h`, `7d`, in milliseconds; commander shows what is wrong with it. */
+export function duration(text: string): number {
+  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (unit === undefined)
+    throw new InvalidArgumentError('It must be a whole number and s, m, h or d: 90s, 30m, 12h, 7d.');
+  return Number(number) * units[unit as keyof typeof units];
+}
+
 /** The file that the configuration is read from; undefined when there are only defaults and the environment. */
 export function configFile(options: ConfigOption, { env }: Surroundings): string | undefined {
   const named = options.config ?? env['ROOKERY_CONFIG'];

@@ -13,6 +13,11 @@ import { withDirectory } from './with-operations.ts';
 
 type Options = ApiOptions & FormatOption;
 
+function unknownText(servers: StatusValue['unknown_servers']): string {
+  const texts = Object.entries(servers).map(([server, rows]) => `${rows} at ${server}`);
+  return texts.length === 0 ? 'none' : `${texts.join(', ')}: no backend of that name is configured`;
+}
+
 function statusPairs(status: StatusValue): [string, string][] {
   const { vouched } = status;
   const trusted = vouched ? `yes, ${vouched.by} vouches for it since ${vouched.at}` : 'yes';
@@ -28,6 +33,7 @@ function statusPairs(status: StatusValue): [string, string][] {
     ['epoch', String(status.epoch)],
     ['began with', status.lost === undefined ? 'the making of the directory' : `a loss of data: ${status.lost}`],
     ['changes', status.changes.join(', ')],
+    ['lost rows', unknownText(status.unknown_servers)],
     ['cases', status.cases === 0 ? 'none open' : `${status.cases} open: rookery directory cases`],
   ];
 }
@@ -59,6 +65,22 @@ function trust(surroundings: Surroundings): Command {
       const silent =
         before.waiting_for.length === 0 ? '' : `, though nothing was heard from ${before.waiting_for.join(', ')}`;
       surroundings.out(`the directory is trusted in epoch ${before.epoch}${silent}`);
+    });
+}
+
+function beginAnew(surroundings: Surroundings): Command {
+  return withOptions(new Command('distrust'), whereOptions())
+    .description(
+      'begin a new epoch, as after a loss of data: no name is refused (550) before the backends have pushed again',
+    )
+    .addHelpText(
+      'after',
+      '\nFor a loss that cannot be seen: the whole data folder was restored from a backup, Redis evicted keys.\n\nExamples:\n  rookery directory distrust',
+    )
+    .action(async (options: ApiOptions) => {
+      const by = operatorOf(surroundings);
+      const { epoch } = await withDirectory(options, surroundings, ({ directory }) => directory.distrust(by));
+      surroundings.out(`epoch ${epoch} has begun: it is trusted when every backend has pushed`);
     });
 }
 
@@ -102,6 +124,6 @@ function log(surroundings: Surroundings): Command {
 
 export function directoryCommand(surroundings: Surroundings): Command {
   const command = new Command('directory').description('how the directory itself stands');
-  for (const child of [status, trust, cases, log]) command.addCommand(child(surroundings));
+  for (const child of [status, trust, beginAnew, cases, log]) command.addCommand(child(surroundings));
   return command;
 }

@@ -27,7 +27,7 @@ export function claimCommand(surroundings: Surroundings, ended: (code: number) =
     .option('-n, --dry-run', 'tell what would be done, and do nothing', false)
     .addHelpText(
       'after',
-      '\nThe copy that loses stays at its server: remove it there with LOCALDELETE, which tells the directory nothing.\nExit codes: 0 all were claimed, or would be, 75 some were not.\n\nExamples:\n  rookery mailbox claim user.jdoe --from mail1.example.org --to mail2.example.org\n  rookery mailbox claim "user.*" --from mail1.example.org --to mail2.example.org --dry-run',
+      '\nThe copy that loses stays at its server: remove it there with LOCALDELETE, which tells the directory nothing.\nExit codes: 0 all were claimed, or would be, 67 none matches, 75 some were not.\n\nExamples:\n  rookery mailbox claim user.jdoe --from mail1.example.org --to mail2.example.org\n  rookery mailbox claim "user.*" --from mail1.example.org --to mail2.example.org --dry-run',
     )
     .action(async (pattern: string, options: Options) => {
       const [from, to] = [bytesFromText(options.from), bytesFromText(options.to)];
@@ -38,6 +38,7 @@ export function claimCommand(surroundings: Surroundings, ended: (code: number) =
       const table = { columns: ['name', 'result', 'note'], rows };
       const lines = () => (rows.length === 0 ? [`nothing at ${options.from} matches`] : tableLines(table));
       (options.format === 'json' ? jsonLines(claims) : lines()).forEach(surroundings.out);
-      ended(claims.every(({ result }) => result !== 'left') ? exit.ok : exit.temporary);
+      if (claims.length === 0) ended(exit.noUser);
+      else ended(claims.every(({ result }) => result !== 'left') ? exit.ok : exit.temporary);
     });
 }

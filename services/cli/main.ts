@@ -1,5 +1,5 @@
 // The program `rookery`: one command line carried out in the real world.
-import type { StartWorkers } from '../process/role.ts';
+import type { ScalingHands, StartWorkers } from '../process/role.ts';
 import { stopAsked } from '../process/stop-asked.ts';
 import { version } from '../process/version.ts';
 import { runProgram } from './program.ts';
@@ -15,14 +15,28 @@ for (const stream of [process.stdout, process.stderr]) {
 /** Services do not use the workers: here, where the program is put together, it is given them. */
 const startWorkers: StartWorkers = async (start) => (await import('../../workers/serve.ts')).serve(start);
 
+/** Worker processes are this program, in the role worker. */
+const scaling: ScalingHands = {
+  local: async (start) =>
+    (await import('../../workers/autoscaler/local.ts')).scaleLocally({
+      ...{ ...start, program: [process.execPath, ...process.execArgv, import.meta.filename] },
+    }),
+  keda: async (start) => (await import('../../workers/autoscaler/keda.ts')).serveKeda(start),
+};
+
 // Loaded when needed: most commands want neither servers nor Redis, and start the faster for it.
 const surroundings: Surroundings = {
   env: process.env,
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
-  openDirectory: async (config) => (await import('../process/open-directory.ts')).openDirectory(config),
+  openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
-  startRoles: async (options) => (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers }),
+  openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
+  openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
+  placementFigures: async (config, now) =>
+    (await import('../process/placement-settings.ts')).configuredFacts(config, now),
+  startRoles: async (options) =>
+    (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers, scaling }),
   stopAsked,
 };
 

@@ -7,10 +7,14 @@ import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
+import { usageCommand } from './usage-command.ts';
+import { scalingCommand } from './scaling-command.ts';
 import type { Surroundings } from './surroundings.ts';
+import { userCommand } from './user-command.ts';
 
 const overview = `
 Exit codes: 0 well, 64 wrong usage, 65 wrong data, 67 no such mailbox, 69 something needed is not there,
@@ -24,7 +28,10 @@ Examples:
   rookery run lmtp --config /etc/rookery/rookery.yaml
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
+  rookery user create jdoe@example.org
   rookery queue list
+  rookery placement simulate --users 5000
+  rookery scaling simulate --trace burst.csv
   rookery config check`;
 
 /** Has a command and those below it throw where commander would end the process, and write through the surroundings. */
@@ -52,6 +59,10 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),
+    userCommand(surroundings, ended),
+    usageCommand(surroundings),
+    placementCommand(surroundings),
+    scalingCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

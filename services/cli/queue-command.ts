@@ -1,23 +1,19 @@
-// rookery queue: what waits in the queues of events, what went wrong there, and trying that again.
-import { Argument, Command, Option } from 'commander';
-import { bytesFromText } from '../directory/entry.ts';
-import { readable } from '../address/bytes.ts';
+// rookery queue: what waits in the queues of events, what went wrong there, and what becomes of that.
+import { Command, Option } from 'commander';
 import { jobStates } from '../events/backlog.ts';
 import type { JobState } from '../events/backlog.ts';
-import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { ApiOptions } from './api-client.ts';
 import { formatOption, whereOptions, wholeNumber, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
-import { jsonLines, tableLines } from './render.ts';
+import { discardCommand, retryCommand } from './dead-letter-command.ts';
+import { jobsTable, wholeJobPairs } from './job-view.ts';
+import { queueArgument } from './queue-argument.ts';
+import { jsonLines, pairLines, tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withQueues } from './with-operations.ts';
 
 type Options = ApiOptions & FormatOption;
-
-function queueArgument(): Argument {
-  return new Argument('<queue>', 'the queue').choices(queueNames);
-}
 
 function list(surroundings: Surroundings): Command {
   return withOptions(new Command('list'), [formatOption(), ...whereOptions()])
@@ -34,62 +30,44 @@ function list(surroundings: Surroundings): Command {
     });
 }
 
+interface ShowOptions extends Options {
+  state?: JobState;
+  limit: number;
+  id?: string;
+}
+
+async function showJobs(queue: QueueName, options: ShowOptions, surroundings: Surroundings): Promise<void> {
+  const { state, limit } = options;
+  const jobs = await withQueues(options, surroundings, (queues) => queues.jobs(queue, { state, limit }));
+  const lines = () => (jobs.length === 0 ? ['no job is there'] : tableLines(jobsTable(jobs)));
+  (options.format === 'json' ? jsonLines(jobs) : lines()).forEach(surroundings.out);
+}
+
+async function showJob(queue: QueueName, id: string, options: ShowOptions, surroundings: Surroundings): Promise<void> {
+  const job = await withQueues(options, surroundings, (queues) => queues.job(queue, id));
+  const lines = options.format === 'json' ? jsonLines([job]) : pairLines(wholeJobPairs(job));
+  lines.forEach(surroundings.out);
+}
+
 function show(surroundings: Surroundings): Command {
   return withOptions(new Command('show'), [formatOption(), ...whereOptions()])
-    .description('show the jobs of a queue, newest first, with what was found or went wrong')
+    .description('show the jobs of a queue, newest first, with what was found or went wrong; or one with all of it')
     .addArgument(queueArgument())
     .addOption(new Option('-s, --state <state>', 'only those in this state').choices(jobStates))
     .addOption(new Option('-n, --limit <number>', 'at most so many').argParser(wholeNumber).default(50))
+    .option('-i, --id <id>', 'only this one: its failures, progress, log, worker, trace and payload')
     .addHelpText(
       'after',
-      '\nExamples:\n  rookery queue show reconcile\n  rookery queue show reconcile --state failed -f json',
+      '\nExit codes: 65 no job has this id.\n\nExamples:\n  rookery queue show reconcile\n  rookery queue show reconcile --state failed -f json\n  rookery queue show reconcile --id 17',
     )
-    .action(async (queue: QueueName, options: Options & { state?: JobState; limit: number }) => {
-      const { state, limit } = options;
-      const jobs = await withQueues(options, surroundings, (queues) => queues.jobs(queue, { state, limit }));
-      const rows = jobs.map((job) => [
-        ...[job.id, job.state, job.about, String(job.attempts), job.since],
-        // A backend's words may be several lines.
-        readable(bytesFromText(job.reason ?? '')),
-      ]);
-      const table = { columns: ['id', 'state', 'about', 'attempts', 'since', 'reason'], rows };
-      const lines = () => (rows.length === 0 ? ['no job is there'] : tableLines(table));
-      (options.format === 'json' ? jsonLines(jobs) : lines()).forEach(surroundings.out);
-    });
-}
-
-function retry(surroundings: Surroundings): Command {
-  return withOptions(new Command('retry'), whereOptions())
-    .description('try failed jobs of a queue again, with all their attempts')
-    .addArgument(queueArgument())
-    .option('-i, --id <id>', 'only the one with this id')
-    .addHelpText(
-      'after',
-      '\nExit codes: 65 no failed job has this id.\n\nExamples:\n  rookery queue retry reconcile\n  rookery queue retry reconcile --id 17',
-    )
-    .action(async (queue: QueueName, options: ApiOptions & { id?: string }) => {
-      const retried = await withQueues(options, surroundings, (queues) => queues.retry(queue, options.id));
-      surroundings.out(`${retried} ${retried === 1 ? 'job is' : 'jobs are'} tried again`);
-    });
-}
-
-function discard(surroundings: Surroundings): Command {
-  return withOptions(new Command('discard'), whereOptions())
-    .description('take a job out of a queue, whatever its state, unless it is worked on now')
-    .addArgument(queueArgument())
-    .argument('<id>', 'the id of the job')
-    .addHelpText(
-      'after',
-      '\nExit codes: 65 no job has this id, 75 it is worked on.\n\nExamples:\n  rookery queue discard reconcile 17',
-    )
-    .action(async (queue: QueueName, id: string, options: ApiOptions) => {
-      const job = await withQueues(options, surroundings, (queues) => queues.discard(queue, id));
-      surroundings.out(`job ${job.id} about ${job.about} is discarded`);
+    .action(async (queue: QueueName, options: ShowOptions) => {
+      if (options.id === undefined) await showJobs(queue, options, surroundings);
+      else await showJob(queue, options.id, options, surroundings);
     });
 }
 
 export function queueCommand(surroundings: Surroundings): Command {
   const command = new Command('queue').description('what waits in the queues of events');
-  for (const child of [list, show, retry, discard]) command.addCommand(child(surroundings));
+  for (const child of [list, show, retryCommand, discardCommand]) command.addCommand(child(surroundings));
   return command;
 }

@@ -1,9 +1,11 @@
 // rookery up and rookery run: start, say so, and stay until asked to stop.
 import { Command, Option } from 'commander';
+import type { Config } from '../config/schema.ts';
 import { isQueueName, queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
-import { configOf, configOption, wholeNumber } from './command-options.ts';
+import { configFile, configOf, configOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
+import { poolsOf, unpooled } from '../process/scaling-pools.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { roles, rolesOf } from './roles.ts';
 import type { Role } from './roles.ts';
@@ -18,18 +20,36 @@ async function started(options: StartOptions, surroundings: Surroundings): Promi
   }
 }
 
-/** Runs until asked to stop; asked while still starting, it stops as soon as it has started. */
+/** Runs until asked to stop, or done; asked while still starting, it stops as soon as it has started. */
 async function stayUp(options: StartOptions, surroundings: Surroundings): Promise<void> {
   const asked = surroundings.stopAsked();
   const running = await started(options, surroundings);
   surroundings.out('ready');
-  await asked;
+  const end = await Promise.race([asked.then(() => undefined), running.done]);
+  if (end !== undefined) surroundings.out(`ends: ${end}`);
   await running.stop();
+}
+
+/**
+ * Everything that has something to do. With `scaling.local` the queues of pools are left to worker processes, and this
+ * process works off only those that no pool has.
+ */
+function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
+  const { local, keda } = config.scaling;
+  const queues = local ? unpooled(poolsOf(config)) : queueNames;
+  const idle: Role[] = [
+    ...(queues.length === 0 ? ['worker' as const] : []),
+    ...(local || keda ? [] : ['autoscaler' as const]),
+  ];
+  const wanted = roles.filter((role) => !idle.includes(role));
+  return { roles: wanted, ...(local && queues.length > 0 && { worker: { queues } }) };
 }
 
 function up(surroundings: Surroundings): Command {
   return new Command('up')
-    .description('start everything in one process, with a Redis of its own unless the configuration names one')
+    .description(
+      'start everything in one process (and in worker processes, with scaling.local), with a Redis of its own unless the configuration names one',
+    )
     .addOption(configOption())
     .addHelpText(
       'after',
@@ -37,14 +57,21 @@ function up(surroundings: Surroundings): Command {
     )
     .action(async (options: ConfigOption) => {
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: [...roles], out: surroundings.out }, surroundings);
+      const file = configFile(options, surroundings);
+      await stayUp({ config, configFile: file, out: surroundings.out, ...everything(config) }, surroundings);
     });
 }
 
 interface WorkerOptions {
   queues?: QueueName[];
   concurrency?: number;
+  drainOnce?: boolean;
+  idle?: number;
+  deadline?: number;
 }
+
+/** How long the queues must have been empty, and how long a worker that is to end with them may take, in seconds. */
+const drainDefaults = { idle: 2, deadline: 300 };
 
 /** The queues named in a list with commas, each once. */
 function queuesOf(text: string): QueueName[] {
@@ -54,10 +81,23 @@ function queuesOf(text: string): QueueName[] {
   });
 }
 
-function workerOf({ queues, concurrency }: WorkerOptions, wanted: readonly Role[]): Pick<StartOptions, 'worker'> {
-  if (queues === undefined && concurrency === undefined) return {};
-  if (wanted.includes('worker')) return { worker: { queues, concurrency } };
-  throw new CommandError(exit.usage, '--queues and --concurrency are for the role worker');
+function workerOf(options: WorkerOptions, wanted: readonly Role[]): Pick<StartOptions, 'worker'> {
+  const { queues, concurrency, drainOnce, idle, deadline } = options;
+  const given = [queues, concurrency, drainOnce, idle, deadline].some((one) => one !== undefined);
+  if (!given) return {};
+  if (!wanted.includes('worker')) {
+    const names = '--queues, --concurrency, --drain-once, --idle and --deadline';
+    throw new CommandError(exit.usage, `${names} are for the role worker`);
+  }
+  if (drainOnce !== true) {
+    if (idle === undefined && deadline === undefined) return { worker: { queues, concurrency } };
+    throw new CommandError(exit.usage, '--idle and --deadline are for --drain-once');
+  }
+  const drain = {
+    idle: (idle ?? drainDefaults.idle) * 1000,
+    deadline: (deadline ?? drainDefaults.deadline) * 1000,
+  };
+  return { worker: { queues, concurrency, drain } };
 }
 
 function run(surroundings: Surroundings): Command {
@@ -66,16 +106,30 @@ function run(surroundings: Surroundings): Command {
     .argument('<role...>', `of ${roles.join(', ')}`)
     .addOption(new Option('--queues <list>', `for worker: only these, of ${queueNames.join(', ')}`).argParser(queuesOf))
     .addOption(new Option('--concurrency <number>', 'for worker: jobs of a queue at a time').argParser(wholeNumber))
+    .option('--drain-once', 'for worker: end when the queues are empty, or the deadline is near')
+    .addOption(
+      new Option(
+        '--idle <seconds>',
+        `with --drain-once: how long they must have been empty (default: ${drainDefaults.idle})`,
+      ).argParser(wholeNumber),
+    )
+    .addOption(
+      new Option(
+        '--deadline <seconds>',
+        `with --drain-once: be gone by then, running jobs given back (default: ${drainDefaults.deadline})`,
+      ).argParser(wholeNumber),
+    )
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20\n  rookery run worker --drain-once --deadline 600',
     )
     .action(async (names: string[], options: ConfigOption & WorkerOptions) => {
       const wanted = rolesOf(names);
       const worker = workerOf(options, wanted);
       const config = configOf(options, surroundings);
-      await stayUp({ config, roles: wanted, out: surroundings.out, ...worker }, surroundings);
+      const file = configFile(options, surroundings);
+      await stayUp({ config, configFile: file, roles: wanted, out: surroundings.out, ...worker }, surroundings);
     });
 }
 

@@ -2,7 +2,11 @@
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
-import type { OperatorsBacklog } from '../operations/queue-operations.ts';
+import type { OperatorsQueues } from '../operations/queue-operations.ts';
+import type { DecisionStore } from '../users/decision-store.ts';
+import type { Ordering } from '../users/ordering.ts';
+import type { UsageHistory } from '../placement/usage-history.ts';
+import type { ServerFacts } from '../placement/facts.ts';
 import type { Role } from './roles.ts';
 
 export interface StartOptions {
@@ -10,17 +14,38 @@ export interface StartOptions {
   roles: Role[];
   /** Takes lines for people, before `ready`. */
   out: (line: string) => void;
+  /** Where the configuration was read from, for worker processes that the role autoscaler starts. */
+  configFile: string | undefined;
   /** For the role worker: which queues, and how many jobs of each at a time, where the command line says so. */
-  worker?: { queues?: readonly QueueName[] | undefined; concurrency?: number | undefined };
+  worker?: {
+    queues?: readonly QueueName[] | undefined;
+    concurrency?: number | undefined;
+    /** To end when the queues have been empty for `idle` milliseconds, or the deadline is near. */
+    drain?: { idle: number; deadline: number } | undefined;
+  };
 }
 
 /** The queues, as a command looks at them. */
-export interface OpenBacklog {
-  backlog: OperatorsBacklog;
+export interface OpenBacklog extends OperatorsQueues {
+  close(): Promise<void>;
+}
+
+/** The orders of users, as a command has to do with them. */
+export interface OpenOrders {
+  ordering: Ordering;
+  decisions: Pick<DecisionStore, 'read'>;
+  close(): Promise<void>;
+}
+
+/** What is remembered of the backends' room. */
+export interface OpenUsage {
+  usage: Pick<UsageHistory, 'latest' | 'history'>;
   close(): Promise<void>;
 }
 
 export interface Running {
+  /** Resolves when what was started has come to an end by itself; most roles never do. */
+  done: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -33,6 +58,11 @@ export interface Surroundings {
   openDirectory: (config: Config) => Promise<Directory>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
+  /** Rejects when the events' Redis does not answer. */
+  openOrders: (config: Config) => Promise<OpenOrders>;
+  openUsage: (config: Config) => Promise<OpenUsage>;
+  /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */
+  placementFigures: (config: Config, now: number) => Promise<ServerFacts[]>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;

@@ -44,7 +44,7 @@ export async function withQueues<T>(
   if (api) return ask(apiOnQueues(api));
   const open = await opened('the queues', surroundings.openBacklog(configOf(options, surroundings)));
   try {
-    return await ask(onQueues(open.backlog));
+    return await ask(onQueues(open));
   } finally {
     await open.close();
   }

@@ -1,6 +1,7 @@
 // The section `backends`: the servers that hold mailboxes, and how to reach them.
 import { z } from 'zod';
 import { addressKeys, addressOf, addressProblem } from './address.ts';
+import { backendPlacement } from './backend-placement.ts';
 import { key } from './key.ts';
 import { count, flag, hostName, ipAddress, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
@@ -89,6 +90,7 @@ const backend = z.strictObject({
     example: '10.0.0.1',
     otherwise: 'the host, where there is only one; of two or more, one must be given',
   }),
+  placement: backendPlacement,
 });
 
 export const backendsSection = key(z.record(hostName, backend).prefault({}), {

@@ -27,6 +27,7 @@ function* listeners(config: Config): Generator<[Path, ConfiguredAddress]> {
   for (const [index, address] of config.directory.listen.entries()) yield [['directory', 'listen', index], address];
   for (const [index, address] of config.lmtp.listen.entries()) yield [['lmtp', 'listen', index], address];
   yield [['api', 'listen'], config.api.listen];
+  if (config.scaling.keda) yield [['scaling', 'keda'], config.scaling.keda];
 }
 
 function* sharedListeners(config: Config): Generator<Disagreement> {
@@ -149,11 +150,44 @@ function* redis({ redis }: Config): Generator<Disagreement> {
   }
 }
 
+function* serverlist(config: Config): Generator<Disagreement> {
+  const backends = Object.keys(config.backends);
+  const { serverlist: listed = [] } = config.placement;
+  for (const name of listed) {
+    if (Object.hasOwn(config.backends, name)) continue;
+    const hint = nearest(name, backends);
+    const expected = `names of backends; there is no ${name}${hint === undefined ? '' : `, did you mean ${hint}?`}`;
+    yield disagreement(['placement', 'serverlist'], listed, expected, [['backends']]);
+  }
+}
+
+/** A pool must be able to be what it should; and no queue may be counted in two. */
+function* pools({ scaling }: Config): Generator<Disagreement> {
+  const taken = new Map<string, Path>();
+  for (const [name, { queues, min, max, concurrency, backend_limit }] of Object.entries(scaling.pools)) {
+    const path = ['scaling', 'pools', name];
+    if (min > max) yield disagreement([...path, 'min'], min, `at most max, which is ${max}`, [[...path, 'max']]);
+    if (backend_limit !== undefined && backend_limit < concurrency) {
+      const expected = `at least concurrency, which is ${concurrency}: one worker has so many`;
+      yield disagreement([...path, 'backend_limit'], backend_limit, expected, [[...path, 'concurrency']]);
+    }
+    for (const queue of queues ?? ['']) {
+      const here = [...path, 'queues'];
+      const other = taken.get(queue);
+      if (!other) taken.set(queue, here);
+      else if (queue === '') yield disagreement(here, undefined, `given: ${pathText(other)} leaves it out already`, []);
+      else yield disagreement(here, queues, `queues of its own: ${pathText(other)} has ${queue}`, [other]);
+    }
+  }
+}
+
 export function* disagreements(config: Config): Generator<Disagreement> {
   yield* redis(config);
   yield* users(config);
   yield* backends(config);
   yield* hosts(config);
   yield* tokens(config);
+  yield* serverlist(config);
   yield* sharedListeners(config);
+  yield* pools(config);
 }

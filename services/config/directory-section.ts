@@ -126,6 +126,12 @@ const sessions = {
     max: 1_000_000,
     default: 200,
   }),
+  updates_at_once: count({
+    doc: 'How many clients of UPDATE are sent their list at a time; further ones wait for their turn. All frontends come back at once after a restart.',
+    min: 1,
+    max: 1000,
+    default: 8,
+  }),
   line_limit: count({
     doc: 'The longest command line taken, without its literals.',
     unit: 'bytes',

@@ -58,6 +58,9 @@ export const word = line.min(1);
 /** A name of a server, a domain or an address of one: nothing that could end a word in a protocol, and no `!`. */
 export const hostName = z.string().regex(/^[A-Za-z0-9_.:[\]-]{1,255}$/);
 
+/** A name of a partition, as Cyrus has it in the names of its options (`partition-NAME`). */
+export const partitionName = z.string().regex(/^[A-Za-z0-9_.-]{1,255}$/);
+
 /** An IPv4 or IPv6 address, from then on in the one spelling by which two can be compared. */
 export const ipAddress = z
   .string()

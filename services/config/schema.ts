@@ -7,7 +7,11 @@ import { directorySection } from './directory-section.ts';
 import { key } from './key.ts';
 import { choice, hostName } from './kinds.ts';
 import { lmtpSection } from './lmtp-section.ts';
+import { placementSection } from './placement-section.ts';
 import { redisSection } from './redis-section.ts';
+import { usageSection } from './usage-section.ts';
+import { usersSection } from './users-section.ts';
+import { scalingSection } from './scaling-section.ts';
 import { workersSection } from './workers-section.ts';
 
 const servername = key(
@@ -45,12 +49,19 @@ export const configSchema = z.strictObject({
   directory: directorySection,
   lmtp: lmtpSection,
   backends: backendsSection,
+  users: usersSection,
+  usage: usageSection,
+  placement: placementSection,
   workers: workersSection,
+  scaling: scalingSection,
   api: apiSection,
   log: logSection,
 });
 
-/** The configuration, whole and checked: defaults filled in, secrets read. Durations are in seconds, sizes in bytes. */
+/**
+ * The configuration, whole and checked: defaults filled in, secrets read. Durations are in seconds, sizes in bytes,
+ * space of backends in KiB, as Cyrus tells it.
+ */
 export type Config = z.output<typeof configSchema>;
 
 /** Keys that a later version brings: refused, with more to say than that they are unknown. */

@@ -39,9 +39,12 @@ export const reasons = {
   unbound: 'deleted by a session that spoke for no server',
   claimed: 'given to another server by an operator',
   madeAnew: 'made anew by the server that had handed it over',
+  copyTook: 'taken, while it was handed over, by a server that had a copy before',
   takenBack: 'taken back by the server that had handed it over',
   deleted: 'a handed row deleted by its holder',
   expired: 'reserved by another server before, and expired',
+  unheard: 'a session was cut off that may not have heard that it is active',
+  undone: 'a write of it was taken back: not enough replicas had it',
   again: 'deleted once more before its deletion was over',
 } as const;
 
@@ -51,15 +54,19 @@ export interface Caseload {
 }
 
 /** About the row's own server alone, so that its own word settles it. */
-const ownReasons: readonly string[] = [reasons.putBack, reasons.reserved, reasons.unbound, reasons.again];
+const ownReasons: readonly string[] = [
+  ...[reasons.putBack, reasons.reserved, reasons.unbound, reasons.again, reasons.unheard],
+];
 
 /** About a copy at a server that is not known, so that only asking all of them settles it. Any other is about rivals. */
 const openReasons: readonly string[] = [
   reasons.handed,
   reasons.madeAnew,
   reasons.takenBack,
+  reasons.copyTook,
   reasons.deleted,
   reasons.expired,
+  reasons.undone,
 ];
 
 /** How much has to be known before a reason is settled. */

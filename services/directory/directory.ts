@@ -36,8 +36,10 @@ export interface Answer {
   at: Point;
   /** Why reconciliation is rung; undefined when all is well. */
   ring?: string;
-  /** Whether the row waits for its session's end (a created or handed row, a tombstone): `end` is due then. */
+  /** Whether its session's end must be told: a row waits for it, or something was activated. `end` is due then. */
   pending: boolean;
+  /** Whether it was carried out and taken back, for it could not be made durable; the table has not refused it. */
+  undone?: true;
 }
 
 /** What became of what a session had left pending. */
@@ -186,7 +188,7 @@ export interface Directory {
    * What a session left pending is settled: after `logout` its tombstones become absence (once the grace is over); after
    * `cut` and `refused` they are put back. `write` sees to `refused` itself.
    */
-  end(session: string, how: Ending): Promise<Settlement>;
+  end(session: string, how: Ending, by?: Bytes): Promise<Settlement>;
   /**
    * A session that spoke for no server names one: what it deleted of other servers' is put back, and then the command
    * that names the server is to be refused (rules.md section 1).
@@ -219,6 +221,10 @@ export interface Directory {
    * answered are closed. `required` are the servers that must be heard for the epoch to be settled.
    */
   heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void>;
+  /** How many rows each server has, whether or not it is a backend still. */
+  servers(): Promise<Map<Bytes, number>>;
+  /** Begins a new epoch as after a loss: for an operator who knows of one that could not be seen. */
+  distrust(why: string): Promise<void>;
   /** An operator vouches for this epoch (`rookery directory trust`). */
   vouch(by: Bytes): Promise<void>;
   /** The open case of a name. */

@@ -24,7 +24,7 @@ export interface Entry {
   session?: string;
   /** When that was, in milliseconds since 1970; only rows that are not active remember it. */
   since?: number;
-  /** When that session ended, in milliseconds since 1970; of a created or handed row, and of an unbound tombstone. */
+  /** When that session ended, in milliseconds since 1970; of a tombstone only where it is unbound, or kept for lookups. */
   ended?: number;
   /** Of a handed row: its holder has said in a push that it does not have the mailbox any more. */
   released?: boolean;
@@ -35,10 +35,20 @@ export interface Entry {
 /** The row a name has, without what its store knows by itself. */
 export type Row = Omit<Entry, 'name' | 'version'>;
 
+/** Whether it is what is kept for a while of a name that was deleted: a lookup's, and no row any more. */
+export function isGrave({ state, ended, unbound }: Row): boolean {
+  return state === 'tombstone' && ended !== undefined && unbound !== true;
+}
+
 /** The server of a location: what stands before the first `!`, or all of it. */
 export function serverOf(location: Bytes): Bytes {
   const mark = location.indexOf('!');
   return mark < 0 ? location : location.slice(0, mark);
+}
+
+/** Whether a location is one of those that LIST asks for: `S!` asks for all of a server, also what names no partition. */
+export function isUnder(location: Bytes, prefix: Bytes): boolean {
+  return location.startsWith(prefix) || (prefix.endsWith('!') && `${location}!` === prefix);
 }
 
 /** The partition of a location: what follows the first `!`; empty when there is none. */

@@ -37,6 +37,9 @@ export function distrust(standing: Standing, witnesses: Witnesses): string | und
   return pushing.length === 0 && blank ? 'nothing was ever written to it' : undefined;
 }
 
+/** The reason where all else would prove absence. */
+export const firstMessage = 'a first message makes it';
+
 /** How old a proof may be when it is told, in milliseconds (rules.md section 4, condition 7). */
 export const longestProof = 5000;
 
@@ -71,9 +74,9 @@ function unprovenBy(lookup: Lookup, { names, witnesses, asked, now, autocreate }
   const concern = lookup.concerns.find((one) => one !== undefined);
   if (concern) return concern.kind === 'lease' ? concern.text : `reconciliation is open: ${concern.text}`;
   if (names.length === 0 || lookup.entries.length !== names.length) return 'not every name was looked up';
-  if (autocreate) return 'a first message makes it';
   if (lookup.begun < asked) return 'it was read before the question came';
   // A clock that was set back makes ages negative.
   const age = now - lookup.begun;
-  return age < 0 || age > longestProof ? `the proof is ${age} ms old` : undefined;
+  if (age < 0 || age > longestProof) return `the proof is ${age} ms old`;
+  return autocreate ? firstMessage : undefined;
 }

@@ -3,12 +3,14 @@ import { readable } from '../address/bytes.ts';
 import { byAge, isOwn, rivalRows, rungFor, wholeServer } from './case.ts';
 import type { Case, Caseload } from './case.ts';
 import { resolved } from './resolving.ts';
+import { MemoryGraves } from './memory-graves.ts';
 import { MemoryLeases } from './memory-leases.ts';
+import { MemoryLog } from './memory-log.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
 import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './ruling.ts';
 import type { Known } from './ruling.ts';
-import { bound, confirmed, isGone, isPending, settled } from './settling.ts';
+import { bound, confirmed, isPending, isUnderWay, mayBeUnheard, settled } from './settling.ts';
 import type { Settled } from './settling.ts';
 import { placeOf } from './tree.ts';
 import type {
@@ -30,6 +32,7 @@ import type {
   Write,
   Writer,
 } from './directory.ts';
+import { isUnder, serverOf } from './entry.ts';
 import type { Bytes, Entry, Row } from './entry.ts';
 import type { Policy } from './rules.ts';
 
@@ -53,10 +56,10 @@ export class MemoryDirectory implements Directory {
   readonly #rows = new Map<Bytes, Entry>();
   readonly #cases = new Map<Bytes, Case>();
   readonly #leases: MemoryLeases;
-  /** Tombstones of sessions that have ended, until their grace is over. */
-  readonly #graves = new Map<Bytes, Entry>();
-  readonly #log: Change[] = [];
-  readonly #listeners = new Set<FeedListener>();
+  readonly #graves: MemoryGraves;
+  readonly #log = new MemoryLog();
+  /** By session, the names that its end has to do with. */
+  readonly #left = new Map<string, Set<Bytes>>();
   #standing: Omit<Standing, 'blank'> = {
     ...{ epoch: 1, heard: [], vouched: undefined, settled: false, lost: undefined, doubt: undefined },
   };
@@ -65,6 +68,7 @@ export class MemoryDirectory implements Directory {
     this.#policy = options.policy ?? policyOf('strict');
     this.#clock = options.clock ?? Date.now;
     this.#leases = new MemoryLeases(this.#clock);
+    this.#graves = new MemoryGraves(this.#policy.times);
   }
 
   write(write: Write, writer: Writer): Promise<Answer> {
@@ -80,38 +84,39 @@ export class MemoryDirectory implements Directory {
     const after = applied(rule.effect, known, write, writer, now);
     this.#put(write.name, row, after.row, after.logged, { session, by, cause: write.verb });
     this.#keep(write.name, caseAfter(open, rule, after, write, writer, now));
+    const pending = mayBeUnheard(rule, write, writer) || isPending(after.row, session);
+    if (pending) this.#left.set(session, (this.#left.get(session) ?? new Set()).add(write.name));
     const at = { shard: 0, seq: this.#log.length };
     const undone = undoes(rule, write, writer) ? this.#settle(writer, 'refused').restored : [];
     const ring = undone.length > 0 ? 'refused: its deletions are put back' : rule.ring;
-    const pending = isPending(after.row, session);
     return Promise.resolve({ ok: rule.ok, text, at, pending, ...(ring === undefined ? {} : { ring }) });
   }
 
-  end(session: string, how: Ending): Promise<Settlement> {
-    return Promise.resolve(this.#settle({ session }, how));
+  end(session: string, how: Ending, by = ''): Promise<Settlement> {
+    return Promise.resolve(this.#settle({ session, by }, how));
   }
 
   bind(session: string, server: Bytes): Promise<Settlement> {
-    const rows = this.#pending(session);
     return Promise.resolve(
-      this.#settleEach(rows, { session, by: '', cause: 'bind' }, (row) => bound(row, session, server)),
+      this.#settleEach(session, { session, by: '', cause: 'bind' }, (row) => bound(row, session, server)),
     );
   }
 
   sweep(_node: string, isLive: (session: string) => boolean): Promise<Settlement> {
-    const sessions = new Set(Array.from(this.#rows.values(), (row) => row.session ?? ''));
-    const over = [...sessions].filter((session) => !isLive(session)).map((session) => this.#settle({ session }, 'cut'));
+    const over = [...this.#left.keys()]
+      .filter((session) => !isLive(session))
+      .map((session) => this.#settle({ session }, 'cut'));
     return Promise.resolve({ restored: over.flatMap((one) => one.restored), rung: over.flatMap((one) => one.rung) });
   }
 
   lookup(names: readonly Bytes[]): Promise<Lookup> {
-    const entries = names.map((name) => this.#rows.get(name) ?? this.#grave(name));
+    const entries = names.map((name) => this.#rows.get(name) ?? this.#graves.at(name, this.#clock()));
     const concerns = names.map((name) => this.#concern(name));
     return Promise.resolve({ entries, concerns, begun: this.#clock(), standing: this.#present() });
   }
 
   list(locationPrefix: Bytes): Promise<Entry[]> {
-    const rows = Array.from(this.#rows.values()).filter((entry) => entry.location.startsWith(locationPrefix));
+    const rows = Array.from(this.#rows.values()).filter(({ location }) => isUnder(location, locationPrefix));
     const server = wholeServer(locationPrefix);
     const rivals = server === undefined ? [] : rivalRows([...this.#cases.values()], server);
     return Promise.resolve(sortByName([...rows, ...rivals]));
@@ -123,24 +128,19 @@ export class MemoryDirectory implements Directory {
   }
 
   snapshot(): Promise<Snapshot> {
-    return Promise.resolve({ entries: this.#sorted(() => true), at: this.#at() });
+    return Promise.resolve({ entries: this.#sorted(() => true), at: this.#log.at() });
   }
 
   head(): Promise<Position> {
-    return Promise.resolve(this.#at());
+    return Promise.resolve(this.#log.at());
   }
 
   history(name: Bytes | undefined, most: number): Promise<Change[]> {
-    const wanted = this.#log.filter((change) => name === undefined || change.name === name);
-    return Promise.resolve(wanted.reverse().slice(0, most));
+    return Promise.resolve(this.#log.history(name, most));
   }
 
   follow(from: Position, listener: FeedListener): Feed {
-    this.#log.slice(from[0]?.seq ?? 0).forEach((change) => {
-      listener.change(change);
-    });
-    this.#listeners.add(listener);
-    return { reached: () => Promise.resolve(), close: () => void this.#listeners.delete(listener) };
+    return this.#log.follow(from, listener);
   }
 
   standing(): Promise<Standing> {
@@ -157,6 +157,19 @@ export class MemoryDirectory implements Directory {
       if (next.row !== row) this.#put(open.name, row, next.row, true, { session: open.session, by: '', cause: 'push' });
       if (next.closed) this.#cases.delete(open.name);
     }
+    return Promise.resolve();
+  }
+
+  servers(): Promise<Map<Bytes, number>> {
+    const counts = new Map<Bytes, number>();
+    for (const { location } of this.#rows.values())
+      counts.set(serverOf(location), (counts.get(serverOf(location)) ?? 0) + 1);
+    return Promise.resolve(counts);
+  }
+
+  distrust(why: string): Promise<void> {
+    const begun = { epoch: this.#standing.epoch + 1, heard: [], vouched: undefined, settled: false };
+    this.#standing = { ...this.#standing, ...begun, lost: why };
     return Promise.resolve();
   }
 
@@ -186,10 +199,12 @@ export class MemoryDirectory implements Directory {
     const [row, open, now] = [this.#rows.get(name), this.#cases.get(name), this.#clock()];
     if (JSON.stringify(row) !== JSON.stringify(expected) || open?.rung !== resolution.rung)
       return Promise.resolve(false);
+    if (action === 'claim' && isUnderWay(row)) return Promise.resolve(false);
     const { rivals, reason, ...done } = resolved(row, open, resolution, now);
     const cause = action === 'claim' ? 'claim' : 'reconcile';
     this.#put(name, row, done.row, done.logged, { session, by, cause });
-    this.#keep(name, reason === undefined ? undefined : rungFor(open, { name, reason, session, rivals }, now));
+    const opener = action === 'claim' ? session : (open?.session ?? session);
+    this.#keep(name, reason === undefined ? undefined : rungFor(open, { name, reason, session: opener, rivals }, now));
     return Promise.resolve(true);
   }
 
@@ -209,21 +224,12 @@ export class MemoryDirectory implements Directory {
   }
 
   close(): Promise<void> {
-    this.#listeners.clear();
+    this.#log.close();
     return Promise.resolve();
   }
 
   #present(): Standing {
     return { ...this.#standing, blank: this.#log.length === 0 };
-  }
-
-  #at(): Position {
-    return [{ seq: this.#log.length, nonce: '' }];
-  }
-
-  #grave(name: Bytes): Entry | undefined {
-    const grave = this.#graves.get(name);
-    return grave && isGone(grave, this.#policy.times, this.#clock()) ? undefined : grave;
   }
 
   #concern(name: Bytes): Concern | undefined {
@@ -233,20 +239,16 @@ export class MemoryDirectory implements Directory {
     return reason === undefined ? undefined : { kind: 'reconciliation', text: reason };
   }
 
-  #pending(session: string): Entry[] {
-    const rows = Array.from(this.#rows.values()).filter((one) => isPending(one, session));
-    return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
   #settle(writer: { session: string; by?: string }, how: Ending): Settlement {
     const { session, by = '' } = writer;
     const now = this.#clock();
     const ended = (row: Row, name: Bytes) => settled(name, row, session, how, now);
-    return this.#settleEach(this.#pending(session), { session, by, cause: how }, ended);
+    return this.#settleEach(session, { session, by, cause: how }, ended);
   }
 
-  /** In the order of the names' bytes. */
-  #settleEach(entries: readonly Entry[], mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
+  #settleEach(left: string, mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
+    const names = [...(this.#left.get(left) ?? [])].sort();
+    const entries = names.flatMap((name) => this.#rows.get(name) ?? []);
     const restored: Bytes[] = [];
     const rung: Bytes[] = [];
     const now = this.#clock();
@@ -255,14 +257,17 @@ export class MemoryDirectory implements Directory {
       const { row: next, ring } = fate(row, name);
       const open = this.#cases.get(name);
       this.#put(name, row, next, next?.state !== row.state, mark);
-      if (next === undefined) this.#graves.set(name, { ...withoutFlags(entry), ended: now });
-      if (next?.state === 'active') restored.push(name);
+      if (next === undefined) this.#graves.bury(entry, now);
+      if (next?.state === 'active' && row.state !== 'active') restored.push(name);
       if (ring !== undefined) {
         rung.push(name);
         const { session } = mark;
         this.#cases.set(name, rungFor(open, { name, reason: ring, session, rivals: open?.rivals ?? [] }, now));
       } else if (next === undefined && open && isOwn(open)) this.#cases.delete(name);
     }
+    const isOver = mark.cause === 'cut' || mark.cause === 'logout';
+    const stays = ({ name, state }: Entry) => isPending(this.#rows.get(name), left) || (state === 'active' && !isOver);
+    this.#left.set(left, new Set(entries.filter(stays).map(({ name }) => name)));
     return { restored, rung };
   }
 
@@ -278,22 +283,16 @@ export class MemoryDirectory implements Directory {
       if (next && before) this.#rows.set(name, { ...next, name, version: before.version });
       return;
     }
-    const seq = this.#log.length + 1;
+    const version = this.#log.length + 1;
     if (next === undefined) this.#rows.delete(name);
-    else this.#rows.set(name, { ...next, name, version: seq });
-    const change: Change = {
-      ...{ shard: 0, seq, name, from: row?.location ?? '', time: this.#clock(), ...mark },
-      ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '', nonce: '' },
-    };
-    this.#log.push(change);
-    for (const listener of this.#listeners) listener.change(change);
+    else this.#rows.set(name, { ...next, name, version });
+    this.#log.append({
+      ...{ name, from: row?.location ?? '', time: this.#clock(), ...mark },
+      ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '' },
+    });
   }
 
   #sorted(wanted: (entry: Entry) => boolean): Entry[] {
     return sortByName(Array.from(this.#rows.values()).filter(wanted));
   }
-}
-
-function withoutFlags({ unbound, ...entry }: Entry): Entry {
-  return entry;
 }

@@ -1,5 +1,6 @@
 // What is certain about a name with an open case, from its row and from what the backends say: the verdict.
 import { readable } from '../address/bytes.ts';
+import { isOwn } from './case.ts';
 import type { Case } from './case.ts';
 import type { Resolution } from './directory.ts';
 import { serverOf } from './entry.ts';
@@ -47,6 +48,9 @@ export function verdictOn(evidence: Evidence): Verdict {
     ...{ is: 'resolve', action, forget, again },
   });
 
+  // What is about its own server alone needs no other's word.
+  const own = row?.state === 'active' ? serverOf(row.location) : undefined;
+  if (own !== undefined && isOwn(open) && holdings.get(own) === 'has') return resolve('close');
   const impeded = impediment(evidence);
   if (impeded !== undefined) return wait(impeded);
   const holder = row && serverOf(row.location);

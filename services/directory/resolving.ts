@@ -43,7 +43,9 @@ function finished(
     case 'restore':
       return taken({ row, rivals }, { location, acl });
     case 'hand':
-      return { row: { state: 'handed', location, acl, ...mark }, rivals, logged: row?.state !== 'handed' };
+      // What is handed stays as old as it is.
+      if (row?.state === 'handed') return { row, rivals, logged: false };
+      return { row: { state: 'handed', location, acl, ...mark }, rivals, logged: true };
     case 'claim':
       return taken({ row, rivals }, at ?? { location, acl });
   }

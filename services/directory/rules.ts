@@ -145,8 +145,8 @@ const strict: Table = {
     DELETE: deleteOfAnother,
   },
   'handed/same': {
-    // A roll-back does not reserve: whoever reserves what it has handed over makes it anew, and does not have it.
-    RESERVE: [yes('release')],
+    // A roll-back does not reserve: whoever reserves what it has handed over makes it anew. It did not have it, and will.
+    RESERVE: [ring(reasons.madeAnew, yes('release'))],
     ACTIVATE: [
       when('released', ring(reasons.madeAnew, yes('activate'))),
       when('ended', ring(reasons.takenBack, yes('activate'))),
@@ -167,6 +167,8 @@ const strict: Table = {
       when('admin', yes('activate')),
       when('barred', no('held')),
       when('released', yes('activate')),
+      // Whoever has a copy already is not the one that the source hands it to.
+      when('rival', ring(reasons.copyTook, yes('take'))),
       // In an XFER the source has deleted its copy by now. Whether this is one, a look tells, or the source's next push.
       ring('moved: its source may hold a copy yet', yes('take')),
     ],

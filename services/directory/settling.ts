@@ -3,8 +3,8 @@ import { isOwn, reasons } from './case.ts';
 import type { Case } from './case.ts';
 import { serverOf } from './entry.ts';
 import type { Bytes, Row } from './entry.ts';
-import type { Ending } from './directory.ts';
-import type { Times } from './rules.ts';
+import type { Ending, Write, Writer } from './directory.ts';
+import type { Rule, Times } from './rules.ts';
 
 /** A row after it was settled; the very same where it is none of its business. */
 export interface Settled {
@@ -19,6 +19,19 @@ export function isPending(row: Row | undefined, session: string): boolean {
   return row.state === 'created' || row.state === 'handed' || row.state === 'tombstone';
 }
 
+/**
+ * Whether a session may have activated something without ever hearing so, which its end must then tell of. A push tells of
+ * what its server has.
+ */
+export function mayBeUnheard(rule: Rule, { verb }: Write, { push }: Writer): boolean {
+  return rule.ok && verb === 'ACTIVATE' && !push;
+}
+
+/** Whether a row is somebody's work under way, which a claim must not come between. */
+export function isUnderWay(row: Row | undefined): boolean {
+  return row?.session !== undefined && isPending(row, row.session);
+}
+
 /** Whether a tombstone has become absence: its session has ended, and the grace since the DELETE is over. */
 export function isGone({ state, since, ended, unbound }: Row, times: Times, now: number): boolean {
   return (
@@ -28,6 +41,8 @@ export function isGone({ state, since, ended, unbound }: Row, times: Times, now:
 
 /** The row of a name after its session's end. `now` in milliseconds since 1970. */
 export function settled(name: Bytes, row: Row, session: string, how: Ending, now: number): Settled {
+  // The backend makes a mailbox, or gives it a new name, for good when it has read the OK; else it undoes that.
+  if (row.state === 'active') return how === 'cut' ? { row, ring: reasons.unheard } : { row };
   if (!isPending(row, session)) return { row };
   if (row.state !== 'tombstone') {
     if (how === 'refused') return { row };

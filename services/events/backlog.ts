@@ -1,6 +1,8 @@
-// What waits in the queues, what went wrong in them, and how that is tried again: for metrics and for operators.
+// What waits in the queues, and what is known of each job: for metrics, for whoever scales, and for operators.
 import type { Job, Queue } from 'bullmq';
-import { subjectOf } from './queues.ts';
+import { kindOfDead } from './dead-letter.ts';
+import { envelopeOf, subjectOf } from './envelope.ts';
+import type { FailureKind, Failures } from './failure.ts';
 import type { QueueName } from './queues.ts';
 import type { QueueSet } from './queue-set.ts';
 
@@ -17,8 +19,35 @@ export interface JobView {
   attempts: number;
   /** When it came in, in milliseconds since 1970. */
   since: number;
+  /** When it was done or given up; undefined for others. */
+  finished: number | undefined;
+  /** Of a dead letter, why it was given up. */
+  kind: FailureKind | undefined;
   /** Why it failed last, or what was found. */
   reason: string | undefined;
+  /** Who has worked on it last. */
+  worker: string | undefined;
+}
+
+/** All that is known of one job. */
+export interface WholeJob extends JobView {
+  failures: Failures | undefined;
+  traceparent: string | undefined;
+  /** What its processor has told last of how far it is. */
+  progress: unknown;
+  /** The job as it lies in Redis. */
+  data: unknown;
+  /** The newest lines of its log, oldest first. */
+  log: string[];
+}
+
+/** What a queue holds for workers to do now, and what they do. */
+export interface Depth {
+  /** In line; 0 in a paused queue, which gives its workers nothing. */
+  waiting: number;
+  /** Put off until now or before. */
+  due: number;
+  active: number;
 }
 
 export class Backlog {
@@ -32,6 +61,19 @@ export class Backlog {
   async counts(queue: QueueName): Promise<Record<JobState, number>> {
     const counts = await this.#queues.queue(queue).getJobCounts(...jobStates);
     return Object.fromEntries(jobStates.map((state) => [state, counts[state] ?? 0])) as Record<JobState, number>;
+  }
+
+  /** How much there is to do now; jobs with a priority, which lie elsewhere in Redis, are in line like all others. */
+  async depth(queue: QueueName): Promise<Depth> {
+    const handle = this.#queues.queue(queue);
+    const [counts, due, paused] = await Promise.all([
+      handle.getJobCounts('waiting', 'prioritized', 'active'),
+      // Counts what is put off until before this moment.
+      handle.getDelayedCount(Date.now() + 1),
+      handle.isPaused(),
+    ]);
+    const { waiting = 0, prioritized = 0, active = 0 } = counts;
+    return { waiting: paused ? 0 : waiting + prioritized, due: paused ? 0 : due, active };
   }
 
   /** How long the job that is next in line has been there, in seconds; 0 when none waits. */
@@ -52,54 +94,38 @@ export class Backlog {
       .slice(0, limit);
   }
 
-  /** One job; undefined when there is none with this id, or it is in none of the states. */
-  async job(queue: QueueName, id: string): Promise<JobView | undefined> {
-    // BullMQ's types do not say that there may be none.
-    const job = (await this.#queues.queue(queue).getJob(id)) as Job | undefined;
-    const state = await job?.getState();
-    const known = jobStates.find((one) => one === state);
-    return job && known && jobView(queue, known, job);
-  }
-
-  /** Takes a job away; false, and nothing done, while it is worked on. One that is gone already is no matter. */
-  async discard(queue: QueueName, id: string): Promise<boolean> {
+  /** One job with all that is known of it; undefined when there is none of this id, or no more. */
+  async job(queue: QueueName, id: string): Promise<WholeJob | undefined> {
     const handle = this.#queues.queue(queue);
-    return (await handle.remove(id)) === 1 || (await handle.getJobState(id)) === 'unknown';
-  }
-
-  /**
-   * Has failed jobs tried again with all their attempts: all of them, or the one with this id. Gives their number. Each
-   * is rung anew and the old one removed, so that still at most one job about the same is worked on at a time.
-   */
-  async retry(queue: QueueName, id?: string): Promise<number> {
-    const handle = this.#queues.queue(queue);
-    const failed = await jobsIn(handle, 'failed');
-    const wanted = failed.filter((job) => id === undefined || job.id === id);
-    for (const job of wanted) {
-      const { attempts, backoff, deduplication, removeOnComplete, removeOnFail } = job.opts;
-      await handle.add(job.name, job.data, {
-        ...{ attempts, backoff, removeOnComplete, removeOnFail, stackTraceLimit: 1 },
-        ...(deduplication && { deduplication }),
-      } as object);
-      await job.remove();
-    }
-    return wanted.length;
+    const [job, found, { logs }] = await Promise.all([
+      handle.getJob(id),
+      handle.getJobState(id),
+      handle.getJobLogs(id, 0, -1),
+    ]);
+    if (!job || found === 'unknown') return undefined;
+    const state = jobStates.find((one) => one === found) ?? 'waiting';
+    const { failures, traceparent } = envelopeOf(job.data);
+    const progress = job.progress === 0 ? undefined : job.progress;
+    return { ...jobView(queue, state, job), failures, traceparent, progress, data: job.data, log: logs };
   }
 }
 
-/** The newest `limit` jobs of a state, or all. One that is removed meanwhile has no data any more. */
-async function jobsIn(queue: Queue, state: JobState, limit?: number): Promise<Job[]> {
-  const jobs = await queue.getJobs(state, 0, limit === undefined ? -1 : limit - 1);
+/** The newest `limit` jobs of a state. One that is removed meanwhile has no data any more. */
+async function jobsIn(queue: Queue, state: JobState, limit: number): Promise<Job[]> {
+  const jobs = await queue.getJobs(state, 0, limit - 1);
   return (jobs as (Job | undefined)[]).filter((job) => job !== undefined);
 }
 
-function jobView(queue: QueueName, state: JobState, job: Job): JobView {
+export function jobView(queue: QueueName, state: JobState, job: Job): JobView {
   // BullMQ's types promise a reason for each job.
   const failedReason = job.failedReason as string | undefined;
   const note = (job.returnvalue as { note?: string } | null | undefined)?.note;
   return {
     id: job.id ?? '',
     ...{ state, subject: subjectOf(queue, job.data), attempts: job.attemptsMade, since: job.timestamp },
+    finished: job.finishedOn,
+    kind: state === 'failed' ? kindOfDead(job) : undefined,
     reason: state === 'completed' ? note : failedReason,
+    worker: job.processedBy,
   };
 }

@@ -1,9 +1,11 @@
 // Rings the queues: whoever rings goes on at once, whatever Redis does.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { settledWithin } from './bound.ts';
-import { jobSettings, writeJob } from './queues.ts';
+import { writeJob } from './envelope.ts';
+import type { WrittenJob } from './envelope.ts';
 import type { EventLog } from './processor.ts';
-import type { JobSettings, Payload, QueueName, WrittenJob } from './queues.ts';
+import { jobOptions } from './job-options.ts';
+import type { Payload, QueueName } from './queues.ts';
 import type { QueueSet } from './queue-set.ts';
 
 /** How many rings go to Redis in one go. */
@@ -18,8 +20,6 @@ export interface ProducerOptions {
   pause?: number;
   /** How long close() may take to hand over what still waits, in milliseconds. Default 2000. */
   closeTimeout?: number;
-  /** Other settings for the jobs than the queue's own. */
-  jobs?: Partial<JobSettings>;
 }
 
 interface Ring {
@@ -28,7 +28,7 @@ interface Ring {
 }
 
 export class Producer {
-  readonly #options: Required<Omit<ProducerOptions, 'jobs'>> & Pick<ProducerOptions, 'jobs'>;
+  readonly #options: Required<ProducerOptions>;
   /** By queue and subject: a second ring for the same says nothing new. */
   readonly #waiting = new Map<string, Ring>();
   readonly #closing = new AbortController();
@@ -53,12 +53,13 @@ export class Producer {
 
   /**
    * Has a worker look at what the payload names, soon. A ring for what waits already changes nothing; one for what is
-   * being looked at brings one more look after it. Never throws, waits for nothing.
+   * being looked at brings one more look after it. `traceparent` (W3C Trace Context) is the trace that the job's look
+   * belongs to; one that is none is left out. Never throws, waits for nothing.
    */
-  ring<Q extends QueueName>(queue: Q, payload: Payload<Q>): void {
+  ring<Q extends QueueName>(queue: Q, payload: Payload<Q>, traceparent?: string): void {
     let job;
     try {
-      job = writeJob(queue, payload);
+      job = writeJob(queue, payload, traceparent);
     } catch (error) {
       this.#options.log.error({ err: error, queue }, 'events: this can be no job');
       return;
@@ -70,6 +71,12 @@ export class Producer {
     }
     this.#waiting.set(key, { queue, job });
     this.#sending ??= this.#send();
+  }
+
+  /** As `ring`, for whoever can wait and has many: resolves when Redis has taken them all, rejects when it does not. */
+  async rung<Q extends QueueName>(queue: Q, payloads: readonly Payload<Q>[]): Promise<void> {
+    const rings = payloads.map((payload) => ({ queue, job: writeJob(queue, payload) }));
+    for (let at = 0; at < rings.length; at += batchSize) await this.#handOver(rings.slice(at, at + batchSize));
   }
 
   /** Hands over what waits, if Redis takes it in time. The queues stay open. */
@@ -113,13 +120,9 @@ export class Producer {
     const byQueue = new Map<QueueName, Ring[]>();
     for (const ring of rings) byQueue.set(ring.queue, [...(byQueue.get(ring.queue) ?? []), ring]);
     for (const [queue, all] of byQueue) {
-      const options = jobOptions({ ...jobSettings(queue), ...this.#options.jobs });
-      await this.#options.queues.queue(queue).addBulk(
-        all.map(({ job: { data, subject } }) => ({
-          ...{ name: queue, data },
-          opts: { ...options, deduplication: { id: subject, keepLastIfActive: true } },
-        })),
-      );
+      await this.#options.queues
+        .queue(queue)
+        .addBulk(all.map(({ job: { data, subject } }) => ({ name: queue, data, opts: jobOptions(subject) })));
     }
   }
 
@@ -133,16 +136,4 @@ export class Producer {
     this.#failing = false;
     this.#droppedNow = 0;
   }
-}
-
-/** How BullMQ is to treat a job. */
-function jobOptions({ attempts, pause, completed, failed }: JobSettings): object {
-  return {
-    attempts,
-    // A quarter of chance in it: what failed together must not come back together.
-    backoff: { type: 'exponential', delay: pause, jitter: 0.25 },
-    ...{ removeOnComplete: completed, removeOnFail: failed },
-    // Stacks are long, and the log has them.
-    stackTraceLimit: 1,
-  };
 }

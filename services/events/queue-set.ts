@@ -46,6 +46,12 @@ export class QueueSet {
     await once(this.#connection, 'ready', { signal }).catch(() => undefined);
   }
 
+  /** For what is kept beside the queues. Throws EventsAway while Redis is away. */
+  get redis(): ReturnType<typeof commandConnection> {
+    if (!this.answers) throw new EventsAway('Redis does not answer');
+    return this.#connection;
+  }
+
   /** A queue to ask or to give something. Throws EventsAway while Redis is away: BullMQ itself would wait for it. */
   queue(name: QueueName): Queue {
     if (!this.answers) throw new EventsAway('Redis does not answer');

@@ -1,55 +1,93 @@
-// The queues: their names, what a job of each says, how that is written, and how long it is tried and kept.
+// The queues: their names, and what a job of each says.
 import { z } from 'zod';
 
 /** What a job says: what to look at, never what to do. Names are byte strings, one character (0 to 255) a byte. */
 export interface Payloads {
+  /** A user's mailbox that is to be made, renamed or deleted: what has been ordered is looked up by its name. */
+  placement: { name: string };
+  /** A tree's root mailbox under a move: how far that is says its saga. */
+  moves: { name: string };
+  /** A tree whose replica may be behind. */
+  replication: { tree: string };
   /** A mailbox whose row in the directory may not tell the truth. */
   reconcile: { name: string };
+  /** A backend that is to be asked how full it is. */
+  usage: { server: string };
+  /** A tree whose events are to be counted (services/changes); a bell, its events are in the tree's list. */
+  counts: { tree: string };
 }
 
 export type QueueName = keyof Payloads;
 export type Payload<Q extends QueueName> = Payloads[Q];
 
-export interface JobSettings {
-  /** How often a job is tried in all when it throws, before it counts as failed. */
-  attempts: number;
-  /** The pause before the second attempt, in milliseconds; doubled for each one after it. */
-  pause: number;
-  /** Finished jobs are kept for whoever wonders what has happened: at most so many, and so long (in seconds). */
-  completed: { count: number; age: number };
-  failed: { count: number; age: number };
-}
+/** The queues whose jobs can be bells of trees (tree-events.ts). */
+export type TreeQueue = { [Q in QueueName]: Payload<Q> extends { tree: string } ? Q : never }[QueueName];
 
-interface QueueForm<P> {
+export const treeQueueNames: readonly TreeQueue[] = ['counts'];
+
+/** How the jobs of a queue are written down, and for how long they may wait. */
+export interface QueueForm<P> {
   /** Raised with each change of the payload that an older program would misread. */
   version: number;
-  payload: z.ZodType<P>;
+  /** Each field is described by what it may be. */
+  payload: z.ZodType<P> & { shape: Readonly<Record<string, z.ZodType>> };
   /** What a job is about, as bytes: two jobs about the same are one. */
   subject: (payload: P) => string;
-  settings: JobSettings;
+  /** The longest pause before another attempt, in milliseconds, where the queue wants it shorter than the settings do. */
+  longestPause?: number;
 }
 
 /** Bytes in JSON: it holds text only, and a name need not be any. */
-const bytes = z.codec(z.base64url(), z.string().regex(/^[\x00-\xff]*$/), {
-  decode: (text) => Buffer.from(text, 'base64url').toString('latin1'),
-  encode: (text) => Buffer.from(text, 'latin1').toString('base64url'),
-});
+export function written(name: string): string {
+  return Buffer.from(name, 'latin1').toString('base64url');
+}
+
+/** A name as bytes, of `least` bytes or more; `what` stands after "it may be". */
+function named(what: string, least = 1) {
+  const text = z.string().regex(/^[\x00-\xff]*$/);
+  return z
+    .codec(z.base64url(), text.min(least), {
+      decode: (encoded) => Buffer.from(encoded, 'base64url').toString('latin1'),
+      encode: written,
+    })
+    .describe(`${what} in base64url`);
+}
+
+/** Bytes in the body of an event. */
+export const bytes = named('bytes', 0);
 
 const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
+  placement: {
+    version: 1,
+    payload: z.strictObject({ name: named("the name of a user's mailbox") }),
+    subject: ({ name }) => name,
+  },
+  moves: {
+    version: 1,
+    payload: z.strictObject({ name: named("the name of a tree's root mailbox") }),
+    subject: ({ name }) => name,
+  },
+  replication: {
+    version: 1,
+    payload: z.strictObject({ tree: named('the name of a tree') }),
+    subject: ({ tree }) => tree,
+  },
   reconcile: {
     version: 1,
-    payload: z.strictObject({ name: bytes }),
+    payload: z.strictObject({ name: named('the name of a mailbox', 0) }),
     subject: ({ name }) => name,
-    settings: {
-      // Over in about two and a half minutes: a backend that restarts is back by then. What fails all the same is rung
-      // again by the directory each minute as long as its case is open, so giving up loses nothing.
-      attempts: 6,
-      pause: 5_000,
-      // An hour answers "has anybody looked?", a week "what went wrong at the weekend?". The counts bound the memory at
-      // about 1 MB, however many names a wrong backend brings up.
-      completed: { count: 1_000, age: 3_600 },
-      failed: { count: 1_000, age: 7 * 86_400 },
-    },
+    // The directory rings once a minute for each open case; a longer pause would only keep that ring from being heard.
+    longestPause: 60_000,
+  },
+  usage: {
+    version: 1,
+    payload: z.strictObject({ server: named('the name of a backend') }),
+    subject: ({ server }) => server,
+  },
+  counts: {
+    version: 1,
+    payload: z.strictObject({ tree: named('the name of a tree') }),
+    subject: ({ tree }) => tree,
   },
 };
 
@@ -59,51 +97,6 @@ export function isQueueName(name: string): name is QueueName {
   return Object.hasOwn(forms, name);
 }
 
-export function jobSettings(queue: QueueName): JobSettings {
-  return forms[queue].settings;
-}
-
-/** A job as it lies in Redis: JSON, and an id that jobs about the same share. */
-export interface WrittenJob {
-  data: object;
-  /** No `:` is in it, which BullMQ's keys are made with. */
-  subject: string;
-}
-
-/** Writes a job down; throws where the payload is none for this queue. */
-export function writeJob<Q extends QueueName>(queue: Q, payload: Payload<Q>): WrittenJob {
-  const form: QueueForm<Payload<Q>> = forms[queue];
-  const data = z.encode(form.payload, payload) as object;
-  return { data: { v: form.version, ...data }, subject: bytes.encode(form.subject(payload)) };
-}
-
-/** A job that this program can't read, now or at the next attempt. */
-export class UnfitJob extends Error {
-  override readonly name = 'UnfitJob';
-}
-
-const versioned = z.looseObject({ v: z.int() });
-
-/** Reads a job that was written by any version of this program, or by a stranger. Throws UnfitJob. */
-export function readJob<Q extends QueueName>(queue: Q, data: unknown): Payload<Q> {
-  const form: QueueForm<Payload<Q>> = forms[queue];
-  const found = versioned.safeParse(data);
-  if (!found.success) throw new UnfitJob(`not a job of ${queue}: it has no version`);
-  const { v, ...payload } = found.data;
-  if (v !== form.version) {
-    throw new UnfitJob(`a job of ${queue} in version ${v}: this program knows version ${form.version}`);
-  }
-  const read = form.payload.safeParse(payload);
-  if (read.success) return read.data;
-  const faults = read.error.issues.map(({ path, message }) => `${path.join('.') || 'payload'}: ${message}`);
-  throw new UnfitJob(`not a job of ${queue}: ${faults.join('; ')}`);
-}
-
-/** What a job is about, as bytes; undefined for one that can't be read. */
-export function subjectOf(queue: QueueName, data: unknown): string | undefined {
-  try {
-    return forms[queue].subject(readJob(queue, data));
-  } catch {
-    return undefined;
-  }
+export function formOf<Q extends QueueName>(queue: Q): QueueForm<Payload<Q>> {
+  return forms[queue];
 }

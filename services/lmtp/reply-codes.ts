@@ -55,6 +55,7 @@ export const localError = reply(451, '4.3.0', 'Local error in processing');
 /** RFC 3463 section 3.2, X.1.1: only where absence is proven. */
 export const unknownUser = reply(550, '5.1.1', 'User unknown');
 /** X.2.1: mailbox not accepting messages, for now. */
+export const beingMade = reply(451, '4.2.1', 'Mailbox is being created');
 export const reserved = reply(451, '4.2.1', 'Mailbox is currently reserved');
 export const contested = reply(451, '4.2.1', 'Mailbox is claimed by several servers');
 export const beingMoved = reply(451, '4.2.1', 'Mailbox is being moved to another server');

@@ -5,7 +5,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Directory, Lookup } from '../directory/directory.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { finding, type Finding, type Witnesses } from '../directory/freshness.ts';
-import { decide, unasked, unknown, type Decision } from './routing.ts';
+import { decide, firstMail, unasked, unknown, type Decision } from './routing.ts';
 
 /** The way of one recipient; what was not reached is undefined. */
 export interface Route {
@@ -20,12 +20,21 @@ export interface Route {
   decision: Decision;
 }
 
+/** Makes the mailboxes of users at their first message, where an operator wants that. */
+export interface Autocreate {
+  /** Whether a first message makes a mailbox of this name. */
+  wants(mailbox: Bytes): boolean;
+  /** Orders it. Resolves to whether it may be there by now; it may take as long as mail is to be held for it. Never rejects. */
+  make(mailbox: Bytes): Promise<boolean>;
+}
+
 export class Router {
   readonly #directory: Pick<Directory, 'lookup'>;
   readonly #registry: Registry;
   readonly #settings: RecipientSettings;
   readonly #lookupTimeout: number;
   readonly #witnesses: Witnesses;
+  readonly #autocreate: Autocreate | undefined;
 
   /** `lookupTimeout` in milliseconds: a directory that is silent for so long counts as away. */
   constructor(
@@ -33,7 +42,9 @@ export class Router {
     registry: Registry,
     settings: RecipientSettings,
     lookupTimeout: number,
+    autocreate?: Autocreate,
   ) {
+    this.#autocreate = autocreate;
     this.#directory = directory;
     this.#registry = registry;
     this.#settings = settings;
@@ -52,14 +63,21 @@ export class Router {
     if (target.mailbox === '') return { ...none, decision: unknown };
     if (failure !== undefined) return { ...none, failure, decision: unasked };
     try {
-      const lookup = await this.#lookup(target.mailbox);
-      const [[entry], [concern]] = [lookup.entries, lookup.concerns];
-      const facts = { names: [target.mailbox], lookup, witnesses: this.#witnesses, asked, autocreate: false };
-      const found = finding({ ...facts, now: Date.now() });
-      return { ...none, entry, finding: found, decision: decide(entry, found, concern, this.#reachable) };
+      const route = { ...none, ...(await this.#found(target, asked)) };
+      if (route.decision !== firstMail || !(await this.#autocreate?.make(target.mailbox))) return route;
+      return { ...none, ...(await this.#found(target, Date.now())) };
     } catch (error) {
       return { ...none, failure: (error as Error).message, decision: unasked };
     }
+  }
+
+  async #found({ mailbox, shared }: Target, asked: number): Promise<Pick<Route, 'entry' | 'finding' | 'decision'>> {
+    const lookup = await this.#lookup(mailbox);
+    const [[entry], [concern]] = [lookup.entries, lookup.concerns];
+    const autocreate = !shared && this.#autocreate?.wants(mailbox) === true;
+    const facts = { names: [mailbox], lookup, witnesses: this.#witnesses, asked, autocreate };
+    const found = finding({ ...facts, now: Date.now() });
+    return { entry, finding: found, decision: decide(entry, found, concern, this.#reachable) };
   }
 
   readonly #reachable = (server: Bytes): boolean => this.#registry.find(server)?.lmtp !== undefined;

@@ -1,8 +1,9 @@
 // What becomes of a recipient, from what was found: deliver, put off, or refuse. The rule: no refusal without proof.
 import { serverOf, type Bytes, type Entry } from '../directory/entry.ts';
 import type { Concern } from '../directory/directory.ts';
-import type { Finding } from '../directory/freshness.ts';
+import { firstMessage, type Finding } from '../directory/freshness.ts';
 import {
+  beingMade,
   beingMoved,
   contested,
   directoryAway,
@@ -49,11 +50,15 @@ export function decide(
 
 function decideAbsent(finding: Finding): Decision {
   if (!finding.found && finding.proven) return unknown;
+  if (!finding.found && finding.reason === firstMessage) return firstMail;
   return { action: 'defer', reply: directoryNotTrusted, reason: 'unproven' };
 }
 
 /** A name that nobody can have, or whose absence is proven. */
 export const unknown: Decision = { action: 'reject', reply: unknownUser, reason: 'unknown' };
+
+/** There is surely no such mailbox, and it is one that a first message makes. */
+export const firstMail: Decision = { action: 'defer', reply: beingMade, reason: 'autocreate' };
 
 /** The directory could not be asked. */
 export const unasked: Decision = { action: 'defer', reply: directoryAway, reason: 'directory' };

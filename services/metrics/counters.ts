@@ -24,6 +24,10 @@ export const counters = {
     help: 'Losses of data in Redis that this process has seen; a new epoch began with each.',
     labels: [],
   },
+  rookery_dead_letters_total: {
+    help: 'Jobs given up, by queue and by why: refused, away, busy, fault, unfit, newer, lost.',
+    labels: ['queue', 'kind'],
+  },
   rookery_api_requests_total: {
     help: 'Requests to the API and the board: the path, the role of the token (none for strangers), what became of them.',
     labels: ['route', 'role', 'outcome'],
@@ -32,12 +36,19 @@ export const counters = {
 
 export type CounterName = keyof typeof counters;
 
+/** Seconds: from what a local backend takes, over Postfix' patience with an envelope, to its 600 s for the replies. */
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
 export const histograms = {
   rookery_lmtp_recipient_seconds: {
     help: 'From RCPT to the last reply about the recipient, by what became of it.',
     labels: ['outcome'],
-    // From what a local backend takes, over Postfix' patience with an envelope, to its 600 s for the replies.
-    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600],
+    buckets: seconds,
+  },
+  rookery_job_seconds: {
+    help: 'How long workers had a job, by queue and by how that ended: done, open, later, given back, lost, retried, dead.',
+    labels: ['queue', 'outcome'],
+    buckets: seconds,
   },
 } as const satisfies Record<string, HistogramFacts>;
 

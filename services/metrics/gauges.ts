@@ -28,12 +28,41 @@ const gauges = {
   },
   rookery_reconciliation_oldest_case_age_seconds: { help: 'How long the oldest of them has been open.', labels: [] },
   rookery_queue_jobs: {
-    help: 'Jobs in a queue: waiting, active, delayed, failed (kept for a week), completed (kept for an hour).',
+    help: 'Jobs in a queue: waiting, active, delayed, failed and completed (as long as these are kept).',
     labels: ['queue', 'state'],
   },
   rookery_queue_oldest_job_age_seconds: {
     help: 'How long the job that is next in line has been in its queue; 0 when none waits.',
     labels: ['queue'],
+  },
+  rookery_tree_events: {
+    help: 'Events that wait in the lists of trees for the workers of a queue.',
+    labels: ['queue'],
+  },
+  rookery_tree_oldest_event_age_seconds: {
+    help: 'How long the event has waited that has waited longest in the lists of trees; 0 when none waits.',
+    labels: ['queue'],
+  },
+  rookery_trees: {
+    help: 'Trees with events: waiting, and of those troubled, whose first event has failed and is tried again.',
+    labels: ['queue', 'state'],
+  },
+  rookery_tree_events_set_aside: {
+    help: 'Events of trees that have failed too often, and are kept until somebody decides.',
+    labels: ['queue'],
+  },
+  rookery_mailboxes: {
+    help: 'Rows of the directory by server, reserved ones among them, as counted from its changes.',
+    labels: ['server'],
+  },
+  rookery_users: { help: 'Those of them that are root mailboxes of users.', labels: ['server'] },
+  rookery_scaler_desired_replicas: {
+    help: 'How many workers a pool should have, by the last decision.',
+    labels: ['pool'],
+  },
+  rookery_scaler_workers: {
+    help: 'Worker processes of this machine: current (they take jobs) and leaving (they finish what they have).',
+    labels: ['pool', 'state'],
   },
   rookery_directory_trusted: { help: '1 when absence from the directory is proof, else 0.', labels: [] },
 } as const satisfies Record<string, GaugeFacts>;

@@ -12,7 +12,8 @@ export class Metrics {
   readonly #counters = new Map<CounterName, Counter>();
   readonly #histograms = new Map<HistogramName, Histogram>();
 
-  constructor(version: string) {
+  /** `ofProcess`: whether Node's own figures are among them; those are watched until the process ends. */
+  constructor(version: string, { ofProcess = true }: { ofProcess?: boolean } = {}) {
     const registers = [this.registry];
     for (const name of Object.keys(counters) as CounterName[]) {
       const { help, labels } = counters[name];
@@ -25,7 +26,7 @@ export class Metrics {
     new Gauge({ name: 'rookery_build_info', help: 'Always 1.', labelNames: ['version', 'node'], registers })
       .labels(version, process.versions.node)
       .set(1);
-    this.#collectProcess();
+    if (ofProcess) this.#collectProcess();
   }
 
   /** Node's own figures, but for those that promtool rejects: gauges called `_total`, as a counter is. */
@@ -69,6 +70,15 @@ export class Metrics {
 
   countLoss(): void {
     this.count('rookery_directory_losses_total');
+  }
+
+  /** Counts a run of a job, and how long it took. */
+  observeJob(queue: string, outcome: string, seconds: number): void {
+    this.observe('rookery_job_seconds', seconds, queue, outcome);
+  }
+
+  countDeadLetter(queue: string, kind: string): void {
+    this.count('rookery_dead_letters_total', queue, kind);
   }
 
   /** The text for Prometheus, and its content type. */

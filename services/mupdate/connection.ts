@@ -125,10 +125,15 @@ export class Connection {
     const step = this.#next();
     if (!step) return false;
     const refusal = step.bound && (await this.#leavings.bind(step.bound));
-    if (refusal !== undefined && step.task && 'tag' in step.task)
+    if (refusal !== undefined && step.task && 'tag' in step.task) {
+      // Its own deletions, too, were steps of what it now takes back.
+      await this.#leavings.settle('refused');
       this.#wire.write(answer(step.task.tag, 'NO', refusal));
-    else if (step.task) await this.#perform(step.task, step.say);
-    else this.#wire.write(step.say);
+    } else if (step.task) await this.#perform(step.task, step.say);
+    else {
+      if (step.refused) await this.#leavings.settle('refused');
+      this.#wire.write(step.say);
+    }
     // A client that asks without reading is not read from either. When it is gone, what it has sent is still executed.
     await this.#wire.room();
     return true;

@@ -5,20 +5,20 @@ import type { Service } from './service.ts';
 
 export class Leavings {
   readonly #service: Service;
-  readonly #peer: { session: string };
+  readonly #peer: { session: string; user?: string };
   /** Whether the directory must be told of the session's end: rows wait for it. */
   #pending = false;
-  /** A write was left without an answer, which the client takes for a refusal, and may yet be carried out. */
+  /** A write was left without an answer, and may yet be carried out, or was taken back: all that was deleted is put back. */
   #unanswered = false;
 
-  constructor(service: Service, peer: { session: string }) {
+  constructor(service: Service, peer: { session: string; user?: string }) {
     this.#service = service;
     this.#peer = peer;
   }
 
   /** A write was answered so; undefined when it was not answered at all. */
   wrote(outcome: Answer | undefined): void {
-    if (outcome) this.#pending ||= outcome.pending;
+    if (outcome && outcome.undone !== true) this.#pending ||= outcome.pending;
     else this.#pending = this.#unanswered = true;
   }
 
@@ -44,11 +44,12 @@ export class Leavings {
   /** The session has ended so, or its writing has; told once. If the directory is away, its next sweep finds it gone. */
   async settle(how: Ending): Promise<void> {
     if (!this.#pending) return;
-    this.#pending = false;
+    // A session goes on after a refusal.
+    this.#pending = how === 'refused';
     const { directory, log } = this.#service;
     const ending = this.#unanswered ? 'cut' : how;
     try {
-      this.#told(await directory.end(this.#peer.session, ending), ending);
+      this.#told(await directory.end(this.#peer.session, ending, this.#peer.user), ending);
     } catch (error) {
       log.warn({ ...this.#peer, err: error }, 'mupdate: directory unavailable');
     }

@@ -36,34 +36,38 @@ export interface ResendOptions {
 /** Sends rows so slowly that no change waits behind them at the client; what has changed since needs none of it. */
 export class Resend {
   readonly #options: ResendOptions;
-  readonly #left: Map<Bytes, Entry>;
   readonly #timer: NodeJS.Timeout;
+  #next = 0;
+  /** What has changed since the rows were read. */
+  readonly #changed = new Set<Bytes>();
+  #over = false;
 
   constructor(options: ResendOptions) {
     this.#options = options;
-    this.#left = new Map(options.rows.map((row) => [row.name, row]));
     this.#timer = setInterval(() => {
       this.#some();
     }, interval);
-    if (this.#left.size === 0) this.close();
+    if (options.rows.length === 0) this.close();
   }
 
   /** The client is told of a change of this name: the row that was read before it is out of date. */
   changed(name: Bytes): void {
-    this.#left.delete(name);
+    if (!this.#over) this.#changed.add(name);
   }
 
   close(): void {
+    this.#over = true;
     clearInterval(this.#timer);
-    this.#left.clear();
+    this.#changed.clear();
   }
 
   #some(): void {
-    const { wire, text, rate } = this.#options;
+    const { wire, text, rate, rows } = this.#options;
     if (wire.full) return;
-    const some = [...this.#left.values()].slice(0, Math.ceil((rate * interval) / 1000));
+    const end = this.#next + Math.ceil((rate * interval) / 1000);
+    const some = rows.slice(this.#next, end).filter(({ name }) => !this.#changed.has(name));
     wire.write(some.map(text).join(''));
-    for (const { name } of some) this.#left.delete(name);
-    if (this.#left.size === 0) this.close();
+    this.#next = end;
+    if (end >= rows.length) this.close();
   }
 }

@@ -16,7 +16,7 @@ export function bye(text: Bytes): Bytes {
 
 export const goAhead: Bytes = '+ go ahead\r\n';
 
-/** A row as FIND, LIST and UPDATE show it; nothing for a tombstone, unless in UPDATE's dump, where it is reserved. */
+/** A row as FIND, LIST and UPDATE show it; a tombstone, which only UPDATE shows, is reserved. */
 export function row(tag: Bytes, entry: Pick<Entry, 'name' | 'state' | 'location' | 'acl'>): Bytes {
   if (entry.state === 'active') {
     return `${tag} MAILBOX ${literal(entry.name)} ${literal(entry.location)} ${literal(entry.acl)}\r\n`;

@@ -8,11 +8,12 @@ import { hostAddress } from '../backends/host-address.ts';
 import { bind } from '../listening/bind.ts';
 import { Connection } from './connection.ts';
 import { bye } from './responses.ts';
+import { Listings } from './listings.ts';
 import type { Service } from './service.ts';
 import type { Role } from './session.ts';
 import { Wire } from './wire.ts';
 
-export interface MupdateServerOptions extends Service {
+export interface MupdateServerOptions extends Omit<Service, 'listings'> {
   /** An id for each session, never used again, also not after a restart. */
   nextSession: () => string;
 }
@@ -24,14 +25,15 @@ const socketMode = 0o666;
 const keepAlive = 60_000;
 
 export class MupdateServer {
-  readonly #options: MupdateServerOptions;
+  readonly #options: MupdateServerOptions & Service;
   readonly #listeners: Server[] = [];
   readonly #connections = new Map<Connection, Promise<void>>();
   /** The oldest first. */
   readonly #unauthenticated = new Set<Connection>();
 
   constructor(options: MupdateServerOptions) {
-    this.#options = options;
+    const { directory, settings } = options;
+    this.#options = { ...options, listings: new Listings({ directory, atOnce: settings.updates_at_once }) };
   }
 
   /** Listens there too; the answer has the port that was chosen for port 0. Rejects when the address cannot be had. */

@@ -3,6 +3,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Witnesses } from '../directory/freshness.ts';
 import type { HostTable, User } from './binding.ts';
+import type { Listings } from './listings.ts';
 import type { MupdateSettings } from './settings.ts';
 
 export interface Log {
@@ -21,6 +22,7 @@ export interface Ring {
 export interface Service {
   servername: string;
   directory: Directory;
+  listings: Listings;
   users: ReadonlyMap<string, User>;
   hosts: HostTable;
   /** Who could tell of a mailbox that the directory does not have. */

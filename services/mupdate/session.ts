@@ -84,7 +84,7 @@ export class Session {
       case 'line':
         return this.#line(read);
       case 'bad':
-        return isUpdate(read.verb) ? hangUp(read.text) : { say: answer(read.tag, 'BAD', read.text) };
+        return bad(read.tag, read.verb, read.text);
       case 'go-ahead':
         return { say: goAhead };
       case 'end': {
@@ -108,6 +108,7 @@ export class Session {
   written({ tag, write }: { tag: Bytes; write: Write }, outcome: Answer | undefined): Bytes {
     if (!outcome) return this.#unanswered(tag);
     if (write.verb === 'ACTIVATE') this.#push?.absent.delete(write.name);
+    if (this.#push && outcome.undone === true) this.#push.broken = true;
     return answer(tag, outcome.ok ? 'OK' : 'NO', outcome.text);
   }
 
@@ -283,5 +284,12 @@ function hangUp(reason: string): Step {
 }
 
 function refused({ tag, verb }: Line, text: string): Step {
-  return isUpdate(verb) ? hangUp(text) : { say: answer(tag, 'BAD', text) };
+  return bad(tag, verb, text);
+}
+
+/** A client that hears BAD to a step of its RENAME takes it for a refusal, and takes back what it has deleted. */
+function bad(tag: Bytes, verb: Bytes, text: Bytes): Step {
+  if (isUpdate(verb)) return hangUp(text);
+  const isStep = /^(RESERVE|ACTIVATE)$/i.test(verb);
+  return { say: answer(tag, 'BAD', text), ...(isStep && { refused: true as const }) };
 }

@@ -21,6 +21,8 @@ export interface MupdateSettings {
   stall_timeout: number;
   /** How many rows a second a client of UPDATE is sent once more, behind those that it may have lost. Default 200. */
   resend_rate: number;
+  /** How many clients of UPDATE are sent their list at a time; further ones wait. Default 8. */
+  updates_at_once: number;
   /** A command without its literals. Default 16384; RFC 3656 section 2 asks for 1,024 at least. */
   line_limit: number;
   /** One literal. Default 131072, as Cyrus; RFC 3656 section 2 asks for 4,096 at least. */
@@ -38,6 +40,7 @@ export const mupdateDefaults: Omit<MupdateSettings, 'version'> = {
   output_limit: 1_048_576,
   stall_timeout: 60_000,
   resend_rate: 200,
+  updates_at_once: 8,
   line_limit: 16_384,
   literal_limit: 131_072,
   command_limit: 262_144,

@@ -25,6 +25,8 @@ export type Task =
 export interface Step {
   /** To be sent; empty when the task's outcome decides. */
   say: Bytes;
+  /** A write that could not even be read: to its client it is refused. */
+  refused?: true;
   /** The server that an unbound session speaks for from this very command on: to be known before the task. */
   bound?: Bytes;
   task?: Task;

@@ -1,4 +1,4 @@
-// What an operator asks of the directory itself: how it stands, what is open, what was changed; and the word of trust.
+// What an operator asks of the directory itself: how it stands, what is open, what was changed; and the words of trust and distrust.
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
@@ -30,6 +30,9 @@ export const statusValue = z
     waiting_for: z.array(z.string()).meta({ description: 'Backends that must push their list first.' }),
     changes: z.array(z.int()).meta({ description: 'Changes so far, by shard.' }),
     cases: z.int().meta({ description: 'Open cases of reconciliation.' }),
+    unknown_servers: z
+      .record(z.string(), z.int())
+      .meta({ description: 'Rows of servers that are no backends (any more), by server.' }),
   })
   .meta({ id: 'DirectoryStatus', description: 'How the directory stands.' });
 
@@ -57,6 +60,8 @@ export interface DirectoryOperations {
   log(query: LogQuery): Promise<ChangeValue[]>;
   /** Vouches for the directory as it is; gives how it stood before. Refused as unsafe where that takes `blind`. */
   trust(trusting: Trusting): Promise<StatusValue>;
+  /** Begins a new epoch, as after a loss of data; gives how it stands then. `by` is who says so. */
+  distrust(by: string): Promise<StatusValue>;
 }
 
 export function directoryOperations(directory: Directory, registry: Registry): DirectoryOperations {
@@ -70,6 +75,10 @@ export function directoryOperations(directory: Directory, registry: Registry): D
       if (!blind) await refuseBlindTrust(directory, before);
       await directory.vouch(bytesFromText(by));
       return before;
+    },
+    async distrust(by) {
+      await directory.distrust(`said by ${by}`);
+      return status();
     },
   };
 }
@@ -89,7 +98,15 @@ async function statusOf(directory: Directory, registry: Registry): Promise<Statu
     waiting_for: unheard(standing, witnesses).map(readable),
     changes: (await directory.head()).map(({ seq }) => seq),
     cases: (await directory.caseload()).count,
+    unknown_servers: await unknownServers(directory, registry),
   };
+}
+
+/** Where no backend is known, all servers would be. */
+async function unknownServers(directory: Directory, registry: Registry): Promise<Record<string, number>> {
+  if (registry.all().length === 0) return {};
+  const servers = [...(await directory.servers())].filter(([server]) => !registry.find(server));
+  return Object.fromEntries(servers.map(([server, rows]) => [readable(server), rows]));
 }
 
 /** After a loss every mailbox that is not back yet would be refused: that takes a second word. */

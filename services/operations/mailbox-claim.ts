@@ -1,13 +1,14 @@
 // The operator's word on which server mailboxes are at, where the directory may not decide by itself.
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
+import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import { ImapAdmins } from '../backends/imap-admins.ts';
 import type { Registry } from '../backends/registry.ts';
 import type { Case } from '../directory/case.ts';
 import type { Directory } from '../directory/directory.ts';
-import { serverOf } from '../directory/entry.ts';
+import { mergedLocation, serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
-import { mailboxPattern } from './mailbox-pattern.ts';
+import { isUnderWay } from '../directory/settling.ts';
 import { Refusal } from './refusal.ts';
 
 export const claimValue = z
@@ -56,7 +57,7 @@ async function evidence(
   const rival = open?.rivals.find(({ server }) => server === to);
   if (rival) return { at: rival, note: 'it has said so in a push' };
   // The partition comes with its next push, or with MUPDATEPUSH.
-  const at = { location: `${to}!`, acl: row?.acl ?? '' };
+  const at = { location: mergedLocation(row?.location ?? '', `${to}!`), acl: row?.acl ?? '' };
   const has = await admins.ask(to, (admin) => admin.holds(name)).catch(() => undefined);
   if (has === 'has') return { at, note: 'it says so by IMAP' };
   return unseen ? { at, note: 'unseen' } : undefined;
@@ -68,6 +69,7 @@ async function claim(name: Bytes, claiming: Claiming): Promise<ClaimValue> {
   const [[row], open] = [(await directory.lookup([name])).entries, await directory.case(name)];
   if (row && serverOf(row.location) !== from) return told('left', `it is at ${readable(serverOf(row.location))}`);
   if (row?.state === 'tombstone') return told('left', 'it is being deleted');
+  if (row && isUnderWay(row)) return told('left', `a session is at work on it: ${row.session ?? ''}`);
   const proof = await evidence(name, row, open, claiming);
   if (!proof) return told('left', `nobody knows that ${readable(to)} holds it: see --unseen`);
   if (dryRun) return told('would claim', proof.note);
@@ -79,12 +81,13 @@ async function claim(name: Bytes, claiming: Claiming): Promise<ClaimValue> {
 }
 
 function refuseStrangers({ from, to }: ClaimOrder, registry: Registry): void {
-  for (const server of [from, to]) {
-    if (registry.find(server)) continue;
+  // Rows may be left of a server that is a backend no more: they are claimed from it.
+  if (!registry.find(to)) {
     const known = registry.all().map(({ name }) => name);
     const there = known.join(', ') || 'none';
-    throw new Refusal('usage', `'${readable(server)}' is none of the backends: there are ${there}`);
+    throw new Refusal('usage', `'${readable(to)}' is none of the backends: there are ${there}`);
   }
+  if (from === to) throw new Refusal('usage', 'from and to are the same server');
 }
 
 /** Gives mailboxes that the directory places on one server to another one that holds them, too. */

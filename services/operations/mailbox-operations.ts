@@ -1,6 +1,7 @@
 // What an operator asks about mailboxes: which there are, where one is, all that is known of one.
 import { z } from 'zod';
 import type { Bytes } from '../address/bytes.ts';
+import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { serverOf } from '../directory/entry.ts';
@@ -11,7 +12,6 @@ import { changeValue, changeValueOf } from './change-value.ts';
 import { entryValue, entryValueOf, nameFields, nameValue, pendingFields, rowFields, states } from './entry-value.ts';
 import type { EntryValue } from './entry-value.ts';
 import { sortKey } from '../directory/order.ts';
-import { mailboxPattern } from './mailbox-pattern.ts';
 import { claimMailboxes } from './mailbox-claim.ts';
 import type { ClaimOrder, ClaimValue } from './mailbox-claim.ts';
 

@@ -1,12 +1,18 @@
-// What an operator asks of the queues of events: what waits, what went wrong; and to try that again, or to let it go.
+// What an operator asks of the queues of events: what waits, what was given up; and to try that again, or to let it go.
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
+import type { Bytes } from '../address/bytes.ts';
+import { mailboxPattern } from '../address/mailbox-pattern.ts';
+import { bytesFromText } from '../directory/entry.ts';
 import { jobStates } from '../events/backlog.ts';
 import type { Backlog, JobState, JobView } from '../events/backlog.ts';
+import type { DeadLetterFilter, DeadLetters } from '../events/dead-letters.ts';
+import type { FailureKind } from '../events/failure.ts';
 import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
+import { jobValue, jobValueOf, wholeJobValueOf } from './job-value.ts';
+import type { JobValue, WholeJobValue } from './job-value.ts';
 import { Refusal } from './refusal.ts';
-import { time, timeText } from './time-text.ts';
 
 export const queueValue = z
   .object({
@@ -16,28 +22,28 @@ export const queueValue = z
   })
   .meta({ id: 'Queue' });
 
-export const jobValue = z
-  .object({
-    id: z.string(),
-    state: z.enum(jobStates),
-    about: z.string().meta({ description: 'What it is to be looked at; ? where the job cannot be read.' }),
-    attempts: z.int().meta({ description: 'Attempts that went wrong, or the one that went well.' }),
-    since: time.meta({ description: 'When it came in, ISO 8601 in UTC.' }),
-    reason: z.string().optional().meta({ description: 'Why it failed last, or what was found.' }),
-  })
-  .meta({ id: 'Job' });
-
 export const queuesAnswer = z.object({ queues: z.array(queueValue) });
 export const jobsAnswer = z.object({ jobs: z.array(jobValue) });
-export const retriedAnswer = z.object({ retried: z.int().meta({ description: 'How many jobs are tried again.' }) });
 
 export type QueueValue = z.output<typeof queueValue>;
-export type JobValue = z.output<typeof jobValue>;
 
 export interface JobQuery {
   /** All, where it is left out. */
   state?: JobState | undefined;
   limit: number;
+}
+
+/** Which failed jobs are meant: those for which all holds that is said here. */
+export interface DeadLetterChoice {
+  id?: string | undefined;
+  /** What they were given up for. */
+  kind?: FailureKind | undefined;
+  /** What they are about, with the wildcards of IMAP's LIST. */
+  about?: Bytes | undefined;
+  /** Given up before this, in milliseconds since 1970. */
+  before?: number | undefined;
+  /** Nothing is done. */
+  dryRun: boolean;
 }
 
 /** All reject with a Refusal. */
@@ -46,26 +52,24 @@ export interface QueueOperations {
   /** The newest first. */
   jobs(queue: QueueName, query: JobQuery): Promise<JobValue[]>;
   /** Refused as missing where there is none. */
-  job(queue: QueueName, id: string): Promise<JobValue>;
+  job(queue: QueueName, id: string): Promise<WholeJobValue>;
   /**
-   * Has failed jobs tried again with all their attempts, all of them or the one with this id; gives their number. Refused
-   * as missing where no failed job has the id.
+   * Has failed jobs tried again with all their attempts; gives them as they were. Refused as missing where an id is
+   * named that no such job has.
    */
-  retry(queue: QueueName, id?: string): Promise<number>;
-  /** Takes a job away that nobody works on. Refused as missing where there is none, as unsafe while it is worked on. */
-  discard(queue: QueueName, id: string): Promise<JobValue>;
+  retry(queue: QueueName, choice: DeadLetterChoice): Promise<JobValue[]>;
+  /** Removes failed jobs, and gives them. Refused as missing as above, as usage where neither some are chosen nor `all`. */
+  discard(queue: QueueName, choice: DeadLetterChoice & { all: boolean }): Promise<JobValue[]>;
 }
 
-export type OperatorsBacklog = Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'job' | 'retry' | 'discard'>;
+export interface OperatorsQueues {
+  backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'job'>;
+  deadLetters: Pick<DeadLetters, 'find' | 'retry' | 'discard'>;
+}
 
-export function queueOperations(backlog: OperatorsBacklog): QueueOperations {
-  const job = async (queue: QueueName, id: string) => {
-    const found = await backlog.job(queue, id);
-    if (found) return jobValueOf(found);
-    throw new Refusal('missing', `${queue} has no job ${id}`);
-  };
+export function queueOperations({ backlog, deadLetters }: OperatorsQueues): QueueOperations {
+  const find = (queue: QueueName, filter: DeadLetterFilter) => deadLetters.find(queue, filter);
   return {
-    job,
     list: () =>
       Promise.all(
         queueNames.map(async (queue) => ({
@@ -77,28 +81,42 @@ export function queueOperations(backlog: OperatorsBacklog): QueueOperations {
       const states = state === undefined ? jobStates : [state];
       return (await backlog.jobs(queue, states, limit)).map(jobValueOf);
     },
-    async retry(queue, id) {
-      const retried = await backlog.retry(queue, id);
-      if (id !== undefined && retried === 0) throw new Refusal('missing', `${queue} has no failed job ${id}`);
-      return retried;
+    async job(queue, id) {
+      const found = await backlog.job(queue, id);
+      if (found) return wholeJobValueOf(found);
+      throw new Refusal('missing', `${queue} has no job ${shown(id)}`);
     },
-    async discard(queue, id) {
-      const found = await job(queue, id);
-      if (await backlog.discard(queue, id)) return found;
-      throw new Refusal('unsafe', `job ${id} of ${queue} is worked on now: it can be discarded when that has ended`);
+    async retry(queue, choice) {
+      const treat = choice.dryRun ? find : (...given: Parameters<typeof find>) => deadLetters.retry(...given);
+      return chosen(queue, choice, await treat(queue, filterOf(choice)));
+    },
+    async discard(queue, choice) {
+      if (!choice.all && !chooses(choice)) {
+        const how = '--id, --kind, --about, --older-than, or --all; in the API id, kind, about, before or all';
+        throw new Refusal('usage', `say which ones: ${how}`);
+      }
+      const treat = choice.dryRun ? find : (...given: Parameters<typeof find>) => deadLetters.discard(...given);
+      return chosen(queue, choice, await treat(queue, filterOf(choice)));
     },
   };
 }
 
-/** What a job is about; one that cannot be read says so in its reason. */
-function aboutText({ subject }: JobView): string {
-  return subject === undefined ? '?' : readable(subject);
+function filterOf({ id, kind, about, before }: DeadLetterChoice): DeadLetterFilter {
+  return { id, kind, before, about: about === undefined ? undefined : mailboxPattern(about) };
 }
 
-function jobValueOf(job: JobView): JobValue {
-  const { id, state, attempts, reason } = job;
-  return {
-    ...{ id, state, about: aboutText(job), attempts, since: timeText(job.since) },
-    ...(reason !== undefined && { reason }),
-  };
+function chooses({ id, kind, about, before }: DeadLetterChoice): boolean {
+  return [id, kind, about, before].some((one) => one !== undefined);
+}
+
+function chosen(queue: QueueName, { id, ...others }: DeadLetterChoice, jobs: readonly JobView[]): JobValue[] {
+  if (id === undefined || jobs.length > 0) return jobs.map(jobValueOf);
+  throw new Refusal(
+    'missing',
+    `${queue} has no failed job ${shown(id)}${chooses(others) ? ' for which all of this holds' : ''}`,
+  );
+}
+
+function shown(id: string): string {
+  return readable(bytesFromText(id));
 }

@@ -5,7 +5,8 @@ import type { BoardOptions } from '../api/board.ts';
 import { ApiServer } from '../api/server.ts';
 import { Tokens } from '../api/tokens.ts';
 import type { Config } from '../config/schema.ts';
-import { queueNames, subjectOf } from '../events/queues.ts';
+import { subjectOf } from '../events/envelope.ts';
+import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { onDirectory, onQueues } from './operations.ts';
 import { eventsPlace } from './redis-access.ts';
@@ -22,7 +23,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     ...{ checks, notes, metrics, log },
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
-      operations: { ...onDirectory(directory, config), queues: onQueues(events.backlog) },
+      operations: { ...onDirectory(directory, config), queues: onQueues(events) },
       ratePerMinute: config.api.rate_limit,
       count: (route, role, outcome) => {
         metrics.count('rookery_api_requests_total', route, role, outcome);

@@ -16,12 +16,12 @@ const places = z.array(z.strictObject({ epoch: z.int().nonnegative(), seq: z.int
  */
 export class ChainMemory {
   readonly #file: string;
-  readonly #log: Log;
+  readonly #log: Pick<Log, 'warn'>;
   #latest: readonly Place[] | undefined;
   #writing: Promise<void> | undefined;
   #failed = false;
 
-  constructor(dataFolder: string, log: Log) {
+  constructor(dataFolder: string, log: Pick<Log, 'warn'>) {
     this.#file = join(dataFolder, 'chain.json');
     this.#log = log;
   }

@@ -5,6 +5,7 @@ import { MupdateServer } from '../mupdate/server.ts';
 import { hostsOf, mupdateSettings, usersOf } from './settings.ts';
 import { sessionIds } from './session-ids.ts';
 import type { RoleStart, StartedRole } from './role.ts';
+import { startFeeding } from './feeding.ts';
 import { startSweeping } from './sweeping.ts';
 
 export async function startDirectoryRole(start: RoleStart): Promise<StartedRole> {
@@ -25,7 +26,9 @@ export async function startDirectoryRole(start: RoleStart): Promise<StartedRole>
     ...{ directory, log },
   });
   const sweeping = await startSweeping(start, server, events);
+  const feeding = startFeeding(start, events);
   const stop = async () => {
+    await feeding.stop();
     await server.close(start.grace);
     // Settles what could not be settled while sessions ended.
     await sweeping.stop();

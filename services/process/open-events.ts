@@ -1,9 +1,15 @@
 // Opens the queues of events that the configuration names, for a role or for one command of an operator.
+import { readable } from '../address/bytes.ts';
+import { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
+import { DeadLetters } from '../events/dead-letters.ts';
 import { Producer } from '../events/producer.ts';
+import { readDemand } from '../events/demand-reader.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
-import { queueNames } from '../events/queues.ts';
+import { TreeEvents } from '../events/tree-events.ts';
+import type { TreeLoad } from '../events/tree-lists.ts';
+import { queueNames, treeQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Sample } from '../metrics/gauges.ts';
 import type { Log } from './log.ts';
@@ -20,11 +26,21 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
     await producer.close();
     await queues.close();
   };
-  return { producer, backlog: new Backlog(queues), queues, close };
+  const trees = new TreeEvents(queues, producer);
+  const demand: Events['demand'] = (queue) => readDemand(queues, queue);
+  const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
+  return { producer, queues, trees, demand, ...views, close };
+}
+
+/** The queues, for somebody who wants an answer. */
+interface OpenQueues {
+  backlog: Backlog;
+  deadLetters: DeadLetters;
+  close(): Promise<void>;
 }
 
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */
-export async function openBacklog(config: Config): Promise<{ backlog: Backlog; close(): Promise<void> }> {
+export async function openBacklog(config: Config): Promise<OpenQueues> {
   const place = eventsPlace(config);
   const queues = new QueueSet(place, () => undefined);
   try {
@@ -34,7 +50,7 @@ export async function openBacklog(config: Config): Promise<{ backlog: Backlog; c
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
     throw new EventsAway(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
   }
-  return { backlog: new Backlog(queues), close: () => queues.close() };
+  return { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), close: () => queues.close() };
 }
 
 /** Has the gauges of all queues read from the backlog. */
@@ -48,6 +64,30 @@ export function watchBacklog(backlog: Backlog, watch: RoleStart['watch']): void 
   watch('rookery_queue_oldest_job_age_seconds', () =>
     ofEach(async (queue) => [[await backlog.oldestAge(queue), queue]]),
   );
+}
+
+/** Has the gauges of the trees' lists, and what is counted by server, read. */
+export function watchTrees({ trees, counts }: Pick<Events, 'trees' | 'counts'>, watch: RoleStart['watch']): void {
+  const ofLists = async (samples: (load: TreeLoad, queue: QueueName) => Sample[]) => {
+    const found = treeQueueNames.map(async (queue) => samples(await trees.lists(queue).load(), queue));
+    return (await Promise.all(found)).flat();
+  };
+  watch('rookery_tree_events', () => ofLists(({ events }, queue) => [[events, queue]]));
+  watch('rookery_tree_events_set_aside', () => ofLists(({ dead }, queue) => [[dead, queue]]));
+  watch('rookery_tree_oldest_event_age_seconds', () =>
+    ofLists(({ oldest }, queue) => [[oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000, queue]]),
+  );
+  watch('rookery_trees', () =>
+    ofLists((load, queue) => [
+      [load.trees, queue, 'waiting'],
+      [load.troubled, queue, 'troubled'],
+    ]),
+  );
+  for (const figure of ['mailboxes', 'users'] as const) {
+    watch(`rookery_${figure}`, async () =>
+      Array.from(await counts.byServer(), ([server, figures]) => [figures[figure], readable(server)] as const),
+    );
+  }
 }
 
 async function ofEach(samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> {

@@ -5,7 +5,7 @@ import { directoryOperations } from '../operations/directory-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import type { OnDirectory } from '../operations/operations.ts';
 import { queueOperations } from '../operations/queue-operations.ts';
-import type { OperatorsBacklog, QueueOperations } from '../operations/queue-operations.ts';
+import type { OperatorsQueues, QueueOperations } from '../operations/queue-operations.ts';
 import { asked } from '../operations/refusal.ts';
 import { routeOperations } from '../operations/route-operations.ts';
 import { directoryPatience, registryOf } from './settings.ts';
@@ -22,6 +22,6 @@ export function onDirectory(directory: Directory, config: Config): OnDirectory {
   };
 }
 
-export function onQueues(backlog: OperatorsBacklog): QueueOperations {
-  return asked('the queues', queueOperations(backlog));
+export function onQueues(queues: OperatorsQueues): QueueOperations {
+  return asked('the queues', queueOperations(queues));
 }

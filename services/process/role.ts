@@ -1,14 +1,21 @@
 // What a role is given to start with, and what it gives back.
 import type { Address, Registry } from '../backends/registry.ts';
+import type { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Backlog } from '../events/backlog.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
 import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueSet } from '../events/queue-set.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { TreeEvents } from '../events/tree-events.ts';
+import type { QueueDemand } from '../events/demand.ts';
+import type { KedaStart, RunningKeda, RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
+import type { UserForm } from '../placement/new-user.ts';
+import type { Users } from './open-users.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
 import type { MailLog } from '../logging/mail-log.ts';
@@ -18,20 +25,39 @@ import type { Log } from './log.ts';
 export interface Events {
   producer: Producer;
   backlog: Backlog;
+  deadLetters: DeadLetters;
   /** Themselves, for bull-board. */
   queues: QueueSet;
+  trees: TreeEvents;
+  counts: Counts;
+  demand: (queue: QueueName) => Promise<QueueDemand>;
 }
 
 /** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */
 export type StartWorkers = (
-  start: WorkersStart & { directory: Directory; registry: Registry; times: Times; imapTimeout: number },
+  start: WorkersStart &
+    Pick<Events, 'trees' | 'counts'> & {
+      directory: Directory;
+      registry: Registry;
+      times: Times;
+      imapTimeout: number;
+      users: Pick<Users, 'orders' | 'history' | 'placing'> & { form: UserForm };
+    },
 ) => Promise<RunningWorkers>;
+
+/** The hands that carry out how many workers there should be. */
+export interface ScalingHands {
+  local: (start: ScalingStart) => Promise<RunningScaling>;
+  keda: (start: KedaStart) => Promise<RunningKeda>;
+}
 
 /** What a command line may say of the role worker. */
 export interface WorkersWish {
   queues?: readonly QueueName[] | undefined;
   /** In place of the configured number. */
   concurrency?: number | undefined;
+  /** To work only until the queues have been empty for `idle` milliseconds, and to be gone after `deadline` of them. */
+  drain?: { idle: number; deadline: number } | undefined;
 }
 
 export interface RoleStart {
@@ -46,7 +72,13 @@ export interface RoleStart {
   trusted: () => Promise<boolean>;
   /** The queues of events, opened when first asked for: not every role has to do with them. */
   events: () => Promise<Events>;
-  workers: { start: StartWorkers; wish: WorkersWish };
+  workers: {
+    start: StartWorkers;
+    scaling: ScalingHands;
+    wish: WorkersWish;
+    /** What worker processes read their configuration from; undefined when there is no file. */
+    configFile: string | undefined;
+  };
   /** The name of this process as a directory node. */
   node: string;
   /** What /readyz looks at. */
@@ -64,6 +96,8 @@ export interface StartedRole {
   addresses: Address[];
   /** What it does, where it listens nowhere. */
   works?: string;
+  /** Where its work comes to an end by itself: resolves then, with a line for people. Never rejects. */
+  done?: Promise<string>;
   /** Accepts no more, ends what is under way within the grace, and closes. */
   stop(): Promise<void>;
 }

@@ -1,12 +1,14 @@
 // From the configuration, in the operator's units and names, to the settings of the rooms.
 import { Registry } from '../backends/registry.ts';
-import type { ImapAccess } from '../backends/registry.ts';
+import type { ImapAccess, PartitionSpace } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Times } from '../directory/rules.ts';
+import type { Retries, Retry } from '../events/retry.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
+import type { UserForm } from '../placement/new-user.ts';
 import { version } from './version.ts';
 
 /** A second of the configuration in milliseconds. */
@@ -14,7 +16,7 @@ const second = 1000;
 
 export function registryOf(config: Config): Registry {
   return new Registry(
-    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate }]) => ({
+    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, placement }]) => ({
       ...{ name, mupdate },
       lmtp: lmtp && {
         ...{ address: lmtp.address, connections: lmtp.connections },
@@ -23,6 +25,7 @@ export function registryOf(config: Config): Registry {
           : {}),
       },
       imap: imapAccess(imap),
+      ...(Object.keys(placement.partitions).length > 0 && { space: spaceOf(placement.partitions) }),
     })),
   );
 }
@@ -44,6 +47,13 @@ export function usersOf(config: Config): Map<string, User> {
       },
     ]),
   );
+}
+
+function spaceOf(partitions: Config['backends'][string]['placement']['partitions']): PartitionSpace[] {
+  return Object.entries(partitions).map(([name, { available, total, filesystem }]) => ({
+    ...{ name, availableKiB: available, totalKiB: total },
+    ...(filesystem !== undefined && { filesystem }),
+  }));
 }
 
 /** The hosts of each backend that names any. */
@@ -74,6 +84,7 @@ export function mupdateSettings({ directory }: Config): MupdateSettings {
     output_limit: directory.output_limit,
     stall_timeout: directory.stall_timeout * second,
     resend_rate: directory.resend_rate,
+    updates_at_once: directory.updates_at_once,
     line_limit: directory.line_limit,
     literal_limit: directory.literal_limit,
     command_limit: directory.command_limit,
@@ -107,5 +118,29 @@ export function backendSettings({ lmtp }: Config): BackendSettings {
     reply_timeout: lmtp.reply_timeout * second,
     idle_timeout: lmtp.idle_timeout * second,
     buffer: lmtp.buffer,
+  };
+}
+
+export function retriesOf({ workers: { retries } }: Config): Retries {
+  const retry = ({ attempts, pause, longest_pause }: Config['workers']['retries']['away']): Retry => ({
+    ...{ attempts, pause: pause * second, longest: longest_pause * second },
+  });
+  const { away, busy, fault, newer } = retries;
+  return {
+    ...{ away: retry(away), busy: retry(busy), fault: retry(fault) },
+    newer: { pause: newer.pause * second, atMost: newer.keep_for * second },
+  };
+}
+
+/** What a new user gets. */
+export function formOf({ users }: Config): UserForm {
+  const { storage_kib, messages } = users.quota;
+  return {
+    quota: { ...(storage_kib !== undefined && { storage_kib }), ...(messages !== undefined && { messages }) },
+    folders: users.folders.map(({ name, subscribe, special_use }) => ({
+      ...{ name, subscribe },
+      ...(special_use !== undefined && { special_use }),
+    })),
+    acl: users.acl,
   };
 }

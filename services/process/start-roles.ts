@@ -1,4 +1,5 @@
 // Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
+import { readable } from '../address/bytes.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
@@ -9,19 +10,20 @@ import type { Logger } from '../logging/logger.ts';
 import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { startAutoscalerRole } from './autoscaler-role.ts';
 import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
-import type { Events, RoleStart, StartWorkers, StartedRole, WorkersWish } from './role.ts';
+import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker'] as const;
+export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
@@ -30,6 +32,7 @@ const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   // Loaded when needed, as the queues are: it is large.
   api: async (start) => (await import('./api-role.ts')).startApiRole(start),
   worker: startWorkerRole,
+  autoscaler: startAutoscalerRole,
 };
 
 /** How long work under way may take to end, in milliseconds, when a process is stopped: below systemd's 90 s. */
@@ -41,8 +44,13 @@ export interface StartOptions {
   /** Told where things run, a line each, before `ready`. */
   out: (line: string) => void;
   log?: Logger;
+  metrics?: Metrics;
   /** Starts the processors of the queues; only the role worker needs it. */
   startWorkers?: StartWorkers;
+  /** What starts workers, or has them started; only the role autoscaler needs it. */
+  scaling?: ScalingHands;
+  /** Where the configuration was read from, for worker processes. */
+  configFile?: string | undefined;
   worker?: WorkersWish;
 }
 
@@ -50,6 +58,8 @@ export interface Running {
   directory: Directory;
   /** Where each role listens. */
   addresses: Partial<Record<Role, Address[]>>;
+  /** Resolves when a role has done what it was started for; most never do. Never rejects. */
+  done: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -65,10 +75,13 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     const redis = await accessRedis(config, log);
     stops.push(() => redis.stop());
     out(`Redis    ${redis.name}`);
-    const metrics = new Metrics(version);
+    const { metrics = new Metrics(version) } = options;
     const memory = new ChainMemory(config.data, log);
     const directory = await openDirectory(config, {
       memory,
+      onDoubt: (doubt) => {
+        log.warn({ redis: redis.name, doubt }, 'directory: what is acknowledged may be lost');
+      },
       onError: (error) => {
         log.error({ err: error }, 'directory');
       },
@@ -81,13 +94,15 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     stops.push(() => directory.close());
     const start = roleStart(options, directory, metrics, log, stops);
     const addresses: Running['addresses'] = {};
+    const ends: Promise<string>[] = [];
     for (const role of options.roles) {
       const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
+      if (started.done) ends.push(started.done);
       out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
-    return { directory, addresses, stop };
+    return { directory, addresses, done: Promise.race(ends), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -103,7 +118,13 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
 }
 
 function roleStart(
-  { config, worker = {}, startWorkers = noWorkers }: StartOptions,
+  {
+    config,
+    worker = {},
+    startWorkers = noWorkers,
+    scaling = { local: noWorkers, keda: noWorkers },
+    configFile,
+  }: StartOptions,
   directory: Directory,
   metrics: Metrics,
   log: Logger,
@@ -127,7 +148,7 @@ function roleStart(
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, log, watchHere, stops)),
-    workers: { start: startWorkers, wish: worker },
+    workers: { start: startWorkers, scaling, wish: worker, configFile },
     node: nodeName(config.servername),
     checks: {
       directory: async () => {
@@ -140,6 +161,11 @@ function roleStart(
       reconciliation: async () => {
         const { count } = await directory.caseload();
         return count === 0 ? undefined : `${count} open: rookery directory cases`;
+      },
+      servers: async () => {
+        const unknown = [...(await directory.servers()).keys()].filter((server) => !registry.find(server));
+        const some = registry.all().length > 0 && unknown.length > 0;
+        return some ? `rows of ${unknown.map(readable).join(', ')}, which is no backend` : undefined;
       },
     },
   };
@@ -163,10 +189,11 @@ async function openedEvents(
   watch: RoleStart['watch'],
   stops: (() => Promise<void>)[],
 ): Promise<Events> {
-  const { openEvents, watchBacklog } = await import('./open-events.ts');
+  const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
   const events = openEvents(config, log);
   stops.push(() => events.close());
   watchBacklog(events.backlog, watch);
+  watchTrees(events, watch);
   return events;
 }
 

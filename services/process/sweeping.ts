@@ -1,5 +1,7 @@
-// What a directory node does again and again: it shows itself, settles what lost sessions have left, and rings for open cases.
+// What a directory node does again and again: it shows itself, settles what lost sessions have left, rings for open cases and orders.
 import type { MupdateServer } from '../mupdate/server.ts';
+import { openUsers } from './open-users.ts';
+import type { Users } from './open-users.ts';
 import type { Events, RoleStart } from './role.ts';
 
 /** How often a node shows itself and settles what others left, in milliseconds. */
@@ -22,14 +24,22 @@ export interface Sweeping {
 /** Sweeps once, and from then on again and again. */
 export async function startSweeping(start: RoleStart, server: MupdateServer, events: Events): Promise<Sweeping> {
   const sweep = () => sweepNow(start, server, events);
+  const orders = openUsers(start.config, (error) => {
+    start.log.error({ err: error }, 'users');
+  });
   await sweep();
   const timers = [
     setInterval(() => void sweep(), sweepEvery),
     setInterval(() => void ringNow(start, events), ringEvery),
+    setInterval(() => void ringForOrders(orders, start, events), ringEvery),
+    setInterval(() => {
+      for (const { name } of start.registry.all()) events.producer.ring('usage', { server: name });
+    }, start.config.usage.interval * 1000),
   ];
   return {
     async stop() {
       for (const timer of timers) clearInterval(timer);
+      orders.close();
       await sweep();
     },
   };
@@ -44,6 +54,19 @@ async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServ
     for (const name of rung) events.producer.ring('reconcile', { name });
   } catch (error) {
     log.error({ err: error }, 'directory: sweep');
+  }
+}
+
+/** A ring for an order may have been lost with the process that took it. */
+async function ringForOrders(
+  { orders }: Pick<Users, 'orders'>,
+  { log }: RoleStart,
+  { producer }: Events,
+): Promise<void> {
+  try {
+    for (const name of await orders.open(mostRings)) producer.ring('placement', { name });
+  } catch (error) {
+    log.error({ err: error }, 'users: open orders could not be rung for');
   }
 }
 

@@ -1,25 +1,51 @@
-// The role `worker`: works off the queues of events.
-import { queueNames } from '../events/queues.ts';
+// The role `worker`: works off the queues of events, for good or until they are empty.
+import { drained } from '../events/draining.ts';
 import { eventsPlace } from './redis-access.ts';
-import { timesOf } from './settings.ts';
+import { openUsers } from './open-users.ts';
+import { formOf, retriesOf, timesOf } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
-  const { config, directory, registry, log, workers } = start;
-  const { queues = queueNames, concurrency = config.workers.concurrency } = workers.wish;
+  const { config, directory, registry, log, metrics, workers } = start;
+  const { queues, concurrency = config.workers.concurrency, drain } = workers.wish;
+  const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
-  await start.events();
+  const { backlog, trees, counts } = await start.events();
+  const users = openUsers(config, (error) => {
+    log.error({ err: error }, 'users');
+  });
   const running = await workers.start({
     ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
+    ...{ trees, counts, users: { ...users, form: formOf(config) } },
     times: timesOf(config),
     imapTimeout: config.workers.imap_timeout * 1000,
-    grace: config.workers.shutdown_grace * 1000,
+    // What remains after it is stopped: half of the time is to work in, at least.
+    grace: drain ? Math.min(grace, drain.deadline / 2) : grace,
     lostAfter: config.workers.lost_after * 1000,
+    retries: retriesOf(config),
+    kept: config.workers.kept,
+    name: `${config.servername}/${process.pid}`,
+    measure: {
+      run: (queue, end, seconds) => {
+        metrics.observeJob(queue, end, seconds);
+      },
+      dead: (queue, kind) => {
+        metrics.countDeadLetter(queue, kind);
+      },
+    },
   });
+  const empty =
+    drain &&
+    drained({ backlog, running, idle: drain.idle, within: drain.deadline - Math.min(grace, drain.deadline / 2) });
   return {
     name: 'Worker',
     addresses: [],
-    works: `${queues.join(', ')}, ${concurrency} jobs at a time`,
-    stop: () => running.stop(),
+    works: `${running.queues.join(', ')}, ${concurrency} jobs at a time`,
+    ...(empty && { done: empty.ended }),
+    async stop() {
+      empty?.stop();
+      await running.stop();
+      users.close();
+    },
   };
 }

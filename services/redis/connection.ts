@@ -77,6 +77,15 @@ export async function connected(redis: Redis, timeout: number): Promise<void> {
   });
 }
 
+/**
+ * Whether an error of a connection says that Redis has not answered, or not yet, and nothing of what was asked. ioredis
+ * tells most of them apart by their words only; LOADING is Redis' own, while it reads its data.
+ */
+export function saysAway({ name, message }: Error): boolean {
+  if (name === 'MaxRetriesPerRequestError') return true;
+  return /^(?:Connection is closed|Command timed out|Stream isn't writeable|Socket timeout|LOADING )/.test(message);
+}
+
 function connect(settings: ConnectionSettings, options: Options): Redis {
   const all: Options = {
     ...options,

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { runProgram } from '../../services/cli/program.ts';
 import type { Surroundings } from '../../services/cli/surroundings.ts';
+import { configuredFacts } from '../../services/process/placement-settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-cli-'));
 after(() => {
@@ -32,6 +33,9 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     err: (line) => err.push(line),
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
     openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openOrders: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openUsage: () => Promise.reject(new Error('Redis does not answer at /x')),
+    placementFigures: (config, now) => Promise.resolve(configuredFacts(config, now)),
     startRoles: () => Promise.reject(new Error('address taken')),
     stopAsked: () => Promise.resolve(),
     ...more,

@@ -125,6 +125,8 @@ test('what is measured is served in a form that Prometheus takes', { skip: witho
   metrics.observeOutcome({ ...recipient, code: 250, dsn: '2.1.5', text: '', outcome: 'delivered', backend: 'mail1' });
   metrics.observeOutcome({ ...recipient, code: 550, dsn: '5.1.1', text: '', outcome: 'rejected', reason: 'unknown' });
   metrics.countLookup('found');
+  metrics.observeJob('placement', 'given back', 0.25);
+  metrics.countDeadLetter('moves', 'refused');
   watch(metrics, 'rookery_lmtp_sessions', () => [[3]]);
   watch(metrics, 'rookery_backend_connections', () => Promise.resolve([[2, 'mail1', 'busy']]));
   watch(metrics, 'rookery_mupdate_sessions', () => [[1, 'reader']]);
@@ -143,6 +145,8 @@ test('what is measured is served in a form that Prometheus takes', { skip: witho
     'rookery_lmtp_recipient_seconds_count{outcome="delivered"} 1',
     'rookery_lmtp_recipient_seconds_sum{outcome="rejected"} 0.001',
     'rookery_directory_lookups_total{result="found"} 1',
+    'rookery_job_seconds_sum{queue="placement",outcome="given back"} 0.25',
+    'rookery_dead_letters_total{queue="moves",kind="refused"} 1',
     'rookery_lmtp_sessions 3',
     'rookery_backend_connections{backend="mail1",state="busy"} 2',
     'rookery_mupdate_sessions{role="reader"} 1',

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { JobFailure } from '../../services/events/failure.ts';
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import { openQueues, work } from '../harness/events.ts';
@@ -49,6 +50,8 @@ before(async () => {
   ] as const) {
     await scratch.directory.write({ verb: 'ACTIVATE', name, location, acl: 'jdoe\tlrs\t' }, writer);
   }
+  // Else the node that sweeps would ring for what a lost session has written.
+  await scratch.directory.end('s1', 'logout');
   await scratch.close();
   failedJob = await oneFailedJob();
   rookery = await Rookery.layOut(config(redis));
@@ -68,9 +71,9 @@ function baseOf(running: Rookery): string {
 
 /** Leaves a failed job about user.jdoe and a waiting one about user.ann; gives the id of the failed one. */
 async function oneFailedJob(): Promise<string> {
-  const { producer, backlog, queues, close } = openQueues(redis.socket, { jobs: { attempts: 1 } });
+  const { producer, backlog, queues, close } = openQueues(redis.socket);
   await queues.connected();
-  const failing = work(redis.socket, () => Promise.reject(new Error('mail1 does not answer')));
+  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'mail1 takes no more')));
   producer.ring('reconcile', { name: 'user.jdoe' });
   await until('it failed', async () => (await backlog.counts('reconcile')).failed === 1);
   await failing.stop();
@@ -79,6 +82,11 @@ async function oneFailedJob(): Promise<string> {
   const [job] = await backlog.jobs('reconcile', ['failed'], 1);
   await close();
   return job?.id ?? '';
+}
+
+interface Job {
+  id: string;
+  state: string;
 }
 
 interface Asked {
@@ -110,12 +118,23 @@ async function problem(path: string, asked: Asked = {}): Promise<ProblemValue> {
 
 /** Every route: who may use it, and what it says. None of them changes what the others see. */
 const routes: [method: string, path: string, needed: Role, expected: RegExp, body?: object][] = [
-  ['GET', '/v1/queues', 'read', /^\{"queues":\[\{"queue":"reconcile","jobs":\{"waiting":1,.*"failed":1/],
-  ['GET', '/v1/queues/reconcile/jobs?state=failed&limit=5', 'read', /"about":"user.jdoe".*mail1 does not answer/],
-  ['GET', '/v1/queues/reconcile/jobs/ID', 'read', /^\{"id":"\d+","state":"failed","about":"user.jdoe"/],
-  ['POST', '/v1/queues/reconcile/jobs/none', 'operate', /has no failed job none/],
-  ['DELETE', '/v1/queues/reconcile/jobs/none', 'operate', /has no job none/],
-  ['GET', '/v1/directory/status', 'read', /"trusted":false,.*"waiting_for":\["mail1","mail2"\]/],
+  ['GET', '/v1/queues', 'read', /"queue":"reconcile","jobs":\{"waiting":1,.*"failed":1/],
+  ['GET', '/v1/queues/reconcile/jobs?state=failed&limit=5', 'read', /"about":"user.jdoe".*mail1 takes no more/],
+  [
+    'GET',
+    '/v1/queues/reconcile/jobs/ID',
+    'read',
+    /^\{"id":"\d+","state":"failed","about":"user.jdoe".*"failures":\{"kind":"refused","counts":\{"refused":1\}/,
+  ],
+  ['POST', '/v1/queues/reconcile/retry', 'operate', /has no failed job none/, { id: 'none' }],
+  ['POST', '/v1/queues/reconcile/retry', 'operate', /"about":"user.jdoe"/, { kind: 'refused', dry_run: true }],
+  ['POST', '/v1/queues/reconcile/discard', 'operate', /^\{"jobs":\[\]\}$/, { about: 'user.%.%' }],
+  [
+    'GET',
+    '/v1/directory/status',
+    'read',
+    /"trusted":false,.*"waiting_for":\["mail1","mail2"\].*"unknown_servers":\{\}/,
+  ],
   ['GET', '/v1/directory/cases', 'read', /^\{"cases":\[\]\}$/],
   ['GET', '/v1/directory/log?name=user.ann', 'read', /^\{"changes":\[\{"shard":0,.*"location":"mail2!p2"/],
   ['GET', '/v1/mailboxes?pattern=user.%25', 'read', /"name":"user.ann".*"name_base64":"dXNlci5i\/w=="/],
@@ -160,7 +179,7 @@ test('each route is for those who have its role, and for nobody else', async () 
 test('a wrong request is told which field is wrong, what it is and what it may be', async () => {
   const token = tokens.admin;
   const wrong: [path: string, field: string, value: string, expected: RegExp, asked?: Asked][] = [
-    ['/v1/queues/nosuch/jobs', 'path.queue', '"nosuch"', /^one of reconcile/],
+    ['/v1/queues/nosuch/jobs', 'path.queue', '"nosuch"', /^one of placement, /],
     ['/v1/queues/reconcile/jobs?limit=0', 'query.limit', '"0"', /^a whole number from 1 to 1000$/],
     ['/v1/queues/reconcile/jobs?limit=1001', 'query.limit', '"1001"', /^a whole number from 1 to 1000$/],
     ['/v1/queues/reconcile/jobs?state=lost', 'query.state', '"lost"', /^one of waiting, active/],
@@ -169,6 +188,8 @@ test('a wrong request is told which field is wrong, what it is and what it may b
     ['/v1/route', 'query.recipient', 'missing', /^an address/],
     ['/v1/mailboxes?after=%21', 'query.after', '"!"', /`next`/],
     [`/v1/mailboxes/${'x'.repeat(1025)}`, 'path.name', `"${'x'.repeat(116)}...`, /^a mailbox name/],
+    ['/v1/queues/moves/retry', 'body.kind', '"sad"', /^one of away/, { method: 'POST', body: { kind: 'sad' } }],
+    ['/v1/queues/moves/discard', 'body.before', '"now"', /^a time/, { method: 'POST', body: { before: 'now' } }],
     ['/v1/directory/trust', 'body.blind', '"yes"', /^true or false$/, { method: 'POST', body: { blind: 'yes' } }],
     ['/v1/directory/trust', 'body', '[]', /^an object/, { method: 'POST', body: [] }],
     ['/v1/mailboxes/claim', 'body.from', 'missing', /backend/, { method: 'POST', body: { pattern: '*', to: 'mail1' } }],
@@ -186,10 +207,13 @@ test('a wrong request is told which field is wrong, what it is and what it may b
 
 test('what cannot be carried out is told as it is, and so is what is no request at all', async () => {
   const token = tokens.admin;
-  const order = { pattern: '*', from: 'mail3', to: 'mail1' };
+  const order = { pattern: '*', from: 'mail1', to: 'mail3' };
   const claim = await problem('/v1/mailboxes/claim', { token, method: 'POST', body: order });
   assert.deepEqual([claim.status, claim.type], [400, 'urn:rookery:problem:usage']);
   assert.match(claim.detail, /'mail3' is none of the backends: there are mail1, mail2/);
+  const discard = await problem('/v1/queues/reconcile/discard', { token, method: 'POST' });
+  assert.deepEqual([discard.status, discard.type], [400, 'urn:rookery:problem:usage']);
+  assert.match(discard.detail, /^say which ones: .*; in the API id, kind, about, before or all$/);
   const route = await problem('/v1/route?recipient=a%20b%40c', { token });
   assert.deepEqual([route.status, route.type], [400, 'urn:rookery:problem:data']);
   assert.equal((await problem('/v1/queues/reconcile/jobs/999', { token })).status, 404);
@@ -247,26 +271,34 @@ test('bull-board asks for a token as browsers send it, shows the queues, and cha
 });
 
 test('jobs are tried again and discarded, trust is said; the audit has who, what, on what and how it ended', async () => {
-  const path = `/v1/queues/reconcile/jobs/${failedJob}`;
-  await problem(path, { method: 'POST', token: tokens.read });
-  assert.deepEqual(await (await ask(path, { method: 'POST', token: tokens.operate })).json(), { retried: 1 });
-  const { jobs } = (await (await ask('/v1/queues/reconcile/jobs', { token: tokens.read })).json()) as {
-    jobs: { id: string; state: string; about: string }[];
-  };
-  const waiting = jobs.find(({ about }) => about === 'user.ann');
+  const path = '/v1/queues/reconcile/retry';
+  const body = { id: failedJob };
+  await problem(path, { method: 'POST', body, token: tokens.read });
+  const retried = (await (await ask(path, { method: 'POST', body, token: tokens.operate })).json()) as { jobs: Job[] };
+  assert.deepEqual(
+    retried.jobs.map(({ id, state }) => [id, state]),
+    [[failedJob, 'failed']],
+  );
+  const { jobs } = (await (await ask('/v1/queues/reconcile/jobs', { token: tokens.read })).json()) as { jobs: Job[] };
   assert.deepEqual(
     jobs.map(({ state }) => state),
     ['waiting', 'waiting'],
   );
-  const gone = `/v1/queues/reconcile/jobs/${waiting?.id ?? ''}`;
-  assert.equal((await ask(gone, { method: 'DELETE', token: tokens.operate })).status, 200);
-  assert.equal((await problem(gone, { token: tokens.read })).status, 404);
-  const all = await ask('/v1/queues/reconcile/retry', { method: 'POST', token: tokens.operate });
-  assert.deepEqual(await all.json(), { retried: 0 });
+  const gone = await ask('/v1/queues/reconcile/discard', {
+    method: 'POST',
+    token: tokens.operate,
+    body: { all: true },
+  });
+  assert.deepEqual(await gone.json(), { jobs: [] }, 'none is left that failed');
+  assert.equal((await problem(`/v1/queues/reconcile/jobs/${failedJob}`, { token: tokens.read })).status, 404);
   const trust = await ask('/v1/directory/trust', { method: 'POST', token: tokens.admin });
   assert.equal(((await trust.json()) as { trusted: boolean }).trusted, false, 'how it stood before');
   const status = (await (await ask('/v1/directory/status', { token: tokens.read })).json()) as object;
   assert.equal((status as { vouched: { by: string } }).vouched.by, 'boss');
+  const anew = await ask('/v1/directory/distrust', { method: 'POST', token: tokens.admin });
+  const { trusted, lost } = (await anew.json()) as { trusted: boolean; lost: string };
+  assert.equal(trusted, false);
+  assert.match(lost, /said by boss/);
 
   const entries = async () => {
     const answer = await ask('/v1/audit?limit=50', { token: tokens.admin });
@@ -275,13 +307,15 @@ test('jobs are tried again and discarded, trust is said; the audit has who, what
   const told = ({ who, role, what, on, outcome, status }: Record<string, unknown>) => [
     ...[who, role, what, on, outcome, status],
   ];
-  const on = JSON.stringify({ queue: 'reconcile', id: failedJob });
+  const filled = JSON.stringify({ queue: 'reconcile', id: failedJob, dry_run: false });
+  // What is refused has not been read.
+  const unread = JSON.stringify({ queue: 'reconcile' });
   const expected = [
     ['boss', 'admin', 'POST /v1/directory/trust', '{"blind":false}', 'done', 200],
-    ['ops', 'operate', 'POST /v1/queues/:queue/jobs/:id', on, 'done', 200],
-    ['reader', 'read', 'POST /v1/queues/:queue/jobs/:id', on, 'refused', 403],
+    ['ops', 'operate', 'POST /v1/queues/:queue/retry', filled, 'done', 200],
+    ['reader', 'read', 'POST /v1/queues/:queue/retry', unread, 'refused', 403],
   ];
-  await until('the audit has it', async () => (await entries())[0]?.['what'] === 'POST /v1/directory/trust');
+  await until('the audit has it', async () => (await entries())[0]?.['what'] === 'POST /v1/directory/distrust');
   const kept = (await entries()).map(told);
   const logged = rookery.log.filter(({ event }) => event === 'audit').map(told);
   for (const entry of expected) {
@@ -330,10 +364,10 @@ test('a token has so many requests a minute, and who guesses is slowed down as w
 });
 
 test('the board of `api.board: operate` changes queues for that role, but not for another site', async (t) => {
-  const { producer, backlog, queues, close } = openQueues(redis.socket, { jobs: { attempts: 1 } });
+  const { producer, backlog, queues, close } = openQueues(redis.socket);
   t.after(close);
   await queues.connected();
-  const failing = work(redis.socket, () => Promise.reject(new Error('no')));
+  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'no')));
   producer.ring('reconcile', { name: 'user.board' });
   await until('it failed', async () => (await backlog.counts('reconcile')).failed >= 1);
   await failing.stop();

@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { openDirectory } from '../../services/process/open-directory.ts';
 import { openBacklog } from '../../services/process/open-events.ts';
+import { JobFailure } from '../../services/events/failure.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import { rookery as carriedOut } from '../harness/cli.ts';
 import { openQueues, work } from '../harness/events.ts';
@@ -45,9 +46,9 @@ before(async () => {
   await scratch.directory.write({ verb: 'ACTIVATE', name: 'user.jdoe', location: 'mail2!default', acl: '' }, other);
   await scratch.directory.write({ verb: 'RESERVE', name: 'user.new', location: 'mail2!p2', acl: '' }, writer);
   await scratch.close();
-  const { producer, backlog, queues, close } = openQueues(redis.socket, { jobs: { attempts: 1 } });
+  const { producer, backlog, queues, close } = openQueues(redis.socket);
   await queues.connected();
-  const failing = work(redis.socket, () => Promise.reject(new Error('mail1 does not answer:\nno route')));
+  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'mail1 takes no more:\nno room')));
   producer.ring('reconcile', { name: 'user.jdoe' });
   await until('it failed', async () => (await backlog.counts('reconcile')).failed === 1);
   await failing.stop();
@@ -84,7 +85,14 @@ test('what is asked over the API is printed as without it', async () => {
     ['queue', 'show', 'reconcile'],
     ['queue', 'show', 'reconcile', '--state', 'failed', '--limit', '1', '-f', 'json'],
     ['queue', 'retry', 'reconcile', '--id', 'x1'],
-    ['queue', 'discard', 'reconcile', 'x1'],
+    ['queue', 'show', 'reconcile', '--id', '1'],
+    ['queue', 'show', 'reconcile', '--id', '1', '-f', 'json'],
+    ['queue', 'show', 'reconcile', '--id', 'x1'],
+    ['queue', 'retry', 'reconcile', '--kind', 'refused', '--about', 'user.%', '--dry-run'],
+    ['queue', 'retry', 'reconcile', '--id', '1', '--older-than', '1d'],
+    ['queue', 'discard', 'reconcile', '--id', 'x1'],
+    ['queue', 'discard', 'reconcile'],
+    ['queue', 'discard', 'reconcile', '--all', '--dry-run'],
     ['directory', 'status'],
     ['directory', 'status', '-f', 'json'],
     ['directory', 'cases'],
@@ -102,6 +110,8 @@ test('what is asked over the API is printed as without it', async () => {
     ['mailbox', 'show', 'user.nobody', '-f', 'json'],
     ['mailbox', 'claim', '*', '--from', 'mail1', '--to', 'mail2', '--dry-run'],
     ['mailbox', 'claim', '*', '--from', 'mail1', '--to', 'mail9', '--dry-run'],
+    ['mailbox', 'claim', '*', '--from', 'mail1', '--to', 'mail1', '--dry-run'],
+    ['mailbox', 'claim', '*', '--from', 'mail9', '--to', 'mail1', '--dry-run'],
     ['route', 'explain', 'jdoe+Sent@example.org'],
     ['route', 'explain', 'nobody@example.org', '-f', 'json'],
     ['route', 'explain', 'a b@example.org'],
@@ -122,15 +132,20 @@ test('what is done over the API is done in the name of the token', async () => {
   assert.deepEqual([claim.code, claim.err], [0, []]);
   const log = await fromRedis('directory', 'log', 'user.jdoe', '--limit', '1');
   assert.match(log.out[1] ?? '', / claim .* boss +claim-/);
-  const jobOf = async () => JSON.parse((await overApi('queue', 'show', 'reconcile', '-f', 'json')).out[0] ?? '') as Job;
-  const failed = await jobOf();
+  const shown = async () => JSON.parse((await overApi('queue', 'show', 'reconcile', '-f', 'json')).out[0] ?? '') as Job;
+  const failed = await shown();
+  const { id } = failed;
+  const dry = ['queue', 'discard', 'reconcile', '--id', id, '--dry-run'];
+  assert.equal((await overApi(...dry)).out.at(-1), '1 job would be discarded');
   assert.deepEqual((await overApi('queue', 'retry', 'reconcile')).out, ['1 job is tried again']);
-  const waiting = await jobOf();
+  const waiting = await shown();
   assert.deepEqual([failed.state, waiting.state], ['failed', 'waiting']);
-  const discarded = await overApi('queue', 'discard', 'reconcile', waiting.id);
-  assert.deepEqual([discarded.code, discarded.out], [0, [`job ${waiting.id} about user.jdoe is discarded`]]);
+  const discarded = await overApi('queue', 'discard', 'reconcile', '--all');
+  assert.deepEqual([discarded.code, discarded.out], [0, ['0 jobs are discarded']]);
   assert.equal((await overApi('directory', 'trust')).code, 0);
   assert.match((await overApi('directory', 'status')).out.join('\n'), /^trusted +yes, boss vouches for it since/m);
+  assert.match((await overApi('directory', 'distrust')).out.join(), /^epoch \d+ has begun: /);
+  assert.match((await overApi('directory', 'status')).out.join('\n'), /^began with +a loss of data: .*said by boss$/m);
 });
 
 test('--api and --token-file do as the variables do; --config goes before those', async () => {

@@ -8,6 +8,7 @@ import type { TestContext } from 'node:test';
 import type { Directory, Verb } from '../../services/directory/directory.ts';
 import { commandConnection, connected } from '../../services/redis/connection.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
+import { ScratchMupdate } from '../harness/mupdate.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
@@ -24,7 +25,11 @@ async function freePort(): Promise<number> {
 /** A Redis, a replica of it, and a directory on the first that wants each write on the second. */
 async function replicated(t: TestContext): Promise<{ directory: Directory; replica: ScratchRedis }> {
   const [primary, replica] = await Promise.all([startRedis(), startRedis()]);
-  t.after(() => Promise.all([primary.stop(), replica.stop()]));
+  t.after(async () => {
+    // One that is stopped does not hear that it is to end, and its primary waits for it.
+    await Promise.all([primary.kill9(), replica.kill9()]);
+    await Promise.all([primary.stop(), replica.stop()]);
+  });
   const port = await freePort();
   await redisSays(primary.socket, 'CONFIG SET bind 127.0.0.1');
   await redisSays(primary.socket, `CONFIG SET port ${port}`);
@@ -56,9 +61,6 @@ test('what the replica does not have in time is refused and undone, and goes on 
   const before = await rows();
 
   process.kill(replica.pid ?? 0, 'SIGSTOP');
-  t.after(() => {
-    if (replica.pid !== undefined) process.kill(replica.pid, 'SIGCONT');
-  });
   for (const [verb, name, acl] of [
     ['ACTIVATE', 'user.new', ''],
     ['ACTIVATE', 'user.a', 'a lrswip'],
@@ -79,6 +81,58 @@ test('what the replica does not have in time is refused and undone, and goes on 
 
   process.kill(replica.pid ?? 0, 'SIGCONT');
   await until('writes are taken again', async () => (await send('ACTIVATE', 'user.new')) === 'OK');
-  // What the session left pending before is pending still, and nothing else.
-  assert.deepEqual(await directory.end(writer.session, 'cut'), { restored: [], rung: ['user.half'] });
+  // What the session left pending before is pending still, and what it has activated.
+  assert.deepEqual(await directory.end(writer.session, 'cut'), {
+    restored: [],
+    rung: ['user.a', 'user.half', 'user.new'],
+  });
+});
+
+/** A MUPDATE server over a replicated directory in which mail1 holds user.alice, and the replica, about to be stopped. */
+async function served(t: TestContext) {
+  const { directory, replica } = await replicated(t);
+  const mupdate = await ScratchMupdate.start(t, { directory });
+  const backend = await mupdate.client('mup-mail1');
+  assert.equal((await backend.send('ACTIVATE', ['user.alice', 'mail1!default', ''])).status, 'OK');
+  const stopReplica = () => process.kill(replica.pid ?? 0, 'SIGSTOP');
+  return { directory, mupdate, backend, stopReplica };
+}
+
+test('a RENAME that is refused for want of replicas puts the old name back', async (t) => {
+  const { directory, backend, stopReplica } = await served(t);
+  assert.equal((await backend.send('DELETE', ['user.alice'])).status, 'OK');
+  stopReplica();
+  assert.equal((await backend.send('RESERVE', ['user.alicia', 'mail1!'])).status, 'NO');
+  await backend.logout();
+  await until('put back', async () => (await directory.list('mail1!'))[0]?.state === 'active');
+  assert.equal((await directory.list('mail1!'))[0]?.name, 'user.alice');
+});
+
+test('a push in which something was refused for want of replicas tells nothing', async (t) => {
+  const { directory, mupdate, stopReplica } = await served(t);
+  const push = await mupdate.client('mup-mail1');
+  await push.send('LIST', ['mail1!']);
+  await push.send('FIND', ['user.bob']);
+  stopReplica();
+  assert.equal((await push.send('ACTIVATE', ['user.bob', 'mail1!default', ''])).status, 'NO');
+  await push.logout();
+  assert.deepEqual((await directory.standing()).heard, []);
+  assert.ok((await directory.lookup(['user.bob'])).concerns[0], 'and its mailbox is in doubt');
+});
+
+test('of two writes of one name that are both taken back, nothing is left behind', async (t) => {
+  const { directory, mupdate, backend, stopReplica } = await served(t);
+  const other = await mupdate.client('mup-mail1');
+  stopReplica();
+  const answers = [
+    backend.send('DELETE', ['user.alice']),
+    other.send('ACTIVATE', ['user.alice', 'mail1!default', 'x\tlrs\t']),
+  ];
+  assert.deepEqual(
+    (await Promise.all(answers)).map(({ status }) => status),
+    ['NO', 'NO'],
+  );
+  await Promise.all([backend.logout(), other.logout()]);
+  await until('it is there', async () => (await directory.list('mail1!'))[0]?.state === 'active');
+  assert.ok(await directory.case('user.alice'), 'and looked into');
 });

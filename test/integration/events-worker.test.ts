@@ -1,8 +1,5 @@
 // Workers on a real Redis: what becomes of jobs that finish, fail, wait, can't be read, or lose their worker.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { JobState } from '../../services/events/backlog.ts';
@@ -22,7 +19,7 @@ after(() => redis.stop());
 beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
 
 async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket, { jobs: { attempts: 3 } });
+  const opened = openQueues(redis.socket);
   t.after(() => opened.close());
   await opened.queues.connected();
   const { backlog } = opened;
@@ -82,7 +79,7 @@ test('a job is looked at, and logged with what was found', async (t) => {
 });
 
 test('what throws is tried again, and at last is a failed job with the reason; the worker goes on', async (t) => {
-  const { ring, settled, backlog } = await queues(t);
+  const { ring, settled, backlog, deadLetters } = await queues(t);
   const log = keptLog();
   const looks = new Map<string, number>();
   let away = true;
@@ -97,36 +94,16 @@ test('what throws is tried again, and at last is a failed job with the reason; t
   ring('user.bad');
   const [failed] = await settled('failed', 1);
   assert.deepEqual([failed?.reason, failed?.attempts, looks.get('user.bad')], ['mail1 does not answer', 3, 3]);
-  assert.equal(log.lines.filter(({ level, outcome }) => level === 'warn' && outcome === 'error').length, 3);
+  assert.equal(log.lines.filter(({ level, outcome }) => level === 'warn' && outcome === 'retried').length, 2);
   assert.equal(log.lines.filter(({ text }) => text === 'job failed for good').length, 1);
   ring('user.good');
   await settled('completed', 1);
   // It failed, so its name is free again, for a ring and for an operator.
   away = false;
-  assert.equal(await backlog.retry('reconcile', '999'), 0);
-  assert.equal(await backlog.retry('reconcile', failed?.id), 1);
+  assert.deepEqual(await deadLetters.retry('reconcile', { id: '999' }), []);
+  assert.equal((await deadLetters.retry('reconcile', { id: failed?.id })).length, 1);
   await settled('completed', 2);
   assert.equal((await backlog.counts('reconcile')).failed, 0);
-});
-
-test('a job that cannot be read fails at once, with the reason; the worker goes on', async (t) => {
-  const { ring, settled, queues: set } = await queues(t);
-  worker(t, () => Promise.resolve(done));
-  const queue = set.queue('reconcile');
-  await queue.add('reconcile', { v: 7, name: 'dXNlcg' }, { attempts: 5 });
-  await queue.add('reconcile', { v: 1, name: 5 }, { attempts: 5 });
-  const failed = await settled('failed', 2);
-  assert.match(failed[1]?.reason ?? '', /in version 7: this program knows version 1/);
-  assert.match(failed[0]?.reason ?? '', /not a job of reconcile: name: /);
-  assert.deepEqual(
-    failed.map(({ attempts, subject }) => [attempts, subject]),
-    [
-      [1, undefined],
-      [1, undefined],
-    ],
-  );
-  ring('user.good');
-  await settled('completed', 1);
 });
 
 test('many rings for a name that is being looked at bring one more look, and never two at a time', async (t) => {
@@ -220,42 +197,6 @@ for (const [how, heeds] of [
     assert.equal(job?.attempts, 1);
   });
 }
-
-function workerProcess(t: TestContext, mode: 'hang' | 'work') {
-  const file = join(import.meta.dirname, '../harness/worker-process.ts');
-  const child = spawn(process.execPath, [file, redis.socket, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let out = '';
-  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
-  const ended = once(child, 'exit');
-  t.after(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
-  return { child, ended, begins: (name: string) => until(`${mode}: ${name}`, () => out.includes(`begins ${name}\n`)) };
-}
-
-test('a job whose worker is killed in the middle is run again by another', async (t) => {
-  const { ring, settled } = await queues(t);
-  const first = workerProcess(t, 'hang');
-  ring('user.a');
-  await first.begins('user.a');
-  first.child.kill('SIGKILL');
-  await first.ended;
-  const second = workerProcess(t, 'work');
-  await second.begins('user.a');
-  const [job] = await settled('completed', 1);
-  assert.deepEqual([job?.reason, job?.attempts], ['worked', 1]);
-});
-
-test('a worker process told to end gives back what hangs, and ends', async (t) => {
-  const { ring, settled } = await queues(t);
-  const { child, begins, ended } = workerProcess(t, 'hang');
-  ring('user.a');
-  await begins('user.a');
-  child.kill('SIGTERM');
-  assert.deepEqual(await ended, [0, null]);
-  await settled('waiting', 1);
-});
 
 test('a worker goes on after Redis was away, and stops in bounds while it is', async (t) => {
   const { ring, settled } = await queues(t);

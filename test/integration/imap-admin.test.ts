@@ -1,69 +1,11 @@
 // The administrator's IMAP client against servers that refuse, are silent, talk nonsense or go away: never a false answer.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ImapAdmin } from '../../services/backends/imap-admin.ts';
+import { destroy, drip, fakeImap as fake, half, silence } from '../harness/imap-fake.ts';
+import type { FakeImap as Fake, Reaction } from '../harness/imap-fake.ts';
 import { until } from '../harness/until.ts';
-
-/** What the server says to a command: texts in which `%` is the command's tag, or something to do with the socket. */
-type Reaction = string | ((socket: Socket) => void);
-
-/** As Cyrus answers its administrator; a script takes the place of single commands. */
-const cyrus: Record<string, Reaction> = {
-  greeting: '* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] mail1 Cyrus IMAP 3.6.1 server ready\r\n',
-  CAPABILITY: '* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n% OK Completed\r\n',
-  AUTHENTICATE: '+ \r\n',
-  [Buffer.from('\0cyrus\0s3cret').toString('base64')]: '% OK Success\r\n',
-  GETQUOTA: '% NO Quota root does not exist\r\n',
-  NAMESPACE: '* NAMESPACE NIL (("user/" "/")) (("" "/"))\r\n% OK Completed\r\n',
-  MYRIGHTS: '% NO Mailbox does not exist\r\n',
-  LIST: '% OK Completed (0.000 secs)\r\n',
-  LOGOUT: '* BYE LOGOUT received\r\n% OK Completed\r\n',
-};
-
-interface Fake {
-  port: number;
-  /** The lines it was told. */
-  heard: string[];
-  /** How many connections are open. */
-  open: () => number;
-}
-
-async function fake(t: TestContext, script: Record<string, Reaction> = {}): Promise<Fake> {
-  const sockets = new Set<Socket>();
-  const heard: string[] = [];
-  const reactions = { ...cyrus, ...script };
-  const server = createServer((socket) => {
-    sockets.add(socket.on('error', () => undefined).on('close', () => sockets.delete(socket)));
-    let tag = '';
-    let received = '';
-    const react = (reaction: Reaction = '% BAD Unrecognized command\r\n'): void => {
-      if (typeof reaction === 'string') socket.write(reaction.replaceAll('%', tag), 'latin1');
-      else reaction(socket);
-    };
-    socket.on('data', (bytes) => {
-      const lines = (received + bytes.toString('latin1')).split('\r\n');
-      received = lines.pop() ?? '';
-      for (const line of lines) {
-        heard.push(line);
-        const [first = '', verb] = line.split(' ');
-        if (verb !== undefined) tag = first;
-        react(reactions[verb ?? first]);
-      }
-    });
-    react(reactions['greeting']);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  return { port: (server.address() as AddressInfo).port, heard, open: () => sockets.size };
-}
 
 /** `timeout` is long where it must not matter. */
 async function connect(t: TestContext, { port }: Fake, timeout = 60_000, username = 'cyrus'): Promise<ImapAdmin> {
@@ -72,16 +14,6 @@ async function connect(t: TestContext, { port }: Fake, timeout = 60_000, usernam
   t.after(() => admin.close());
   return admin;
 }
-
-const drip: Reaction = (socket) => {
-  const timer = setInterval(() => socket.write('* OK still here\r\n'), 5);
-  socket.on('close', () => {
-    clearInterval(timer);
-  });
-};
-const silence: Reaction = () => undefined;
-const destroy: Reaction = (socket) => socket.destroy();
-const half: Reaction = (socket) => socket.end('* LIST (\\HasNo');
 
 test('clear answers: has, moving, lacks; the separator is the server’s, names are quoted', async (t) => {
   const server = await fake(t, {
@@ -238,5 +170,8 @@ test('LOGIN where AUTH=PLAIN is not offered; a user with a domain is no administ
 test('a server that hides its name is believed; none there is named', async (t) => {
   const server = await fake(t, { greeting: '* OK server ready\r\n' });
   assert.equal(await (await connect(t, server)).holds('user.x'), 'lacks');
-  await assert.rejects(connect(t, { ...server, port: 1 }), /^Error: mail1 \(127\.0\.0\.1:1\): connect ECONNREFUSED/);
+  await assert.rejects(
+    connect(t, { ...server, port: 1 }),
+    /^ImapFailure: mail1 \(127\.0\.0\.1:1\): connect ECONNREFUSED/,
+  );
 });

@@ -10,6 +10,7 @@ import type { Holding } from '../../services/directory/reconciliation.ts';
 import { policyOf } from '../../services/directory/rules.ts';
 import type { Outcome } from '../../services/events/processor.ts';
 import { reconcileProcessor } from '../../workers/reconcile.ts';
+import { quietDesk } from '../harness/events.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
@@ -65,7 +66,7 @@ class World {
     const log = { info: () => undefined, warn: () => undefined };
     const admins = { ask: this.#ask };
     const process = reconcileProcessor({ directory: this.directory, registry, admins, times, log, secondLook: 1 });
-    return process({ name }, new AbortController().signal);
+    return process({ name }, new AbortController().signal, quietDesk);
   }
 
   async row(name: string): Promise<string> {

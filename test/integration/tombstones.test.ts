@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { Change, Directory } from '../../services/directory/directory.ts';
+import { reasons } from '../../services/directory/case.ts';
 import { policyOf } from '../../services/directory/rules.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import type { ScratchDirectory } from '../harness/directory.ts';
@@ -184,13 +185,30 @@ test('a session that deleted before it named a server speaks for the one it then
   assert.equal(await stateOf(directory, 'user.new'), 'absent');
   assert.deepEqual(
     rings.map(({ name }) => name),
-    ['user.old'],
+    ['user.old', 'user.taken'],
   );
+  assert.equal(await stateOf(directory, 'user.taken'), 'active', 'its own, too: the backend takes all of it back');
   assert.equal((await unbound.send('RESERVE', ['user.new', 'mail2!default'])).status, 'OK', 'it is bound now');
   await unbound.send('ACTIVATE', ['user.new', 'mail2!default', '']);
   await unbound.logout();
-  now += 60_000;
-  assert.equal(await stateOf(directory, 'user.taken'), 'absent', 'its own deletion holds');
+});
+
+test('a session that is cut off may not have heard that something is active: somebody looks', async (t) => {
+  const { directory, client, rings } = hold(await populated(t));
+  const backend = await client('mup-mail1');
+  await backend.send('RESERVE', ['user.new', 'mail1!default']);
+  assert.equal((await backend.send('ACTIVATE', ['user.new', 'mail1!default', ''])).status, 'OK');
+  backend.destroy();
+  await until('a case is open', async () => (await directory.case('user.new')) !== undefined);
+  assert.deepEqual(
+    [(await directory.case('user.new'))?.reason, await stateOf(directory, 'user.new')],
+    [reasons.unheard, 'active'],
+  );
+  assert.ok(rings.some(({ name }) => name === 'user.new'));
+  const other = await client('mup-mail1');
+  await other.send('ACTIVATE', ['user.other', 'mail1!default', '']);
+  await other.logout();
+  assert.equal(await directory.case('user.other'), undefined, 'whoever says LOGOUT has heard');
 });
 
 test('a deletion by a session that never names a server waits for a push or a probe; below DELETED. it does not', async (t) => {

@@ -154,7 +154,7 @@ created         | DELETE     | other push            | OK*| created mail1
 expired         | RESERVE    | other                 | OK*| created mail2
 expired         | ACTIVATE   | other, other push     | OK*| active mail2
 expired         | RESERVE    | same                  | OK | created mail1
-handed          | RESERVE    | same, handing, same push | OK | handed mail1
+handed          | RESERVE    | same, handing, same push | OK*| handed mail1
 handed          | RESERVE    | other, admin at mail2 | NO | handed mail1
 handed          | ACTIVATE   | same, handing, same push | OK | active mail1
 handed          | ACTIVATE   | other                 | OK*| active mail2

@@ -158,7 +158,10 @@ describe('ImapAdmin with real backends', { skip: withoutCyrus() }, () => {
     });
     await proxy.login('mailproxy', CYRUS_PASSWORD.mailproxy);
     assert.equal((await proxy.command('MYRIGHTS "user/mail1"')).text, 'Mailbox does not exist');
-    await assert.rejects(admin('mail1', 'mailproxy'), /^Error: mail1 \(.*:10143\): mailproxy is no administrator/);
+    await assert.rejects(
+      admin('mail1', 'mailproxy'),
+      /^ImapFailure: mail1 \(.*:10143\): mailproxy is no administrator/,
+    );
     await assert.rejects(admin('mail1', 'alice'), /alice is no administrator/);
     await assert.rejects(admin('mail1', 'mupdate'), /refused mupdate: /);
 

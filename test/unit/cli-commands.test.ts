@@ -1,10 +1,12 @@
 // The commands of `rookery` over a directory in memory: what they print, and how they end.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mailboxPattern } from '../../services/operations/mailbox-pattern.ts';
+import { mailboxPattern } from '../../services/address/mailbox-pattern.ts';
+import type { Role } from '../../services/cli/roles.ts';
 import type { StartOptions, Surroundings } from '../../services/cli/surroundings.ts';
 import type { Verb } from '../../services/directory/directory.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
+import { queueNames } from '../../services/events/queues.ts';
 import { rookery } from '../harness/cli.ts';
 
 const acl = 'jdoe\tlrswipkxtecdan\tanyone\tp\t';
@@ -44,6 +46,8 @@ const commands = [
   ['queue', 'show'],
   ['queue', 'retry'],
   ['queue', 'discard'],
+  ['usage', 'show'],
+  ['placement', 'simulate'],
   ['config', 'check'],
   ['config', 'describe'],
   ['config', 'show'],
@@ -176,7 +180,7 @@ test('directory status tells who is waited for', async () => {
   const more = await filled();
   const before = await rookery(['directory', 'status', '-f', 'json'], more);
   assert.deepEqual(JSON.parse(before.out[0] ?? ''), {
-    ...{ trusted: false, epoch: 1, heard: [], changes: [5], cases: 0 },
+    ...{ trusted: false, epoch: 1, heard: [], changes: [5], cases: 0, unknown_servers: {} },
     waiting_for: ['mail1.example.org', 'mail2.example.org'],
     doubt: 'not heard from mail1.example.org, mail2.example.org',
   });
@@ -201,6 +205,7 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
     events.push(`start ${roles.join('+')}`);
     out('LMTP at 127.0.0.1:2003');
     return Promise.resolve({
+      done: new Promise<string>(() => undefined),
       stop: () => {
         events.push('stop');
         return Promise.resolve();
@@ -223,11 +228,29 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
   assert.deepEqual([taken.code, taken.err], [69, ['rookery: could not start: address taken']]);
 });
 
+test('with scaling.local, up leaves the queues of pools to worker processes, which get its configuration', async () => {
+  const asked: Partial<StartOptions>[] = [];
+  const startRoles = ({ roles, worker, configFile }: StartOptions) => {
+    asked.push({ roles, configFile, ...(worker && { worker }) });
+    return Promise.resolve({ done: new Promise<string>(() => undefined), stop: () => Promise.resolve() });
+  };
+  const env = { ROOKERY_CONFIG: '', ROOKERY_SCALING__LOCAL: 'on' };
+  await rookery(['up'], { startRoles, env });
+  await rookery(['up'], { startRoles, env: { ...env, ROOKERY_SCALING__POOLS: '{}' } });
+  const everything: Role[] = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'];
+  assert.deepEqual(asked, [
+    { configFile: undefined, roles: ['directory', 'lmtp', 'api', 'autoscaler'] },
+    { configFile: undefined, roles: everything, worker: { queues: queueNames } },
+  ]);
+  await rookery(['run', 'autoscaler'], { startRoles });
+  assert.match(String(asked[2]?.configFile), /rookery\.yaml$/);
+});
+
 test('roles of later versions, and none at all, are wrong usage', async () => {
-  const later = await rookery(['run', 'lmtp', 'autoscaler']);
+  const later = await rookery(['run', 'lmtp', 'lookup']);
   assert.deepEqual(
     [later.code, later.err],
-    [64, ["rookery: 'autoscaler' is not in this version: there are directory, lmtp, api, worker"]],
+    [64, ["rookery: 'lookup' is not in this version: there are directory, lmtp, api, worker, autoscaler"]],
   );
   const typo = await rookery(['run', 'ltmp']);
   assert.match(typo.err.join(), /did you mean lmtp\?/);

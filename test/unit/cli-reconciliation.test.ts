@@ -111,11 +111,18 @@ test('mailbox claim gives a mailbox to a server that has said that it holds it, 
 
 test('mailbox claim refuses servers that are none', async () => {
   const { world } = await inDoubt();
-  const wrong = await rookery(['mailbox', 'claim', 'user.x', '--from', 'mail3', '--to', two], world);
+  const wrong = await rookery(['mailbox', 'claim', 'user.x', '--from', two, '--to', 'mail3'], world);
   assert.equal(wrong.code, 64);
   assert.match(
     wrong.err[0] ?? '',
     /'mail3' is none of the backends: there are mail1\.example\.org, mail2\.example\.org/,
+  );
+  assert.equal((await rookery(['mailbox', 'claim', 'user.x', '--from', two, '--to', two], world)).code, 64);
+  const nothing = await rookery(['mailbox', 'claim', 'user.x', '--from', 'gone', '--to', two], world);
+  assert.deepEqual(
+    [nothing.code, nothing.out],
+    [67, ['nothing at gone matches']],
+    'rows may be left of a server that is none any more',
   );
 });
 

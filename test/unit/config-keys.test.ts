@@ -55,7 +55,19 @@ test('the sample and the schema in infra are those of the code: run node infra/c
 });
 
 test('the sample sets nothing; with its comment marks off it is a whole configuration, but for the files it names', () => {
-  assert.deepEqual(parse(exampleConfig()), { directory: null, lmtp: null, workers: null, api: null, log: null });
+  assert.deepEqual(parse(exampleConfig()), {
+    ...{
+      directory: null,
+      lmtp: null,
+      users: null,
+      usage: null,
+      placement: null,
+      workers: null,
+      scaling: null,
+      api: null,
+      log: null,
+    },
+  });
   const text = exampleConfig().replace(/^( *)# (?=( *- | *[a-z][\w.]*:( \S+)?$))/gm, '$1');
   assert.deepEqual(Object.keys(parse(text) as object), Object.keys(configSchema.shape));
   assert.throws(

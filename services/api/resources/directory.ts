@@ -1,4 +1,4 @@
-// /v1/directory: how the directory stands, what is open, what was changed; and the word of trust.
+// /v1/directory: how the directory stands, what is open, what was changed; and the words of trust and distrust.
 import { z } from 'zod';
 import { casesAnswer } from '../../operations/case-value.ts';
 import { changesAnswer } from '../../operations/change-value.ts';
@@ -70,5 +70,19 @@ export const directory: Resource = (server, { operations: { directory } }) => {
       },
     },
     (request) => directory.trust({ blind: request.body.blind, by: callerName(request) }),
+  );
+  server.post(
+    '/v1/directory/distrust',
+    {
+      config: { role: 'admin' },
+      schema: {
+        operationId: 'distrustDirectory',
+        summary:
+          'Begins a new epoch, as after a loss of data: no name is refused before the backends have pushed again',
+        description: 'Answers how it stands then.',
+        ...{ tags: ['directory'], response: { 200: statusValue } },
+      },
+    },
+    (request) => directory.distrust(callerName(request)),
   );
 };

@@ -105,6 +105,12 @@ export class ChainWatch {
     return this.#verifying;
   }
 
+  /** Begins a new epoch in all shards, for a reason that can't be seen from here. */
+  async distrust(why: string): Promise<void> {
+    await this.verify();
+    for (const [shard, known] of this.#known.entries()) if (known) await this.#raise(shard, known, known, why);
+  }
+
   readonly #disconnected = (): void => {
     this.#losses += 1;
     this.#doubt = 'the connection to Redis was lost and is not verified again';

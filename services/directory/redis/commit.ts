@@ -11,7 +11,7 @@ export interface CommitOptions {
 
 /**
  * Groups what waits: while one WAIT is under way, all that is written meanwhile shares the next one. With no replicas
- * asked for everything is durable as soon as Redis has answered: it forces its file to disk before that (`appendfsync`).
+ * asked for everything counts as durable when Redis has answered: whether it is on disk then is `appendfsync`'s to say.
  */
 export class Commit {
   readonly #options: CommitOptions;

@@ -127,8 +127,8 @@ export class RedisDirectory implements Directory {
     return this.#writes.write(write, writer);
   }
 
-  end(session: string, how: Ending): Promise<Settlement> {
-    return this.#ends.end(session, how);
+  end(session: string, how: Ending, by?: Bytes): Promise<Settlement> {
+    return this.#ends.end(session, how, by);
   }
 
   bind(session: string, server: Bytes): Promise<Settlement> {
@@ -214,6 +214,18 @@ export class RedisDirectory implements Directory {
 
   heard(server: Bytes, required: readonly Bytes[], begun: number): Promise<void> {
     return this.#cases.heard(server, required, begun);
+  }
+
+  async servers(): Promise<Map<Bytes, number>> {
+    const all = new Map<Bytes, number>();
+    for (const { shard } of this.#logs) {
+      for (const [server, count] of await this.#reader.counts(shard)) all.set(server, (all.get(server) ?? 0) + count);
+    }
+    return all;
+  }
+
+  distrust(why: string): Promise<void> {
+    return this.#watch.distrust(why);
   }
 
   async vouch(by: string): Promise<void> {

@@ -1,6 +1,7 @@
 // Reading rows: by name with the directory's standing, by tree, and by the server they are on.
 import type { Redis } from 'ioredis';
 import type { Concern, Lookup, Standing } from '../directory.ts';
+import { isUnder } from '../entry.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import { readable } from '../../address/bytes.ts';
 import { nameIn, placeOf } from '../tree.ts';
@@ -98,7 +99,7 @@ export class RowReader {
     const lists = await Promise.all(keys.map((key) => this.#redis.hkeysBuffer(Buffer.from(key, 'latin1'))));
     const trees = new Set(lists.flatMap((list) => stringsIn(replyFrom(list))));
     const entries = await this.trees(shard, [...trees]);
-    return entries.filter((entry) => entry.location.startsWith(locationPrefix));
+    return entries.filter(({ location }) => isUnder(location, locationPrefix));
   }
 
   /** All rows of some trees of a shard; in no order. */
@@ -114,6 +115,13 @@ export class RowReader {
       });
     }
     return entries;
+  }
+
+  /** How many rows of a shard each server has. */
+  async counts(shard: number): Promise<Map<Bytes, number>> {
+    const key = Buffer.from(shardPrefix(shard) + keyNames.servers, 'latin1');
+    const pairs = pairsIn(stringsIn(replyFrom(await this.#redis.callBuffer('HGETALL', [key]))));
+    return new Map([...pairs].map(([server, count]) => [server, Number(count)]));
   }
 
   async #servers(prefix: string, locationPrefix: Bytes): Promise<Bytes[]> {

@@ -1,5 +1,6 @@
 // The four writes in Redis: by script, acknowledged when they are durable, taken back when they can't be made so.
 import type { Redis } from 'ioredis';
+import { reasons } from '../case.ts';
 import { answerText, undoes } from '../ruling.ts';
 import { placeOf } from '../tree.ts';
 import type { Answer, Verb, Write, Writer } from '../directory.ts';
@@ -10,7 +11,7 @@ import { Commit } from './commit.ts';
 import { shardOf, shardPrefix } from './keys.ts';
 import { unpackRow } from './packing.ts';
 import { flag, stringsIn, undoScript, writeScript } from './script.ts';
-import type { Script } from './script.ts';
+import type { Script } from '../../redis/script.ts';
 import type { SessionEnds } from './session-ends.ts';
 
 /** What a write waits for. */
@@ -68,7 +69,7 @@ export class Writes {
     const outcome = { at: { shard, seq: head.seq }, pending: pending === '1' };
     if (rule.ok && !(await this.#commit.durable())) {
       if (last === nonce) await this.#undo(write, writer, head.seq, packed);
-      return { ok: false, text: 'not enough replicas have it', ...outcome };
+      return { ok: false, text: 'not enough replicas have it', ...outcome, undone: true, ring: reasons.undone };
     }
     const undone = undoes(rule, write, writer) ? (await ends.end(writer.session, 'refused', writer.by)).restored : [];
     const ring = undone.length > 0 ? 'refused: its deletions are put back' : rule.ring;

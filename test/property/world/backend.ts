@@ -26,13 +26,17 @@ export class Backend {
   /** Trees that a command works on: Cyrus locks a user's namespace for it. */
   readonly locked = new Set<string>();
   /**
-   * Names that a command has taken away and may yet put back. Whoever asks meanwhile gets no answer: an administrator's
+   * Names that a command has taken away and may yet put back, or made and may yet take away. Whoever asks meanwhile gets no answer: an administrator's
    * LIST would say that the mailbox is not there, so that reconciliation must not believe a single one.
    */
   readonly inFlight = new Set<string>();
+  /** What was deleted here before the directory was told, or without a word (`delete_mode: immediate`): until a push it can't know. */
+  readonly untold = new Set<string>();
   running: Running = 'down';
   /** Counts its crashes: who talked with it before one doesn't any more. */
   lives = 0;
+
+  #deletions = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -62,11 +66,13 @@ export class Backend {
     return this.names().filter((name) => isDeletedName(name));
   }
 
-  /** A fresh name for a mailbox that is deleted: in Cyrus the time stands in it, here the server and a digit. */
-  deletedNameFor(name: string): string | undefined {
+  /** A fresh name for a mailbox that is deleted: in Cyrus the time stands in it, here the server and a number. */
+  deletedNameFor(name: string): string {
     const [local = '', domain] = name.split('!').reverse();
     const stem = `${domain === undefined ? '' : `${domain}!`}DELETED.${local}.5F${this.name.slice(4)}`;
-    return [0, 1, 2].map((digit) => `${stem}${digit}`).find((one) => !this.mailboxes.has(one));
+    // Never twice, as no time is.
+    this.#deletions += 1;
+    return `${stem}${this.#deletions}`;
   }
 
   locationOf(name: string): string {

@@ -26,6 +26,13 @@ export async function populate(world: World, seed = 0): Promise<void> {
  */
 export async function ending(world: World): Promise<void> {
   const { pair, backends, invariants } = world;
+  for (const slot of world.slots) {
+    world.drop(slot);
+    await world.end(slot, 'cut');
+  }
+  for (const zombie of world.zombies.splice(0)) await pair.end(zombie.id, 'cut');
+  await world.reconcileAll();
+  await invariants.noPhantoms();
   for (const zombie of world.zombies.splice(0)) await pair.end(zombie.id, 'cut');
   for (const backend of backends) await world.crash(backend);
   for (const zombie of world.zombies.splice(0)) await pair.end(zombie.id, 'cut');

@@ -104,6 +104,19 @@ export class Invariants {
     }
   }
 
+  /** With all sessions over, and without any push: an active row of a mailbox that is not there waits in a case. */
+  async noPhantoms(): Promise<void> {
+    for (const backend of this.#world.backends) {
+      for (const { name, state } of await this.#world.pair.model.list(`${backend.name}!`)) {
+        if (state !== 'active' || backend.mailboxes.has(name) || backend.untold.has(name)) continue;
+        assert.ok(
+          await this.#world.pair.model.case(name),
+          `${name} is active at ${backend.name}, which has no such mailbox`,
+        );
+      }
+    }
+  }
+
   /** Whatever is known by everybody, and asked of everybody, is right in the end; what is not waits in a case. */
   async inTheEnd(mayWait: boolean): Promise<void> {
     const { pair, backends } = this.#world;

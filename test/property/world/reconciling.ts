@@ -58,7 +58,7 @@ export function* reconcile(name: string, { backends, times, now }: Surroundings,
 /** The operator gives the name to a server that has it. */
 export function* claim(name: string, backends: readonly Backend[], dice: Dice): Task {
   const { row, open } = yield { do: 'look', name };
-  const backend = dice.of(backends.filter((one) => one.mailboxes.has(name)));
+  const backend = dice.of(backends.filter((one) => one.mailboxes.has(name) && !one.inFlight.has(name)));
   if (!open || !backend) return;
   const at = { location: backend.locationOf(name), acl: backend.mailboxes.get(name)?.acl ?? '' };
   yield { do: 'resolve', resolution: { name, expected: row, rung: open.rung, action: 'claim', forget: [], at } };

@@ -36,9 +36,12 @@ export function* rename(backend: Backend, from: string, to: string, dice: Dice):
     backend.mailboxes.set(from, mailbox);
   };
   const localFirst = dice.permille(500);
-  if (localFirst) move();
+  if (localFirst) {
+    move();
+    backend.untold.add(from);
+  }
   try {
-    if (localFirst) backend.inFlight.add(from);
+    if (localFirst) for (const name of [from, to]) backend.inFlight.add(name);
     yield pause;
     const place = `${backend.name}!`;
     let answer = yield write('DELETE', from);
@@ -51,13 +54,14 @@ export function* rename(backend: Backend, from: string, to: string, dice: Dice):
     }
     if (!answer.ok && localFirst) moveBack();
   } finally {
-    backend.inFlight.delete(from);
+    for (const name of [from, to]) backend.inFlight.delete(name);
   }
 }
 
 /** `delete_mode: immediate` tells the directory nothing; nor does LOCALDELETE. */
 export function* deleteSilently(backend: Backend, name: string): Task {
   backend.mailboxes.delete(name);
+  backend.untold.add(name);
   yield pause;
 }
 
@@ -65,11 +69,19 @@ export function* deleteSilently(backend: Backend, name: string): Task {
 export function* expire(backend: Backend, names: readonly string[], dice: Dice): Task {
   for (const name of names) {
     const localFirst = dice.permille(500);
-    if (localFirst) backend.mailboxes.delete(name);
+    if (localFirst) {
+      backend.mailboxes.delete(name);
+      backend.untold.add(name);
+    }
     yield pause;
-    const answer = yield write('DELETE', name);
-    if (!answer.ok) return;
-    backend.mailboxes.delete(name);
+    backend.inFlight.add(name);
+    try {
+      const answer = yield write('DELETE', name);
+      if (!answer.ok) return;
+      backend.mailboxes.delete(name);
+    } finally {
+      backend.inFlight.delete(name);
+    }
   }
 }
 

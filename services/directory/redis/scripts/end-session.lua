@@ -35,7 +35,13 @@ local restored, rung = {}, {}
 for i = 9, #ARGV, 5 do
   local place = { name = ARGV[i], tree = ARGV[i + 1], field = ARGV[i + 2], shared = ARGV[i + 3] == '1' }
   local row = row_of(place)
-  if is_pending(row, session) then
+  if row and row.state == 'A' then
+    if how == 'cut' then
+      rung[#rung + 1] = place.name
+      ring(place.name, reasons.unheard, session, now)
+    end
+    if how == 'cut' or how == 'logout' then redis.call('SREM', pending_key, place.name) end
+  elseif is_pending(row, session) then
     local before = row.state
     local next, why
     if how == 'bind' then next, why = bound_to(row) else next, why = settled(place.name, row) end

@@ -10,6 +10,9 @@ if not row and action ~= 'claim' then action = 'close' end
 local open = case_of(place.name)
 if (packed or '') ~= ARGV[6] or (open and open.rung or '') ~= ARGV[7] then return '0' end
 
+-- settling.ts, isUnderWay().
+if action == 'claim' and row and is_pending(row, row.session) then return '0' end
+
 local forget = {}
 for i = 16, #ARGV do forget[ARGV[i]] = true end
 local left = without_rivals(open and open.rivals or {}, forget)
@@ -19,7 +22,8 @@ local actions = {
   remove = function() return nil, left, true end,
   restore = function() return taken(row, left, row.location, row.acl) end,
   hand = function()
-    return { state = 'H', version = row.version, location = row.location, acl = row.acl, session = session, since = now, ended = now }, left, row.state ~= 'H'
+    if row.state == 'H' then return row, left, false end
+    return { state = 'H', version = row.version, location = row.location, acl = row.acl, session = session, since = now, ended = now }, left, true
   end,
   claim = function() return taken(row, left, ARGV[9], ARGV[10]) end,
 }
@@ -34,5 +38,6 @@ elseif action == 'claim' then
   local unasked = open and weight(open.reason) == 2
   if unasked or #rivals > 0 then reason = weightier(open, reasons.claimed) end
 elseif #rivals > 0 then reason = open and open.reason or reasons.claimed end
-keep_case(place.name, reason and rung_for(open, reason, session, now, rivals) or nil)
+local opener = action ~= 'claim' and open and open.session or session
+keep_case(place.name, reason and rung_for(open, reason, opener, now, rivals) or nil)
 return '1'

@@ -149,7 +149,8 @@ elseif open then
   elseif #left ~= #rivals then keep_case(name, open) end
 end
 
-local pending = is_pending(next, session)
+-- settling.ts, mayBeUnheard().
+local pending = is_pending(next, session) or ok and VERB == 'ACTIVATE' and not push
 if pending then note_pending(session, name) end
 local head = redis.call('HMGET', prefix .. 'head', 'seq', 'nonce')
 return { situation, number, packed or '', seq, pending and '1' or '', head[2] or '' }

@@ -1,5 +1,5 @@
 // Patterns of mailbox names, with the wildcards of IMAP's LIST: `*` for anything, `%` for anything up to the next dot.
-import type { Bytes } from '../directory/entry.ts';
+import type { Bytes } from './bytes.ts';
 
 /** Tells whether a name fits the pattern; the whole of it has to. */
 export function mailboxPattern(pattern: Bytes): (name: Bytes) => boolean {

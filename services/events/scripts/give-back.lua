@@ -1,0 +1,12 @@
+-- Gives an event that was set aside back to its tree, behind what waits there. ARGV: prefix, id, now. Returns the tree, and 1 when its
+-- list was empty; 0 when there is no such event.
+local prefix, now = ARGV[1], ARGV[3]
+local aside = redis.call('HGET', prefix .. 'dead', ARGV[2])
+if not aside then return 0 end
+local tree, _, body = unpack(cjson.decode(aside))
+redis.call('HDEL', prefix .. 'dead', ARGV[2])
+redis.call('HINCRBY', prefix .. 'meta', 'events', 1)
+local id = redis.call('HINCRBY', prefix .. 'meta', 'id', 1)
+local length = redis.call('RPUSH', prefix .. 'list:' .. tree, string.format('%.0f', id) .. ' ' .. now .. ' ' .. body)
+if length == 1 then redis.call('ZADD', prefix .. 'waiting', now, tree) end
+return { tree, length }

@@ -1,0 +1,177 @@
+// Each server and partition looked at by itself: whether it may be chosen, why not, and with which figures it is weighed.
+import { lessPromised, nothingPromised, promisedBeside, promisedInAll } from './facts.ts';
+import type { PartitionFacts, ServerFacts } from './facts.ts';
+import type { BackendPolicy, Policy } from './policy.ts';
+import { percentFree, weigh } from './selection.ts';
+import type { Candidate } from './selection.ts';
+import { serverSpace } from './server-space.ts';
+import type { Figure } from './server-space.ts';
+
+/** What is asked for. What is left out may be anything. */
+export interface Request {
+  /** The user, or the mailbox. */
+  name: string;
+  /** By an operator's word: taken whatever the rules say, as long as there is such a backend. */
+  server?: string | undefined;
+  /** Likewise; without a server, those that have it are selected from. */
+  partition?: string | undefined;
+  zone?: string | undefined;
+  /** The server must have all of them. */
+  tags?: readonly string[] | undefined;
+  /** Servers that have refused it, or could not be reached. */
+  not?: readonly string[] | undefined;
+}
+
+/** A server or partition as it was looked at. Space is in KiB, shares and percents are of 100. */
+export interface Considered {
+  name: string;
+  /** Why it could not be chosen; a phrase. */
+  out?: string;
+  /** The chance that it had. */
+  share: number;
+  /** As it was told, before promises; undefined where it is not known, or not needed. */
+  availableKiB?: number | undefined;
+  totalKiB?: number | undefined;
+  promisedKiB: number;
+  /** Free, without what is promised. */
+  percent?: number | undefined;
+}
+
+export interface ConsideredServer extends Considered {
+  /** How old its figures were, in milliseconds. */
+  age: number;
+  users: number;
+  promisedUsers: number;
+  weight: number;
+}
+
+/** A server with its partitions, none of them where it chooses itself. */
+export interface Look {
+  server: ConsideredServer;
+  partitions: Considered[];
+  /** As what it is weighed; undefined when it is out. */
+  candidate: Candidate | undefined;
+}
+
+/** For a server that is no backend: it is out all the same. */
+const standard: BackendPolicy = { weight: 1, tags: [], drain: false, exclude: [] };
+
+/** Looks at one server, before it is weighed against the others. */
+export function lookAt(server: ServerFacts, request: Request, policy: Policy, now: number): Look {
+  const own = policy.backends.get(server.name) ?? standard;
+  const partitions = partitionsOf(server, request, policy, own);
+  const figure = figureOf(server, partitions, policy);
+  const out =
+    unwanted(server.name, request, policy, own) ??
+    unfit(server, policy, own, now) ??
+    withoutPlace(server, partitions, request) ??
+    (policy.servers.mode === 'random' ? undefined : spaceless(figure));
+  const left = figure && lessPromised(figure, figure.promisedKiB);
+  const { users, promised = nothingPromised } = server;
+  return {
+    server: {
+      ...{ name: server.name, ...(out !== undefined && { out }), share: 0 },
+      ...{ availableKiB: figure?.availableKiB, totalKiB: figure?.totalKiB, percent: left && percentFree(left) },
+      ...{ promisedKiB: figure?.promisedKiB ?? promisedInAll(server), promisedUsers: promised.users },
+      ...{ age: now - server.at, users, weight: own.weight },
+    },
+    partitions,
+    candidate: out === undefined ? { name: server.name, weight: own.weight, ...(left ?? noSpace) } : undefined,
+  };
+}
+
+/** Where all is drawn evenly, space may be unknown. */
+const noSpace = { availableKiB: 0, totalKiB: 0 };
+
+/** Why the request or the policy does not want the server at all. */
+function unwanted(
+  name: string,
+  { zone, tags = [], not = [] }: Request,
+  policy: Policy,
+  own: BackendPolicy,
+): string | undefined {
+  if (!policy.backends.has(name)) return 'no backend of this name';
+  if (policy.servers.list && !policy.servers.list.includes(name)) return 'not in serverlist';
+  if (not.includes(name)) return 'has refused it, or was not reached';
+  if (zone !== undefined && own.zone !== zone) return own.zone === undefined ? 'in no zone' : `in zone ${own.zone}`;
+  const missing = tags.filter((tag) => !own.tags.includes(tag));
+  if (missing.length > 0) return `without tag ${missing.join(', ')}`;
+  if (own.drain) return 'drains';
+  return own.weight === 0 ? 'weight 0' : undefined;
+}
+
+/** Why the server cannot take anybody now. */
+function unfit(server: ServerFacts, policy: Policy, own: BackendPolicy, now: number): string | undefined {
+  if (!server.answered) return server.silence ?? 'does not answer';
+  const { users, promised = nothingPromised } = server;
+  if (own.maximumUsers !== undefined && users + promised.users >= own.maximumUsers) {
+    return `has its maximum of ${own.maximumUsers} users`;
+  }
+  const age = now - server.at;
+  return figuresCount(policy) && age > policy.figuresMaxAge
+    ? `its figures are ${Math.round(age / 1000)} s old`
+    : undefined;
+}
+
+/** Where all is drawn evenly, nobody looks at the figures. */
+function figuresCount({ servers, partitions }: Policy): boolean {
+  return servers.mode !== 'random' || partitions.mode !== 'random';
+}
+
+function withoutPlace(server: ServerFacts, partitions: readonly Considered[], request: Request): string | undefined {
+  if (server.partitions.length === 0 || partitions.some(({ out }) => out === undefined)) return undefined;
+  if (request.partition !== undefined && partitions.length === 0) return `has no partition ${request.partition}`;
+  return `no partition: ${partitions.map(({ name, out }) => `${name}: ${out ?? ''}`).join(', ')}`;
+}
+
+/** Why there is no space to be had; where delta would still give a little to what is full, we do not. */
+function spaceless(figure: Figure | undefined): string | undefined {
+  if (!figure) return 'its free space is not known';
+  const { availableKiB, totalKiB, promisedKiB } = figure;
+  if (percentFree(figure) === undefined) return `impossible figures: ${availableKiB} of ${totalKiB} KiB free`;
+  return availableKiB <= promisedKiB ? 'no free space' : undefined;
+}
+
+/** The partitions, each with its chance on this server. */
+function partitionsOf(server: ServerFacts, request: Request, policy: Policy, own: BackendPolicy): Considered[] {
+  const { partition } = request;
+  const wanted = server.partitions.filter(({ name }) => partition === undefined || name === partition);
+  const rule = policy.partitions;
+  const looked = wanted.map((one) => {
+    const promisedKiB = promisedBeside(one, server);
+    const excluded = partition === undefined && own.exclude.includes(one.name);
+    const without = figuresCount(policy) ? spaceless({ ...one, promisedKiB }) : undefined;
+    return { one, promisedKiB, out: excluded ? 'excluded' : without };
+  });
+  const fit = looked.filter(({ out }) => out === undefined);
+  const { each } = weigh(
+    fit.map(({ one, promisedKiB }) => asCandidate(one, promisedKiB)),
+    rule,
+  );
+  return looked.map((look) => {
+    const { one, promisedKiB, out } = look;
+    const weighed = each[fit.indexOf(look)] ?? { percent: percentFree(lessPromised(one, promisedKiB)), share: 0 };
+    return {
+      ...{ name: one.name, ...(out !== undefined && { out }), ...weighed },
+      ...{ availableKiB: one.availableKiB, totalKiB: one.totalKiB, promisedKiB },
+    };
+  });
+}
+
+function asCandidate(partition: PartitionFacts, promisedKiB: number): Candidate {
+  const { name, filesystem } = partition;
+  return { name, filesystem, weight: 1, ...lessPromised(partition, promisedKiB) };
+}
+
+/** The server's space; undefined where it is not known. */
+function figureOf(server: ServerFacts, partitions: readonly Considered[], { servers }: Policy): Figure | undefined {
+  if (server.partitions.length === 0) {
+    const space = servers.mode === 'freespace-most' ? server.total : server.emptiest;
+    return space && { ...space, promisedKiB: promisedInAll(server) };
+  }
+  const usable = partitions.flatMap(({ name, out, promisedKiB }) => {
+    const facts = server.partitions.find((one) => one.name === name);
+    return facts && out === undefined ? [{ ...facts, promisedKiB }] : [];
+  });
+  return serverSpace(usable, servers.mode);
+}

@@ -1,0 +1,110 @@
+// A placement decided: which server and partition a new user gets, as a value that carries all it was decided by.
+import type { Chance } from './chance.ts';
+import { lookAt } from './considering.ts';
+import type { Considered, ConsideredServer, Look, Request } from './considering.ts';
+import type { Facts } from './facts.ts';
+import type { Policy } from './policy.ts';
+import { draws, landing, weigh } from './selection.ts';
+import type { Mode, Rule } from './selection.ts';
+
+/** Where a user goes. */
+export interface Place {
+  server: string;
+  /** Empty where the backend chooses it. */
+  partition: string;
+}
+
+/** Plain values only, so that it can be kept as JSON and told again. */
+export interface Decision {
+  request: Request;
+  /** When it was taken, in milliseconds since 1970. */
+  at: number;
+  modes: { servers: Mode; partitions: Mode };
+  /** All servers, in the order in which they were looked at. */
+  servers: ConsideredServer[];
+  /** The partitions of the server that was chosen. */
+  partitions: Considered[];
+  /** The numbers drawn, from 0 to below 100, that fell on the shares in their order. */
+  drawn: { server?: number; partition?: number };
+  chosen?: Place;
+  /** Why nothing was chosen. */
+  refused?: string;
+}
+
+/** Chooses server and partition by the policy; what the request names stands. */
+export function decide(request: Request, facts: Facts, policy: Policy, chance: Chance): Decision {
+  const looks = facts.servers.map((server) => lookAt(server, request, policy, facts.now));
+  const { at, drawn, servers } =
+    request.server === undefined ? drawServer(looks, policy.servers, chance) : named(request.server, looks);
+  const look = at === undefined ? undefined : looks[at];
+  const partitions = look?.partitions ?? [];
+  const base = {
+    ...{ request, at: facts.now, servers, partitions },
+    modes: { servers: policy.servers.mode, partitions: policy.partitions.mode },
+  };
+  const server = request.server ?? look?.server.name;
+  if (server === undefined || !policy.backends.has(server)) {
+    const refused = server === undefined ? noServer(servers) : noSuchBackend(server, policy);
+    return { ...base, partitions: [], drawn: drawnNumbers(drawn, undefined), refused };
+  }
+  const partition = drawPartition(partitions, request.partition, policy.partitions, chance);
+  const numbers = drawnNumbers(drawn, partition.drawn);
+  if (partition.name !== undefined) return { ...base, drawn: numbers, chosen: { server, partition: partition.name } };
+  return { ...base, drawn: numbers, refused: `no partition of ${server} can take it (${outs(partitions)})` };
+}
+
+interface Lot {
+  at: number | undefined;
+  drawn?: number;
+}
+
+interface ServerLot extends Lot {
+  /** The servers, with the shares that they had. */
+  servers: ConsideredServer[];
+}
+
+function named(name: string, looks: readonly Look[]): ServerLot {
+  const servers = looks.map(({ server }) => server);
+  return { at: servers.findIndex((server) => server.name === name), servers };
+}
+
+function drawServer(looks: readonly Look[], rule: Rule, chance: Chance): ServerLot {
+  const candidates = looks.flatMap(({ candidate }) => candidate ?? []);
+  const { each } = weigh(candidates, rule);
+  const servers = looks.map(({ server, candidate }) => ({
+    ...server,
+    ...(candidate && each[candidates.indexOf(candidate)]),
+  }));
+  return { ...draw(servers, rule, chance), servers };
+}
+
+/** The partition's name; empty where the backend chooses, undefined where none can be chosen. */
+function drawPartition(partitions: readonly Considered[], wanted: string | undefined, rule: Rule, chance: Chance) {
+  if (wanted !== undefined || partitions.length === 0) return { name: wanted ?? '' };
+  const { at, ...lot } = draw(partitions, rule, chance);
+  return { ...lot, name: at === undefined ? undefined : partitions[at]?.name };
+}
+
+function draw(all: readonly Considered[], { mode }: Rule, chance: Chance): Lot {
+  const shares = all.map(({ share }) => share);
+  // Where one has it all, there is nothing to draw.
+  if (!draws(mode)) return { at: landing(shares, 0) };
+  const drawn = 100 * chance();
+  return { at: landing(shares, drawn), drawn };
+}
+
+function drawnNumbers(server: number | undefined, partition: number | undefined): Decision['drawn'] {
+  return { ...(server !== undefined && { server }), ...(partition !== undefined && { partition }) };
+}
+
+function noSuchBackend(name: string, { backends }: Policy): string {
+  return `there is no backend ${name}; it may be one of ${Array.from(backends.keys()).join(', ')}`;
+}
+
+function noServer(servers: readonly ConsideredServer[]): string {
+  return servers.length === 0 ? 'there are no backends' : `no server can take it (${outs(servers)})`;
+}
+
+function outs(all: readonly Considered[]): string {
+  return all.map(({ name, out = 'no chance' }) => `${name}: ${out}`).join('; ');
+}

@@ -1,0 +1,70 @@
+// Places users: decides by the newest figures and promises, promises the space, and decides anew where others were faster.
+import type { Chance } from './chance.ts';
+import type { Request } from './considering.ts';
+import { Reinit } from './cyrus-process.ts';
+import { decide } from './decision.ts';
+import type { Decision, Place } from './decision.ts';
+import { withPromises } from './facts.ts';
+import type { ServerFacts } from './facts.ts';
+import type { Policy } from './policy.ts';
+import type { Promises } from './promises.ts';
+
+export interface PlacerOptions {
+  policy: Policy;
+  promises: Pick<Promises, 'read' | 'take'>;
+  /** The newest figures of every backend, without promises; rejects where they cannot be had. */
+  figures: () => Promise<readonly ServerFacts[]>;
+  chance: Chance;
+  /** In milliseconds since 1970. */
+  now: () => number;
+}
+
+export type Placed =
+  /** `tries`: how often it was decided. */
+  | { is: 'placed'; place: Place; decision: Decision; tries: number }
+  /** Placed before, under the same token. */
+  | { is: 'held'; place: Place }
+  | { is: 'refused'; decision: Decision };
+
+export class Placer {
+  readonly #options: PlacerOptions;
+  readonly #reinits: Reinit[];
+  #figures: readonly ServerFacts[] | undefined;
+
+  constructor(options: PlacerOptions) {
+    this.#options = options;
+    const { servers, partitions } = options.policy;
+    this.#reinits = [new Reinit(servers.usageReinit), new Reinit(partitions.usageReinit)];
+  }
+
+  /**
+   * Chooses a place and promises it to the token, which says what is being placed: whoever asks again with it, after a
+   * crash say, gets the same place until the promise is released or expires. Rejects where Redis or the figures are away.
+   */
+  async place(request: Request, token: string): Promise<Placed> {
+    const { policy, promises, chance, now } = this.#options;
+    const figures = await this.#newest();
+    let state = await promises.read();
+    for (let tries = 1; ; tries += 1) {
+      const facts = { now: now(), servers: withPromises(figures, state.servers) };
+      const decision = decide(request, facts, policy, chance);
+      const place = decision.chosen;
+      if (!place) return { is: 'refused', decision };
+      const promise = { token, ...place, KiB: policy.promisedKiB, lifetime: policy.promiseLifetime };
+      // With many deciders somebody is always faster. The last decision stands, by facts that are a moment old.
+      const taken = await promises.take(promise, tries < policy.promiseAttempts ? state.version : undefined);
+      if (taken.is === 'taken') return { is: 'placed', place, decision, tries };
+      if (taken.is === 'held') return taken;
+      state = taken.state;
+    }
+  }
+
+  async #newest(): Promise<readonly ServerFacts[]> {
+    const { policy, figures, now } = this.#options;
+    // Each counts, whatever the other says.
+    const due = this.#reinits.map((reinit) => reinit.due()).includes(true);
+    const tooOld = this.#figures?.some(({ at }) => now() - at > policy.figuresMaxAge) ?? true;
+    if (due || tooOld || !this.#figures) this.#figures = await figures();
+    return this.#figures;
+  }
+}

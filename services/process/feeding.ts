@@ -1,0 +1,32 @@
+// What a directory node does for those who want to hear of its changes: it makes events of them, and looks for lost bells.
+import { startChangeSource } from '../changes/change-source.ts';
+import type { Subscriber } from '../changes/subscriber.ts';
+import type { Events, RoleStart } from './role.ts';
+
+export interface Feeding {
+  stop(): Promise<void>;
+}
+
+/** Here, and not in a worker: there may be no worker as long as there is no event. */
+export function startFeeding({ config, directory, log }: RoleStart, { trees, counts }: Events): Feeding {
+  const subscribers: Subscriber[] = [counts];
+  const lostAfter = config.workers.lost_after * 1000;
+  const sources = subscribers.map((subscriber) =>
+    startChangeSource({ ...{ directory, events: trees, subscriber, lostAfter, log } }),
+  );
+  const quietFor = config.workers.sweep_interval * 1000;
+  const sweep = async () => {
+    for (const { queue } of subscribers) {
+      await trees.sweep(queue, quietFor).catch((error: unknown) => {
+        log.error({ err: error, queue }, 'events: lists without a bell could not be looked for');
+      });
+    }
+  };
+  const timer = setInterval(() => void sweep(), quietFor);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await Promise.all(sources.map((source) => source.stop()));
+    },
+  };
+}

@@ -1,0 +1,34 @@
+// Takes orders of users for one command of an operator.
+import type { Config } from '../config/schema.ts';
+import { Producer } from '../events/producer.ts';
+import { QueueSet } from '../events/queue-set.ts';
+import { Ordering } from '../users/ordering.ts';
+import { openUsersNow } from './open-users.ts';
+import type { Users } from './open-users.ts';
+import { eventsPlace } from './redis-access.ts';
+
+export interface OpenOrders extends Pick<Users, 'decisions'> {
+  ordering: Ordering;
+  close(): Promise<void>;
+}
+
+/** Rejects when the events' Redis does not answer. */
+export async function openOrders(config: Config): Promise<OpenOrders> {
+  const users = await openUsersNow(config);
+  const queues = new QueueSet(eventsPlace(config), () => undefined);
+  await queues.connected();
+  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+  const producer = new Producer({ queues, log: silent });
+  const ring = (name: string) => {
+    producer.ring('placement', { name });
+  };
+  return {
+    ordering: new Ordering({ orders: users.orders, ring }),
+    decisions: users.decisions,
+    async close() {
+      await producer.close();
+      await queues.close();
+      users.close();
+    },
+  };
+}

@@ -1,0 +1,180 @@
+// An order: what is wanted of a user, how far that has come, and its next step. Every step may be taken twice.
+import { readable } from '../address/bytes.ts';
+import { serverOf } from '../directory/entry.ts';
+import type { Bytes, Entry } from '../directory/entry.ts';
+
+export type Wish =
+  | {
+      is: 'create';
+      /** Where, as far as the one who orders it minds. */
+      server?: Bytes;
+      partition?: Bytes;
+      zone?: string;
+      /** In KiB, in place of what new users get. */
+      quota?: number;
+    }
+  | { is: 'delete' }
+  | { is: 'rename'; to: Bytes };
+
+/** Server and partition; an empty partition leaves the choice to the server. */
+export interface Place {
+  server: Bytes;
+  partition: Bytes;
+}
+
+export interface Order {
+  /** The user's INBOX: `user.jdoe`. */
+  name: Bytes;
+  wish: Wish;
+  /** Who has ordered it, and when, in milliseconds since 1970. */
+  by: Bytes;
+  since: number;
+  /** What was refused stays for people to see; to try it again opens it again. */
+  state: 'open' | 'done' | 'refused';
+  /** Of a creation: what was chosen. Of the others: where the user was when they began. */
+  place?: Place;
+  /** The server of the place may have been told: from now on nobody else may be, unless it has refused for certain. */
+  begun: boolean;
+  /** Of a deletion or a rename that has begun: the change that the user's row was of. Another one is another user's. */
+  version?: number;
+  /** The server has said that all is done there. */
+  made: boolean;
+  /** Servers that have refused it for certain, and do not hold it. */
+  passed: readonly Bytes[];
+  /** What it waits for, why it failed last, or how it ended; for people. */
+  note: string;
+}
+
+/** What the directory says of a name. */
+export interface Seen {
+  row: Entry | undefined;
+  /** Without a row: why that proves no absence; undefined where it does. */
+  doubt: string | undefined;
+}
+
+/** All that a step is decided by. */
+export interface Facts {
+  user: Seen;
+  /** Of a rename: the new name. */
+  target?: Seen;
+  /** How many folders of the user the directory still has, tombstones left out. */
+  folders: number;
+  /** Whether this server's rows are written by us: it speaks no MUPDATE. */
+  isSilent: (server: Bytes) => boolean;
+}
+
+/**
+ * `choose`: a place is to be chosen, with none of those that have passed. `tell`: the server is to carry the order out,
+ * or what of it is left; `version` is that of the row for which this holds. `push`: it has done so, and is to tell the
+ * directory. `write`: it speaks no MUPDATE, and we do what concerns the directory. `refuse`: it can't be done, now or later.
+ */
+export type Step =
+  | { do: 'choose' }
+  | { do: 'tell' | 'write'; at: Place; version?: number }
+  | { do: 'push'; at: Place }
+  | { do: 'wait'; why: string }
+  | { do: 'finish'; note: string }
+  | { do: 'refuse'; why: string };
+
+export function nextStep(order: Order, facts: Facts): Step {
+  if (order.state === 'done') return finish(order.note);
+  switch (order.wish.is) {
+    case 'create':
+      return ofCreation(order, order.wish, facts);
+    case 'delete':
+      return ofDeletion(order, facts);
+    case 'rename':
+      return ofRename(order, order.wish, facts);
+  }
+}
+
+function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): Step {
+  const { row, doubt } = facts.user;
+  const { place } = order;
+  const ours = place !== undefined && order.begun && (row === undefined || serverOf(row.location) === place.server);
+  if (row?.state === 'active') {
+    if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: doerAt(place, facts), at: place };
+    return alreadyAt(row, wish);
+  }
+  if (ours && order.made) return facts.isSilent(place.server) ? { do: 'write', at: place } : { do: 'push', at: place };
+  // What an earlier attempt of ours has reserved.
+  if (ours && row?.state === 'created') return { do: 'tell', at: place };
+  if (row) return wait(underWay(row));
+  // A mailbox that the directory does not have yet may be anywhere: a second one would be made.
+  if (doubt !== undefined) return wait(doubt);
+  return place ? { do: doerAt(place, facts), at: place } : { do: 'choose' };
+}
+
+/** Somebody else has made it: what was wanted, unless it was wanted elsewhere. */
+function alreadyAt({ location }: Entry, { server }: Wish & { is: 'create' }): Step {
+  const holder = serverOf(location);
+  if (server === undefined || server === holder) return finish(`it is there already, at ${readable(location)}`);
+  return { do: 'refuse', why: `it is at ${readable(holder)}, and not at ${readable(server)}: move it` };
+}
+
+function ofDeletion(order: Order, facts: Facts): Step {
+  const { row, doubt } = facts.user;
+  if (row?.state === 'active') {
+    if (order.made) return finish('deleted, and there again');
+    return toItsServer(order, row, facts);
+  }
+  if (row) return wait(underWay(row));
+  if (doubt !== undefined) return wait(doubt);
+  if (facts.folders > 0) return wait(`${facts.folders} of its folders are left`);
+  return order.begun ? finish('deleted') : finish('there is no such user');
+}
+
+function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): Step {
+  const { user, target } = facts;
+  const arrived = target?.row;
+  const ours = order.begun && arrived && serverOf(arrived.location) === order.place?.server;
+  if (arrived && !ours)
+    return { do: 'refuse', why: `${readable(to)} is there already, at ${readable(arrived.location)}` };
+  if (user.row?.state === 'active') {
+    if (!arrived && target?.doubt !== undefined) return wait(target.doubt);
+    if (order.made) return finish('renamed, and there again');
+    const at = serverOf(user.row.location);
+    if (facts.isSilent(at))
+      return { do: 'refuse', why: `${readable(at)} speaks no MUPDATE: its users are renamed there` };
+    return toItsServer(order, user.row, facts);
+  }
+  if (arrived?.state === 'active') {
+    return facts.folders > 0
+      ? wait(`${facts.folders} of its folders are left`)
+      : finish(`at ${readable(arrived.location)}`);
+  }
+  if (arrived) return wait(underWay(arrived));
+  if (user.row) return wait(underWay(user.row));
+  if (user.doubt !== undefined) return wait(user.doubt);
+  return { do: 'refuse', why: 'there is no such user' };
+}
+
+function doerAt({ server }: Place, { isSilent }: Facts): 'tell' | 'write' {
+  return isSilent(server) ? 'write' : 'tell';
+}
+
+function toItsServer(order: Order, row: Entry, facts: Facts): Step {
+  if (order.begun && row.version !== order.version) {
+    return { do: 'refuse', why: 'it has changed since this was begun: order it again' };
+  }
+  const at = placeOf(row);
+  return { do: doerAt(at, facts), at, version: row.version };
+}
+
+function placeOf({ location }: Entry): Place {
+  const server = serverOf(location);
+  return { server, partition: location.slice(server.length + 1) };
+}
+
+function underWay({ state, location }: Entry): string {
+  const words = { created: 'reserved', handed: 'being moved', contested: 'contested', tombstone: 'being deleted' };
+  return `it is ${state === 'active' ? state : words[state]} at ${readable(location)}`;
+}
+
+function finish(note: string): Step {
+  return { do: 'finish', note };
+}
+
+function wait(why: string): Step {
+  return { do: 'wait', why };
+}

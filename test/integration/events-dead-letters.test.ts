@@ -1,0 +1,140 @@
+// Dead letters as an operator meets them: found by filter, tried again, discarded, and none lost when that is cut short.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { JobFailure } from '../../services/events/failure.ts';
+import type { ErrorKind } from '../../services/events/failure.ts';
+import { openQueues, workOn } from '../harness/events.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
+import type { ScratchRedis } from '../harness/redis.ts';
+import { Rookery } from '../harness/rookery.ts';
+import { until } from '../harness/until.ts';
+
+const onlyOnce = { attempts: 1, pause: 1, longest: 1 };
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+let redis: ScratchRedis;
+let rookery: Rookery;
+
+before(async () => {
+  redis = await startRedis();
+  rookery = await Rookery.layOut({ redis: { url: redis.socket } });
+});
+after(async () => {
+  await rookery.stop();
+  await redis.stop();
+});
+beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+
+/** Queues in which these jobs have failed, each with the kind that its name ends with. */
+async function withDead(t: TestContext, names: readonly string[]) {
+  const opened = openQueues(redis.socket);
+  t.after(() => opened.close());
+  await opened.queues.connected();
+  const { producer, backlog } = opened;
+  const failing = workOn(
+    redis.socket,
+    { moves: ({ name }) => Promise.reject(new JobFailure(name.split('-').at(-1) as ErrorKind, `no ${name}`)) },
+    { retries: { away: onlyOnce, busy: onlyOnce, fault: onlyOnce, newer: { pause: 1, atMost: 1 } }, concurrency: 50 },
+  );
+  for (const name of names) producer.ring('moves', { name }, traceparent);
+  await until('all have failed', async () => (await backlog.counts('moves')).failed === names.length, 30_000);
+  await failing.stop();
+  const subjects = async (state: 'failed' | 'waiting') =>
+    (await backlog.jobs('moves', [state], 10_000)).map(({ subject }) => subject).sort();
+  return { ...opened, subjects };
+}
+
+test('dead letters are found, tried again and discarded by id, kind, name and age', async (t) => {
+  const { deadLetters, subjects } = await withDead(t, ['user.a-away', 'user.a.b-away', 'user.\xff-refused']);
+  const found = async (filter: Parameters<typeof deadLetters.find>[1]) =>
+    (await deadLetters.find('moves', filter)).map(({ subject }) => subject).sort();
+  assert.deepEqual(await found({}), ['user.a-away', 'user.a.b-away', 'user.\xff-refused']);
+  assert.deepEqual(await found({ kind: 'away' }), ['user.a-away', 'user.a.b-away']);
+  assert.deepEqual(await found({ about: (name) => name.includes('\xff') }), ['user.\xff-refused']);
+  assert.deepEqual(await found({ before: Date.now() - 60_000 }), []);
+  assert.equal((await found({ before: Date.now() + 1 })).length, 3);
+  const [view] = await deadLetters.find('moves', { kind: 'refused' });
+  assert.deepEqual(await found({ id: view?.id }), ['user.\xff-refused']);
+  assert.deepEqual(await found({ id: view?.id, kind: 'away' }), []);
+
+  assert.equal((await deadLetters.discard('moves', { id: view?.id })).length, 1);
+  assert.equal((await deadLetters.retry('moves', { about: (name) => name.startsWith('user.a.') })).length, 1);
+  assert.deepEqual([await subjects('failed'), await subjects('waiting')], [['user.a-away'], ['user.a.b-away']]);
+});
+
+test('one that is tried again has all its attempts, keeps its trace, and is one with a ring for the same', async (t) => {
+  const { deadLetters, producer, backlog, subjects } = await withDead(t, ['user.a-away']);
+  producer.ring('moves', { name: 'user.a-away' });
+  await until('it waits', async () => (await backlog.counts('moves')).waiting === 1);
+  await deadLetters.retry('moves', {});
+  assert.deepEqual([await subjects('failed'), await subjects('waiting')], [[], ['user.a-away']]);
+  await redisSays(redis.socket, 'FLUSHALL');
+  const again = await withDead(t, ['user.b-away']);
+  await again.deadLetters.retry('moves', {});
+  const [waiting] = await backlog.jobs('moves', ['waiting'], 1);
+  const job = await backlog.job('moves', waiting?.id ?? '');
+  assert.deepEqual([job?.attempts, job?.failures, job?.traceparent], [0, undefined, traceparent]);
+});
+
+test('a retry that is killed in the middle loses nothing', async (t) => {
+  const names = Array.from({ length: 600 }, (_, n) => `user.${String(n).padStart(3, '0')}-fault`);
+  const { subjects, backlog } = await withDead(t, names);
+  const file = join(import.meta.dirname, '../../services/cli/rookery');
+  const child = spawn(file, ['queue', 'retry', 'moves', '--config', rookery.configFile], { stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  await until('some are tried again', async () => (await backlog.counts('moves')).waiting > 50, 60_000);
+  child.kill('SIGKILL');
+  await ended;
+  const [failed, waiting] = [await subjects('failed'), await subjects('waiting')];
+  assert.deepEqual([...new Set([...failed, ...waiting])].sort(), names);
+  assert.equal(new Set(waiting).size, waiting.length);
+  assert.equal((await rookery.command('queue', 'retry', 'moves')).code, 0);
+  assert.deepEqual([await subjects('failed'), await subjects('waiting')], [[], names]);
+});
+
+test('the commands: what would be done, what is done, one job with all that is known of it', async (t) => {
+  const { backlog, subjects } = await withDead(t, ['user.a-away', 'user.b-refused', 'user.c-refused']);
+  const dry = await rookery.command('queue', 'retry', 'moves', '--kind', 'refused', '--dry-run');
+  assert.match(dry.out, /user\.[bc]-refused .*\n.*user\.[bc]-refused .*\n2 jobs would be tried again\n$/);
+  assert.equal((await subjects('failed')).length, 3);
+  const all = await rookery.command('queue', 'discard', 'moves');
+  assert.deepEqual(
+    [all.code, all.err],
+    [
+      64,
+      'rookery: say which ones: --id, --kind, --about, --older-than, or --all; in the API id, kind, about, before or all\n',
+    ],
+  );
+  const young = await rookery.command('queue', 'discard', 'moves', '--older-than', '7d');
+  assert.equal(young.out, '0 jobs are discarded\n');
+  const gone = await rookery.command('queue', 'discard', 'moves', '--about', 'user.b%');
+  assert.equal(gone.out, '1 job is discarded\n');
+  assert.deepEqual(await subjects('failed'), ['user.a-away', 'user.c-refused']);
+  const wrong = await rookery.command('queue', 'retry', 'moves', '--older-than', 'soon');
+  assert.equal(wrong.code, 64);
+  assert.match(wrong.err, /'soon' is invalid.*90s, 30m, 12h, 7d/);
+
+  const [job] = await backlog.jobs('moves', ['failed'], 1);
+  const shown = await rookery.command('queue', 'show', 'moves', '--id', job?.id ?? '');
+  for (const line of [
+    /^state +failed$/m,
+    /^about +user\.c-refused$/m,
+    /^kind +refused$/m,
+    /^reason +no user\.c-refused$/m,
+    /^failures +refused 1; the first 20/m,
+    /^worker +test\/1$/m,
+    new RegExp(`^traceparent +${traceparent}$`, 'm'),
+    /^job +\{"v":1,"name":"dXNlci5jLXJlZnVzZWQ",/m,
+    /^log +20.* attempt 1 by test\/1: refused: no user\.c-refused; given up$/m,
+  ]) {
+    assert.match(shown.out, line);
+  }
+  const json = await rookery.command('queue', 'show', 'moves', '--id', job?.id ?? '', '-f', 'json');
+  const { kind, log } = JSON.parse(json.out) as { kind: string; log: string[] };
+  assert.deepEqual([kind, log.length], ['refused', 1]);
+  const none = await rookery.command('queue', 'show', 'moves', '--id', '999');
+  assert.deepEqual([none.code, none.err], [65, 'rookery: moves has no job 999\n']);
+});

@@ -1,0 +1,242 @@
+// Lists of trees on a real Redis: bells that are lost, tokens that expire, events that fail.
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import type { TreeEvent } from '../../services/events/tree-lists.ts';
+import { keptLog } from '../harness/events.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
+import type { ScratchRedis } from '../harness/redis.ts';
+import { appliedIn, openTrees, queue, workTrees } from '../harness/tree-events.ts';
+import { TreeWorker } from '../harness/tree-worker.ts';
+import { until } from '../harness/until.ts';
+
+let redis: ScratchRedis;
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+
+async function open(t: TestContext) {
+  const opened = openTrees(redis.socket);
+  t.after(() => opened.close());
+  await opened.queues.connected();
+  const say = (tree: string, ...bodies: string[]) =>
+    opened.trees.append(
+      queue,
+      bodies.map((body) => ({ tree, body })),
+    );
+  const left = (events: number) =>
+    until(`${events} events are left`, async () => (await opened.lists.load()).events === events);
+  return { ...opened, say, left };
+}
+
+function work(
+  t: TestContext,
+  ...[apply, options]: [Parameters<typeof workTrees>[1], Parameters<typeof workTrees>[2]?]
+) {
+  const workers = workTrees(redis.socket, apply, options);
+  t.after(() => workers.stop());
+  return workers;
+}
+
+const bodiesOf = (events: readonly TreeEvent[]) => events.map(({ body }) => body);
+
+test('events of a tree come in order, in batches, whatever bytes are in its name and whatever they say', async (t) => {
+  const { say, left } = await open(t);
+  const seen = new Map<string, string[]>();
+  const bodies = Array.from({ length: 250 }, (_, n) => `${n} ж\n`);
+  await say('user.j\xf6\x00 \xff', ...bodies);
+  await say('user.a', 'one');
+  work(t, ({ tree, events }) => {
+    assert.ok(events.length <= 100);
+    seen.set(tree, [...(seen.get(tree) ?? []), ...bodiesOf(events)]);
+    return Promise.resolve();
+  });
+  await left(0);
+  assert.deepEqual(seen.get('user.j\xf6\x00 \xff'), bodies);
+  assert.deepEqual(seen.get('user.a'), ['one']);
+  await say('user.a', 'two');
+  await left(0);
+  assert.deepEqual(seen.get('user.a'), ['one', 'two']);
+});
+
+test('a list without a bell is rung for by the sweep, once it has waited', async (t) => {
+  const { say, left, trees, lists, queues } = await open(t);
+  await say('user.a', 'one');
+  await say('user.a', 'two');
+  const [bell] = await queues.queue(queue).getJobs('waiting');
+  await bell?.remove();
+  await say('user.a', 'three');
+  assert.equal(await queues.queue(queue).getWaitingCount(), 0);
+  assert.equal(await trees.sweep(queue, 60_000), 0);
+  assert.equal(await trees.sweep(queue, 0), 1);
+  // What has a bell gets no second one.
+  assert.equal(await trees.sweep(queue, 0), 1);
+  assert.equal(await queues.queue(queue).getWaitingCount(), 1);
+  const seen: string[] = [];
+  work(t, ({ events }) => {
+    seen.push(...bodiesOf(events));
+    return Promise.resolve();
+  });
+  await left(0);
+  assert.deepEqual(seen, ['one', 'two', 'three']);
+  assert.deepEqual(await lists.load(), { events: 0, trees: 0, troubled: 0, oldest: undefined, dead: 0 });
+});
+
+test('a stopped worker loses its tree to another, and trims nothing when it wakes', async (t) => {
+  const { say, left, lists } = await open(t);
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-trees-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'applied');
+  const worker = (gate: string) => {
+    const one = new TreeWorker({ ...{ socket: redis.socket, file, lostAfter: 500, batch: 5, work: 0 }, gate });
+    t.after(() => one.kill9());
+    return one;
+  };
+  const begun = ({ pid }: TreeWorker) =>
+    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `));
+  const numbers = Array.from({ length: 10 }, (_, n) => String(n + 1));
+  const first = worker(join(folder, 'first'));
+  await first.says('ready');
+  await say('user.a', ...numbers);
+  await begun(first);
+  first.signal('SIGSTOP');
+  const second = worker(join(folder, 'second'));
+  await begun(second);
+  await writeFile(join(folder, 'first'), '');
+  first.signal('SIGCONT');
+  await first.says('the hold on the tree was lost');
+  assert.equal((await lists.load()).events, 10);
+  await writeFile(join(folder, 'second'), '');
+  await left(0);
+  const applied = appliedIn(await readFile(file, 'latin1'));
+  const bySecond = applied.filter(({ pid }) => pid === second.pid).map(({ number }) => String(number));
+  assert.deepEqual(bySecond, numbers);
+});
+
+test('the hold is renewed as long as the work takes', async (t) => {
+  const { say, left, lists } = await open(t);
+  let open_: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open_ = resolve));
+  let calls = 0;
+  work(
+    t,
+    async () => {
+      calls += 1;
+      await opened;
+    },
+    { lostAfter: 200 },
+  );
+  await say('user.a', 'one');
+  await until('it is worked on', () => calls === 1);
+  const other = { tree: 'user.a', token: 'other', holds: 1_000 };
+  const since = performance.now();
+  while (performance.now() - since < 1_000) assert.equal(typeof (await lists.take(other, 1)), 'number');
+  open_();
+  await left(0);
+  assert.equal(calls, 1);
+});
+
+test('only who has the token trims, fails or renews', async (t) => {
+  const { say, lists } = await open(t);
+  await say('user.a', 'one', 'two');
+  const [mine, other] = ['mine', 'other'].map((token) => ({ tree: 'user.a', token, holds: 60_000 })) as [
+    { tree: string; token: string; holds: number },
+    { tree: string; token: string; holds: number },
+  ];
+  assert.deepEqual(bodiesOf((await lists.take(mine, 10)) as TreeEvent[]), ['one', 'two']);
+  assert.equal(typeof (await lists.take(other, 10)), 'number');
+  assert.equal(await lists.trim(other, 2, 10), undefined);
+  assert.equal(await lists.fail(other, { reason: 'no', alone: true, attempts: 1 }), undefined);
+  assert.equal(await lists.renew(other), false);
+  await lists.release(other);
+  assert.equal(await lists.renew(mine), true);
+  assert.deepEqual(bodiesOf((await lists.trim(mine, 1, 10)) ?? []), ['two']);
+  assert.deepEqual(await lists.trim(mine, 1, 10), []);
+  // The end of the list is the end of the hold.
+  assert.equal(await lists.renew(mine), false);
+});
+
+test('a poison event is set aside after its attempts, with its reason, and its tree goes on', async (t) => {
+  const { say, left, lists } = await open(t);
+  const log = keptLog();
+  const seen: string[] = [];
+  work(
+    t,
+    ({ events }) => {
+      for (const { body } of events) {
+        if (body === 'poison') throw new Error('mail1 says no');
+        seen.push(body);
+      }
+      return Promise.resolve();
+    },
+    { poison: 3, log },
+  );
+  await say('user.a', 'one', 'poison', 'two', 'three');
+  await left(0);
+  // One came before the poison in the batch that failed, and once more alone.
+  assert.deepEqual(seen, ['one', 'one', 'two', 'three']);
+  const [aside, ...more] = await lists.aside(10);
+  assert.deepEqual(more, []);
+  const { id = 0, at, since, ...rest } = aside ?? {};
+  assert.deepEqual(rest, { tree: 'user.a', body: 'poison', attempts: 3, reason: 'mail1 says no' });
+  assert.ok(at !== undefined && since !== undefined && since >= at);
+  assert.equal(log.lines.filter(({ text }) => text === 'an event of a tree is set aside').length, 1);
+  assert.equal(await lists.discard(id + 1), false);
+  assert.equal(await lists.discard(id), true);
+  assert.equal((await lists.load()).dead, 0);
+});
+
+test('what was set aside can be given back, behind what waits', async (t) => {
+  const { say, left, lists, trees } = await open(t);
+  const seen: string[] = [];
+  let poisonous = true;
+  work(
+    t,
+    ({ events }) => {
+      for (const { body } of events) if (poisonous && body === 'poison') throw new Error('no');
+      seen.push(...bodiesOf(events));
+      return Promise.resolve();
+    },
+    { poison: 2 },
+  );
+  await say('user.a', 'poison', 'two');
+  await left(0);
+  poisonous = false;
+  const [aside] = await lists.aside(10);
+  assert.equal(await trees.giveBack(queue, 999), false);
+  assert.equal(await trees.giveBack(queue, aside?.id ?? 0), true);
+  await left(0);
+  assert.deepEqual(seen, ['two', 'poison']);
+  assert.deepEqual(await lists.aside(10), []);
+});
+
+test('where what follows makes no sense without it, the tree waits for a poison event; other trees do not', async (t) => {
+  const { say, left, lists } = await open(t);
+  let poisonous = true;
+  const seen: string[] = [];
+  let attempts = 0;
+  work(t, ({ events }) => {
+    const poison = events.findIndex(({ body }) => body === 'poison');
+    if (poison >= 0 && poisonous) {
+      attempts += 1;
+      throw new Error('no');
+    }
+    seen.push(...bodiesOf(events));
+    return Promise.resolve();
+  });
+  await say('user.a', 'one', 'poison', 'two');
+  await say('user.b', 'other');
+  await until('it is tried again and again', () => attempts > 5);
+  await left(2);
+  assert.deepEqual(seen.sort(), ['one', 'other']);
+  const { trees, troubled, dead } = await lists.load();
+  assert.deepEqual({ trees, troubled, dead }, { trees: 1, troubled: 1, dead: 0 });
+  poisonous = false;
+  await left(0);
+  assert.deepEqual(seen.slice(2), ['poison', 'two']);
+});

@@ -1,0 +1,258 @@
+// The queue `placement`: makes, deletes and renames users as they were ordered, each on the one server that it is for.
+import { setTimeout as pause } from 'node:timers/promises';
+import { readable } from '../services/address/bytes.ts';
+import type { Registry } from '../services/backends/registry.ts';
+import type { Directory, Writer } from '../services/directory/directory.ts';
+import { isGrave } from '../services/directory/entry.ts';
+import type { Bytes } from '../services/directory/entry.ts';
+import { finding } from '../services/directory/freshness.ts';
+import { placeOf } from '../services/directory/tree.ts';
+import type { Outcome, Processor } from '../services/events/processor.ts';
+import { nextStep } from '../services/users/order.ts';
+import type { Facts, Order, Place, Seen, Step, Wish } from '../services/users/order.ts';
+import type { Kept, OrderStore } from '../services/users/order-store.ts';
+
+/** What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). */
+export interface Servers {
+  /** Resolves when the server answers its administrator. */
+  reach(server: Bytes): Promise<void>;
+  /** The mailbox, and all else that a new user has; what is there already is left as it is. */
+  create(place: Place, name: Bytes, wish: Wish & { is: 'create' }): Promise<void>;
+  /** With all folders; nothing to do is well done. */
+  remove(server: Bytes, name: Bytes): Promise<void>;
+  rename(server: Bytes, from: Bytes, to: Bytes): Promise<void>;
+  /** Has the server tell the directory of it. */
+  push(server: Bytes, name: Bytes): Promise<void>;
+  lacks(server: Bytes, name: Bytes): Promise<boolean>;
+}
+
+/** Chooses where a new user goes, and keeps promised what he will take until he is there (services/users/placing.ts). */
+export interface Placer {
+  /** Rejects with kind `away` where no server may be chosen now. */
+  choose(order: Order): Promise<Place>;
+  /** He is there. */
+  settle(name: Bytes): Promise<void>;
+  /** He is not to be there. */
+  release(name: Bytes): Promise<void>;
+}
+
+export interface PlacementOptions {
+  directory: Directory;
+  registry: Registry;
+  orders: Pick<OrderStore, 'read' | 'replace'>;
+  servers: Servers;
+  placer: Placer;
+  log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
+}
+
+/** What can't be done, now or later. */
+export class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly kind = 'refused';
+}
+
+/** A user is told of by his server within milliseconds: so often, and so long in milliseconds, it is looked for in between. */
+const shortWaits = 10;
+const shortWait = 30;
+
+/** Until an order that waits is looked at again, in milliseconds. */
+const longWait = 2000;
+
+/** More steps than any order has: an order that goes in circles is a fault. */
+const mostSteps = 40;
+
+export function placementProcessor(options: PlacementOptions): Processor<'placement'> {
+  return async ({ name }, signal) => {
+    let waits = 0;
+    for (let steps = 0; steps < mostSteps; steps += 1) {
+      signal.throwIfAborted();
+      const kept = await opened(name, options);
+      if (!kept) return { is: 'done', note: 'nothing is ordered' };
+      const step = nextStep(kept.order, await look(kept.order, options));
+      if (step.do === 'wait') {
+        if (kept.order.note !== step.why) await options.orders.replace(kept, { ...kept.order, note: step.why });
+        if (waits === shortWaits) return { is: 'later', note: step.why, pause: longWait };
+        waits += 1;
+        await pause(shortWait, undefined, { signal });
+        continue;
+      }
+      const outcome = await take(step, kept, options);
+      if (outcome) return outcome;
+    }
+    throw new Error(`the order of ${readable(name)} has taken ${mostSteps} steps and is not done`);
+  };
+}
+
+/** The order; one that was refused is tried again, for somebody has asked for that. */
+async function opened(name: Bytes, { orders }: PlacementOptions): Promise<Kept | undefined> {
+  const kept = await orders.read(name);
+  if (kept?.order.state !== 'refused') return kept;
+  return orders.replace(kept, { ...kept.order, state: 'open', passed: [] });
+}
+
+async function look(order: Order, { directory, registry }: PlacementOptions): Promise<Facts> {
+  const seen = async (name: Bytes): Promise<Seen> => {
+    const asked = Date.now();
+    const read = await directory.lookup([name]);
+    // What is deleted, and is but not told to MTAs yet, may be made anew.
+    const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
+    const lookup = { ...read, entries: [row] };
+    const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
+    const found = finding({ ...facts, autocreate: false });
+    return { row, doubt: found.found || found.proven ? undefined : found.reason };
+  };
+  const { tree } = placeOf(order.name);
+  const rows = order.wish.is === 'create' ? [] : await directory.tree(order.name);
+  const folders = rows.filter(
+    ({ name, state }) => name !== order.name && name.startsWith(`${tree}.`) && state !== 'tombstone',
+  );
+  return {
+    user: await seen(order.name),
+    ...(order.wish.is === 'rename' && { target: await seen(order.wish.to) }),
+    folders: folders.length,
+    isSilent: (server) => registry.find(server)?.mupdate === false,
+  };
+}
+
+type Taken = Exclude<Step, { do: 'wait' }>;
+type Telling = Extract<Step, { do: 'tell' | 'write' }>;
+
+/** Takes one step; an outcome where it was the last one. What another worker has done meanwhile is seen by the next look. */
+async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise<Outcome | undefined> {
+  const { orders, placer, servers, log } = options;
+  const { order } = kept;
+  const fields = { user: readable(order.name), order: order.wish.is };
+  switch (step.do) {
+    case 'choose':
+      await orders.replace(kept, { ...order, place: await placer.choose(order), note: 'its place is chosen' });
+      return undefined;
+    case 'tell':
+      await tell(step, kept, options);
+      return undefined;
+    case 'push':
+      await servers.push(step.at.server, order.name);
+      return undefined;
+    case 'write':
+      await write(step, kept, options);
+      return undefined;
+    case 'finish':
+      await orders.replace(kept, { ...order, state: 'done', note: step.note });
+      if (order.wish.is === 'create' && order.made) await placer.settle(order.name);
+      else await placer.release(order.name);
+      log.info({ ...fields, note: step.note }, 'user: order is done');
+      return { is: 'done', note: step.note };
+    case 'refuse':
+      await orders.replace(kept, { ...order, state: 'refused', note: step.why });
+      await placer.release(order.name);
+      throw new Refused(step.why);
+  }
+}
+
+/** The server is told only once it is written down that it may have been, for a worker may end at any line. */
+async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promise<void> {
+  const { orders, servers } = options;
+  const { at } = step;
+  if (!kept.order.begun && !(await reached(at, kept, options))) return;
+  const begun = await begin(step, kept, options);
+  if (!begun) return;
+  const { name, wish } = begun.order;
+  try {
+    if (wish.is === 'create') await servers.create(at, name, wish);
+    else if (wish.is === 'delete') await servers.remove(at.server, name);
+    else await servers.rename(at.server, name, wish.to);
+  } catch (error) {
+    await failed(error, at, begun, options);
+    return;
+  }
+  await orders.replace(begun, { ...begun.order, made: true, note: 'its server has done it' });
+}
+
+/** Whether the server answers. Of a new user that is not meant for this server another one may be chosen instead. */
+async function reached({ server }: Place, kept: Kept, options: PlacementOptions): Promise<boolean> {
+  const { servers, log } = options;
+  try {
+    await servers.reach(server);
+    return true;
+  } catch (error) {
+    if (!isFree(kept.order)) throw error;
+    log.warn({ err: error, server, user: readable(kept.order.name) }, 'user: the chosen server does not answer');
+    await pass(server, kept, options, (error as Error).message);
+    return false;
+  }
+}
+
+/** Undefined where another worker was faster. */
+async function begin({ at, version }: Telling, kept: Kept, { orders }: PlacementOptions): Promise<Kept | undefined> {
+  const { order } = kept;
+  if (order.begun) return kept;
+  const seen = version === undefined ? {} : { version };
+  return orders.replace(kept, { ...order, place: at, begun: true, ...seen, note: 'its server is told' });
+}
+
+/** What was refused for certain, and is not there, may be asked of another server; the rest is tried again. */
+async function failed(error: unknown, { server }: Place, kept: Kept, options: PlacementOptions): Promise<void> {
+  const { order } = kept;
+  if ((error as { kind?: unknown }).kind !== 'refused') throw error;
+  const why = (error as Error).message;
+  const isGone = order.wish.is === 'create' && (await options.servers.lacks(server, order.name));
+  if (isGone && isFree(order)) {
+    options.log.warn({ err: error, server, user: readable(order.name) }, 'user: the chosen server refuses');
+    await pass(server, kept, options, why);
+    return;
+  }
+  await options.orders.replace(kept, { ...order, state: 'refused', begun: !isGone && order.begun, note: why });
+  await options.placer.release(order.name);
+  throw new Refused(why);
+}
+
+/** Whether a new user may go to whichever server. */
+function isFree({ wish }: Order): boolean {
+  return wish.is === 'create' && wish.server === undefined;
+}
+
+/** Another server is to be chosen. */
+async function pass(server: Bytes, kept: Kept, { orders, placer }: PlacementOptions, why: string): Promise<void> {
+  const { place, ...order } = kept.order;
+  await placer.release(order.name);
+  await orders.replace(kept, { ...order, begun: false, made: false, passed: [...order.passed, server], note: why });
+}
+
+/** The rows of a server that speaks no MUPDATE are ours to write; its mailboxes are its own. */
+async function write(step: Telling, kept: Kept, options: PlacementOptions): Promise<void> {
+  const { directory, orders } = options;
+  const begun = await begin(step, kept, options);
+  if (!begun) return;
+  const { name, wish, by } = begun.order;
+  const writer: Writer = { session: sessionId(), server: step.at.server, admin: false, push: false, by };
+  if (wish.is === 'create') await activate(name, step.at, writer, directory);
+  else await deleteRows(name, writer, directory);
+  await orders.replace(begun, { ...begun.order, made: true, note: 'its rows are written' });
+}
+
+async function activate(
+  name: Bytes,
+  { server, partition }: Place,
+  writer: Writer,
+  directory: Directory,
+): Promise<void> {
+  const owner = /^(?:[^!]*!)?user\.(.*)$/s.exec(name)?.[1] ?? name;
+  const row = { name, location: `${server}!${partition}`, acl: `${owner}\tlrswipkxtecdan\t` };
+  const { ok, text } = await directory.write({ verb: 'ACTIVATE', ...row }, writer);
+  // Somebody else has it, or is about to: the next look tells.
+  if (!ok) throw new Error(text);
+}
+
+async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Promise<void> {
+  for (const row of await directory.tree(name)) {
+    if (row.name !== name && !row.name.startsWith(`${name}.`)) continue;
+    await directory.write({ verb: 'DELETE', name: row.name, location: '', acl: '' }, writer);
+  }
+  await directory.end(writer.session, 'logout');
+}
+
+let sessions = 0;
+
+/** Never used twice, also by no other process. */
+function sessionId(): string {
+  return `placement-${process.pid}-${Date.now()}-${++sessions}`;
+}

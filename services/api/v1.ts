@@ -11,13 +11,16 @@ import type { Resource, ResourceContext, ResourceServer } from './resource.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
+import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { route } from './resources/route.ts';
+import { scaling } from './resources/scaling.ts';
+import { users } from './resources/users.ts';
 import type { ApiRole, Tokens } from './tokens.ts';
 import { requestValidator } from './validation.ts';
 
 /** One file each. */
-const resources: readonly Resource[] = [queues, directory, mailboxes, route, health];
+const resources: readonly Resource[] = [...[queues, directory, mailboxes, route, users, placement, scaling, health]];
 
 /** What became of a request, for counting. */
 export type RequestOutcome = 'ok' | 'refused' | 'unauthorized' | 'forbidden' | 'limited' | 'failed';

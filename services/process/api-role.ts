@@ -8,7 +8,8 @@ import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
 import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
-import { onDirectory, onQueues } from './operations.ts';
+import { openUsers } from './open-users.ts';
+import { onDirectory, onPools, onQueues, onUsers } from './operations.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
@@ -18,12 +19,18 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
   await events.queues.begun();
+  const users = openUsers(config, (error) => {
+    log.error({ err: error }, 'users');
+  });
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
-      operations: { ...onDirectory(directory, config), queues: onQueues(events) },
+      operations: {
+        ...{ ...onDirectory(directory, config), ...onUsers(users, events) },
+        ...{ queues: onQueues(events), scaling: onPools(config, events) },
+      },
       ratePerMinute: config.api.rate_limit,
       count: (route, role, outcome) => {
         metrics.count('rookery_api_requests_total', route, role, outcome);
@@ -33,6 +40,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const stop = async () => {
     await api.close();
     trail.close();
+    users.close();
   };
   try {
     const address = await api.listen(config.api.listen);

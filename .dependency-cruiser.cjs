@@ -10,6 +10,7 @@ const floors = [
   ['mupdate', 'lmtp', 'sasl'],
   ['changes', 'moves', 'placement', 'replication', 'lookup'],
   ['users'],
+  ['operations'],
   ['api', 'dashboard'],
   ['process'],
   ['cli'],
@@ -74,7 +75,7 @@ module.exports = {
       name: 'workers-do-not-use-the-doors',
       severity: 'error',
       from: { path: '^workers/' },
-      to: { path: services('api|dashboard|process|cli') },
+      to: { path: services('operations|api|dashboard|process|cli') },
     },
     {
       name: 'the-program-does-not-use-its-tests',

@@ -5,13 +5,13 @@ import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { addressText } from '../../services/backends/registry.ts';
 import type { Address } from '../../services/backends/registry.ts';
-import { explainRoute } from '../../services/cli/route-explanation.ts';
 import { ConfigError } from '../../services/config/config-error.ts';
 import { loadConfig } from '../../services/config/load.ts';
 import type { Config } from '../../services/config/schema.ts';
 import type { Directory } from '../../services/directory/directory.ts';
 import { bytesFromText } from '../../services/directory/entry.ts';
 import { makeLogger } from '../../services/logging/logger.ts';
+import { onDirectory } from '../../services/process/operations.ts';
 import { startRoles } from '../../services/process/start-roles.ts';
 import type { Running } from '../../services/process/start-roles.ts';
 import { stopAsked } from '../../services/process/stop-asked.ts';
@@ -107,11 +107,11 @@ async function firstMessage(running: Running, config: Config): Promise<void> {
     '',
     'It came in by LMTP, was looked up in the directory, and went where its mailboxes live.',
   ]);
+  const { route } = onDirectory(running.directory, config);
   for (const { recipient, reply } of told) {
     out('');
     out(`  ${recipient}`);
-    for (const step of (await explainRoute(bytesFromText(recipient), running.directory, config)).steps)
-      out(`    ${step}`);
+    for (const step of (await route.explain(bytesFromText(recipient))).steps) out(`    ${step}`);
     out(`    the MTA was told: ${reply}`);
   }
   out('');

@@ -1,6 +1,7 @@
 // The options that several commands share: --config and --format, and how numbers are read.
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import type { Format } from './render.ts';
@@ -22,6 +23,21 @@ export function configOption(): Option {
     '-c, --config <file>',
     `the configuration (default: $ROOKERY_CONFIG, else ${usualFile} if it exists)`,
   );
+}
+
+/** The options by which a command finds what it asks: by the configuration, or at an API. */
+export function whereOptions(): Option[] {
+  return [
+    configOption(),
+    new Option('--api <url>', 'ask the API there instead of Redis (default: $ROOKERY_API)').conflicts('config'),
+    new Option('--token-file <file>', 'the file with the token for the API (default: $ROOKERY_API_TOKEN is the token)'),
+  ];
+}
+
+/** Gives a command these options. */
+export function withOptions(command: Command, options: readonly Option[]): Command {
+  for (const option of options) command.addOption(option);
+  return command;
 }
 
 export function formatOption(): Option {

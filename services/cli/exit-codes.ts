@@ -14,6 +14,8 @@ export const exit = {
   software: 70,
   /** Not now: try again. */
   temporary: 75,
+  /** The API does not let this token do so. */
+  noPermission: 77,
   /** The configuration is wrong. */
   config: 78,
 } as const;

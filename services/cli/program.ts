@@ -1,6 +1,8 @@
 // The command line as a whole: `rookery NOUN VERB`, and how each command ends.
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
+import { Refusal } from '../operations/refusal.ts';
+import type { RefusalKind } from '../operations/refusal.ts';
 import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -16,7 +18,10 @@ import { userCommand } from './user-command.ts';
 
 const overview = `
 Exit codes: 0 well, 64 wrong usage, 65 wrong data, 67 no such mailbox, 69 something needed is not there,
-70 a fault of this program, 75 try again, 78 wrong configuration.
+70 a fault of this program, 75 try again, 77 not permitted, 78 wrong configuration.
+
+With --api URL or ROOKERY_API, and a token, the commands mailbox, route, directory and queue ask the API of a running
+process instead of Redis.
 
 Examples:
   rookery up
@@ -65,10 +70,20 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
   return program;
 }
 
+/** How a command ends whose operation was refused. */
+const refusals: Record<RefusalKind, number> = {
+  usage: exit.usage,
+  data: exit.data,
+  missing: exit.data,
+  unsafe: exit.temporary,
+  unavailable: exit.temporary,
+};
+
 /** The exit code for what a command threw, and the line about it, if it has not been told yet. */
 function endingOf(error: unknown): { code: number; line?: string } {
   if (error instanceof CommanderError) return { code: error.exitCode === 0 ? exit.ok : exit.usage };
   if (error instanceof CommandError) return { code: error.exitCode, line: `rookery: ${error.message}` };
+  if (error instanceof Refusal) return { code: refusals[error.kind], line: `rookery: ${error.message}` };
   if (error instanceof ConfigError) return { code: exit.config, line: error.message };
   return {
     code: exit.software,

@@ -2,34 +2,25 @@
 import { Command, Option } from 'commander';
 import { jobStates } from '../events/backlog.ts';
 import type { JobState } from '../events/backlog.ts';
-import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
-import { configOption, formatOption, wholeNumber } from './command-options.ts';
-import type { ConfigOption, FormatOption } from './command-options.ts';
+import type { ApiOptions } from './api-client.ts';
+import { formatOption, whereOptions, wholeNumber, withOptions } from './command-options.ts';
+import type { FormatOption } from './command-options.ts';
 import { discardCommand, retryCommand } from './dead-letter-command.ts';
-import { CommandError, exit } from './exit-codes.ts';
-import { jobJson, jobsTable, wholeJobJson, wholeJobPairs } from './job-view.ts';
-import { queueArgument, withQueues } from './queue-argument.ts';
+import { jobsTable, wholeJobPairs } from './job-view.ts';
+import { queueArgument } from './queue-argument.ts';
 import { jsonLines, pairLines, tableLines } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
+import { withQueues } from './with-operations.ts';
 
-type Options = ConfigOption & FormatOption;
+type Options = ApiOptions & FormatOption;
 
 function list(surroundings: Surroundings): Command {
-  return new Command('list')
+  return withOptions(new Command('list'), [formatOption(), ...whereOptions()])
     .description('list the queues: how many jobs each has in which state, and how long the next one has waited')
-    .addOption(formatOption())
-    .addOption(configOption())
     .addHelpText('after', '\nExamples:\n  rookery queue list\n  rookery queue list -f json')
     .action(async (options: Options) => {
-      const found = await withQueues(options, surroundings, ({ backlog }) =>
-        Promise.all(
-          queueNames.map(async (queue) => ({
-            ...{ queue, jobs: await backlog.counts(queue) },
-            oldest_age_seconds: Math.round(await backlog.oldestAge(queue)),
-          })),
-        ),
-      );
+      const found = await withQueues(options, surroundings, (queues) => queues.list());
       const rows = found.map(({ queue, jobs, oldest_age_seconds }) => [
         ...[queue, ...jobStates.map((state) => String(jobs[state]))],
         `${oldest_age_seconds} s`,
@@ -46,28 +37,25 @@ interface ShowOptions extends Options {
 }
 
 async function showJobs(queue: QueueName, options: ShowOptions, surroundings: Surroundings): Promise<void> {
-  const states = options.state === undefined ? jobStates : [options.state];
-  const jobs = await withQueues(options, surroundings, ({ backlog }) => backlog.jobs(queue, states, options.limit));
+  const { state, limit } = options;
+  const jobs = await withQueues(options, surroundings, (queues) => queues.jobs(queue, { state, limit }));
   const lines = () => (jobs.length === 0 ? ['no job is there'] : tableLines(jobsTable(jobs)));
-  (options.format === 'json' ? jsonLines(jobs.map(jobJson)) : lines()).forEach(surroundings.out);
+  (options.format === 'json' ? jsonLines(jobs) : lines()).forEach(surroundings.out);
 }
 
 async function showJob(queue: QueueName, id: string, options: ShowOptions, surroundings: Surroundings): Promise<void> {
-  const job = await withQueues(options, surroundings, ({ backlog }) => backlog.job(queue, id));
-  if (!job) throw new CommandError(exit.data, `${queue} has no job ${id}`);
-  const lines = options.format === 'json' ? jsonLines([wholeJobJson(job)]) : pairLines(wholeJobPairs(job));
+  const job = await withQueues(options, surroundings, (queues) => queues.job(queue, id));
+  const lines = options.format === 'json' ? jsonLines([job]) : pairLines(wholeJobPairs(job));
   lines.forEach(surroundings.out);
 }
 
 function show(surroundings: Surroundings): Command {
-  return new Command('show')
+  return withOptions(new Command('show'), [formatOption(), ...whereOptions()])
     .description('show the jobs of a queue, newest first, with what was found or went wrong; or one with all of it')
     .addArgument(queueArgument())
     .addOption(new Option('-s, --state <state>', 'only those in this state').choices(jobStates))
     .addOption(new Option('-n, --limit <number>', 'at most so many').argParser(wholeNumber).default(50))
     .option('-i, --id <id>', 'only this one: its failures, progress, log, worker, trace and payload')
-    .addOption(formatOption())
-    .addOption(configOption())
     .addHelpText(
       'after',
       '\nExit codes: 65 no job has this id.\n\nExamples:\n  rookery queue show reconcile\n  rookery queue show reconcile --state failed -f json\n  rookery queue show reconcile --id 17',

@@ -1,9 +1,8 @@
 // What the commands need of the world; main.ts has the real one.
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
-import type { Backlog } from '../events/backlog.ts';
-import type { DeadLetters } from '../events/dead-letters.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
@@ -27,9 +26,7 @@ export interface StartOptions {
 }
 
 /** The queues, as a command looks at them. */
-export interface OpenBacklog {
-  backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'job'>;
-  deadLetters: Pick<DeadLetters, 'find' | 'retry' | 'discard'>;
+export interface OpenBacklog extends OperatorsQueues {
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { Order, Wish } from '../users/order.ts';
+import { orderValueOf } from '../operations/order-value.ts';
 import { configOf, configOption, formatOption } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -26,19 +27,6 @@ type Options = ConfigOption & FormatOption & WaitOption;
 function secondsOf(text: string): number {
   if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds, 0 or more.');
   return Number(text);
-}
-
-export function orderJson({ name, wish, by, since, state, place, note }: Order): object {
-  const { is, ...wanted } = wish;
-  const texts = Object.entries(wanted).map(([key, value]) => [
-    key,
-    typeof value === 'string' ? readable(value) : value,
-  ]);
-  const at = place && { server: readable(place.server), partition: readable(place.partition) };
-  return {
-    ...{ name: readable(name), order: is, wanted: Object.fromEntries(texts) as object, state, at, note },
-    ...{ by: readable(by), since: new Date(since).toISOString() },
-  };
 }
 
 /** Orders it, and waits for its end. A refusal is 65, one that goes on 75. */
@@ -66,7 +54,7 @@ async function order(
 function told(found: Order | undefined, { format }: FormatOption, surroundings: Surroundings): void {
   if (!found) throw new CommandError(exit.temporary, 'the order is not known any more');
   const { name, state, note } = found;
-  if (format === 'json') surroundings.out(JSON.stringify(orderJson(found)));
+  if (format === 'json') surroundings.out(JSON.stringify(orderValueOf(found)));
   if (state === 'refused') throw new CommandError(exit.data, `${readable(name)}: ${note}`);
   if (state === 'open') throw new CommandError(exit.temporary, `${readable(name)}: not done yet: ${note}`);
   if (format !== 'json') surroundings.out(`${readable(name)}: ${note}`);
@@ -137,7 +125,7 @@ function show(surroundings: Surroundings): Command {
       const name = inboxOf(text, config);
       const found = await withOrders(config, surroundings, (ordering: Ordering) => ordering.read(name));
       if (!found) throw new CommandError(exit.data, `${readable(name)}: no order is known`);
-      const json = orderJson(found);
+      const json = orderValueOf(found);
       const pairs = Object.entries(json).map(([key, value]): [string, string] => [
         key,
         typeof value === 'string' ? value : JSON.stringify(value ?? null),

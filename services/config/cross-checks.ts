@@ -122,6 +122,15 @@ function* backends(config: Config): Generator<Disagreement> {
   }
 }
 
+function* tokens({ api }: Config): Generator<Disagreement> {
+  for (const [name, { token, token_file }] of Object.entries(api.tokens)) {
+    if (token !== undefined || token_file !== undefined) continue;
+    const path = ['api', 'tokens', name];
+    const restsOn = ['token', 'token_file'].map((key) => [...path, key]);
+    yield disagreement([...path, 'token'], undefined, 'a token (or give token_file)', restsOn);
+  }
+}
+
 function* redis({ redis }: Config): Generator<Disagreement> {
   if (!redis) return;
   const has = (place?: { url?: string; url_file?: string }) => (place?.url ?? place?.url_file) !== undefined;
@@ -177,6 +186,7 @@ export function* disagreements(config: Config): Generator<Disagreement> {
   yield* users(config);
   yield* backends(config);
   yield* hosts(config);
+  yield* tokens(config);
   yield* serverlist(config);
   yield* sharedListeners(config);
   yield* pools(config);

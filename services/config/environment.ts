@@ -8,6 +8,11 @@ import type { Path } from './walk.ts';
 
 const prefix = 'ROOKERY_';
 
+/** Where the API is, for the commands: `ROOKERY_API` as an URL is that, and not the section `api`. */
+export function apiUrl({ ROOKERY_API: text = '' }: Readonly<Record<string, string | undefined>>): string | undefined {
+  return /^https?:/i.test(text) ? text : undefined;
+}
+
 /** A tree of plain values, as YAML gives it. */
 export type Tree = Record<string, unknown>;
 
@@ -59,7 +64,7 @@ export function applyEnvironment(tree: Tree, env: Readonly<Record<string, string
   for (const variable of variables) {
     const text = env[variable];
     const path = pathOf(variable);
-    if (text === undefined || path === undefined) continue;
+    if (text === undefined || path === undefined || text === apiUrl({ [variable]: text })) continue;
     if (schemaAt(path) === undefined) {
       const hint = nearest(variable, known);
       const expected = `left out: there is no such key${hint === undefined ? '' : `; did you mean ${hint}?`}`;

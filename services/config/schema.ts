@@ -1,7 +1,7 @@
 // The configuration as a whole: its sections, and the type that the program works with.
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { listener } from './address.ts';
+import { apiSection } from './api-section.ts';
 import { backendsSection } from './backends-section.ts';
 import { directorySection } from './directory-section.ts';
 import { key } from './key.ts';
@@ -29,23 +29,6 @@ const data = key(z.string().startsWith('/').default('/var/lib/rookery'), {
   expects: 'an absolute path',
   example: '/var/lib/rookery',
 });
-
-const apiSection = key(
-  z
-    .strictObject({
-      listen: key(listener({ port: 8025, path: '/run/rookery/api.sock' }).default({ host: '127.0.0.1', port: 8025 }), {
-        doc: 'Where /livez, /readyz and /metrics are served.',
-        expects: '{ host, port } or { path }',
-        example: { host: '127.0.0.1', port: 8025 },
-      }),
-    })
-    .prefault({}),
-  {
-    doc: 'Health and metrics by HTTP (role api).',
-    expects: 'a section of keys',
-    example: { listen: { host: '127.0.0.1', port: 8025 } },
-  },
-);
 
 const logSection = key(
   z

@@ -1,4 +1,5 @@
 // The queues in Redis, over one connection that fails fast: for producers and for whoever looks at what waits.
+import { once } from 'node:events';
 import { Queue } from 'bullmq';
 import { commandConnection, connected } from '../redis/connection.ts';
 import type { RedisPlace } from '../redis/connection.ts';
@@ -38,15 +39,32 @@ export class QueueSet {
     });
   }
 
+  /** Resolves when Redis answers, or the first attempt to reach it has failed: it is tried again then. */
+  async begun(): Promise<void> {
+    if (this.answers) return;
+    const signal = AbortSignal.timeout(commandTimeout);
+    await once(this.#connection, 'ready', { signal }).catch(() => undefined);
+  }
+
   /** For what is kept beside the queues. Throws EventsAway while Redis is away. */
   get redis(): ReturnType<typeof commandConnection> {
-    if (this.#connection.status !== 'ready') throw new EventsAway('Redis does not answer');
+    if (!this.answers) throw new EventsAway('Redis does not answer');
     return this.#connection;
   }
 
   /** A queue to ask or to give something. Throws EventsAway while Redis is away: BullMQ itself would wait for it. */
   queue(name: QueueName): Queue {
-    if (this.#connection.status !== 'ready') throw new EventsAway('Redis does not answer');
+    if (!this.answers) throw new EventsAway('Redis does not answer');
+    return this.handle(name);
+  }
+
+  /** Whether Redis answers now, as far as is known. */
+  get answers(): boolean {
+    return this.#connection.status === 'ready';
+  }
+
+  /** A queue whether or not Redis answers now; without it, whatever is asked of the queue waits. */
+  handle(name: QueueName): Queue {
     const known = this.#queues.get(name);
     if (known) return known;
     const queue = new Queue(name, {

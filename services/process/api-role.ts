@@ -1,9 +1,68 @@
-// The role `api`: health and metrics by HTTP.
-import { ApiServer } from '../api/health.ts';
-import type { RoleStart, StartedRole } from './role.ts';
+// The role `api`: health, metrics and the operators' API by HTTP.
+import { readable } from '../address/bytes.ts';
+import { RedisTrail } from '../api/audit-trail.ts';
+import type { BoardOptions } from '../api/board.ts';
+import { ApiServer } from '../api/server.ts';
+import { Tokens } from '../api/tokens.ts';
+import type { Config } from '../config/schema.ts';
+import { subjectOf } from '../events/envelope.ts';
+import { queueNames } from '../events/queues.ts';
+import type { QueueName } from '../events/queues.ts';
+import { openUsers } from './open-users.ts';
+import { onDirectory, onPools, onQueues, onUsers } from './operations.ts';
+import { eventsPlace } from './redis-access.ts';
+import type { Events, RoleStart, StartedRole } from './role.ts';
 
-export async function startApiRole({ config, checks, notes, metrics, log }: RoleStart): Promise<StartedRole> {
-  const api = new ApiServer({ checks, notes, metrics, log });
-  const address = await api.listen(config.api.listen);
-  return { name: 'HTTP', addresses: [address], stop: () => api.close() };
+export async function startApiRole(start: RoleStart): Promise<StartedRole> {
+  const { config, directory, checks, notes, metrics, log } = start;
+  const tokens = tokensOf(config);
+  const events = await start.events();
+  // Whoever has heard that this process is ready finds the queues, if they can be found at all.
+  await events.queues.begun();
+  const users = openUsers(config, (error) => {
+    log.error({ err: error }, 'users');
+  });
+  const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
+  const api = new ApiServer({
+    ...{ checks, notes, metrics, log },
+    v1: {
+      ...{ tokens, trail, log, board: boardOf(config, events) },
+      operations: {
+        ...{ ...onDirectory(directory, config), ...onUsers(users, events) },
+        ...{ queues: onQueues(events), scaling: onPools(config, events) },
+      },
+      ratePerMinute: config.api.rate_limit,
+      count: (route, role, outcome) => {
+        metrics.count('rookery_api_requests_total', route, role, outcome);
+      },
+    },
+  });
+  const stop = async () => {
+    await api.close();
+    trail.close();
+    users.close();
+  };
+  try {
+    const address = await api.listen(config.api.listen);
+    return { name: 'HTTP', addresses: [address], stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function tokensOf({ api }: Config): Tokens {
+  return new Tokens(Object.entries(api.tokens).map(([name, { token = '', role }]) => ({ name, token, role })));
+}
+
+function boardOf({ api }: Config, { queues }: Events): BoardOptions {
+  return {
+    level: api.board,
+    queues: queueNames.map((name) => queues.handle(name)),
+    answers: () => queues.answers,
+    about: (queue, data) => {
+      const subject = subjectOf(queue as QueueName, data);
+      return subject === undefined ? undefined : readable(subject);
+    },
+  };
 }

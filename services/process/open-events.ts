@@ -28,7 +28,8 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
   };
   const trees = new TreeEvents(queues, producer);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
-  return { producer, backlog: new Backlog(queues), trees, counts: new Counts(queues), demand, close };
+  const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
+  return { producer, queues, trees, demand, ...views, close };
 }
 
 /** The queues, for somebody who wants an answer. */

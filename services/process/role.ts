@@ -5,8 +5,10 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Backlog } from '../events/backlog.ts';
+import type { DeadLetters } from '../events/dead-letters.ts';
 import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
+import type { QueueSet } from '../events/queue-set.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
 import type { QueueDemand } from '../events/demand.ts';
@@ -23,6 +25,9 @@ import type { Log } from './log.ts';
 export interface Events {
   producer: Producer;
   backlog: Backlog;
+  deadLetters: DeadLetters;
+  /** Themselves, for bull-board. */
+  queues: QueueSet;
   trees: TreeEvents;
   counts: Counts;
   demand: (queue: QueueName) => Promise<QueueDemand>;

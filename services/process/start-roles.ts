@@ -10,7 +10,6 @@ import type { Logger } from '../logging/logger.ts';
 import { MailLog } from '../logging/mail-log.ts';
 import { watch } from '../metrics/gauges.ts';
 import { Metrics } from '../metrics/metrics.ts';
-import { startApiRole } from './api-role.ts';
 import { startAutoscalerRole } from './autoscaler-role.ts';
 import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
@@ -30,7 +29,8 @@ export type Role = (typeof roles)[number];
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
   lmtp: startLmtpRole,
-  api: startApiRole,
+  // Loaded when needed, as the queues are: it is large.
+  api: async (start) => (await import('./api-role.ts')).startApiRole(start),
   worker: startWorkerRole,
   autoscaler: startAutoscalerRole,
 };

@@ -50,10 +50,12 @@ export class Rookery {
     this.#out = '';
     child.stdout.on('data', (data: Buffer) => (this.#out += data.toString()));
     child.stderr.on('data', (data: Buffer) => (this.#err += data.toString()));
-    await until('ready', () => {
+    const isReady = () => {
       if (child.exitCode !== null) throw new Error(`rookery ended with ${child.exitCode}:\n${this.#out}${this.#err}`);
       return /^ready$/m.test(this.#out);
-    });
+    };
+    // A second of CPU, which takes long on a machine that runs other tests, too.
+    await until('ready', isReady, 60_000);
   }
 
   get pid(): number {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ApiServer } from '../../services/api/health.ts';
+import { ApiServer } from '../../services/api/server.ts';
 import type { Check } from '../../services/api/health.ts';
 import { watch } from '../../services/metrics/gauges.ts';
 import { Metrics } from '../../services/metrics/metrics.ts';

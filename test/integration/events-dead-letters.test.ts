@@ -103,7 +103,10 @@ test('the commands: what would be done, what is done, one job with all that is k
   const all = await rookery.command('queue', 'discard', 'moves');
   assert.deepEqual(
     [all.code, all.err],
-    [64, 'rookery: say which ones: --id, --kind, --about, --older-than, or --all\n'],
+    [
+      64,
+      'rookery: say which ones: --id, --kind, --about, --older-than, or --all; in the API id, kind, about, before or all\n',
+    ],
   );
   const young = await rookery.command('queue', 'discard', 'moves', '--older-than', '7d');
   assert.equal(young.out, '0 jobs are discarded\n');

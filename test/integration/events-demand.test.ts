@@ -69,7 +69,7 @@ test('a job that is worked on is active, and one that is tried again later does 
   const patient = { ...shortRetries, fault: { attempts: 2, pause: 60_000, longest: 60_000 } };
   const workers = work(redis.socket, () => failing, { retries: patient });
   t.after(() => workers.stop());
-  await queue().add('reconcile', { v: 1, name: 'dXNlcg' }, { attempts: 2, backoff: 60_000, timestamp: 1 });
+  await queue().add('reconcile', { v: 1, name: 'dXNlcg' }, { timestamp: 1 });
   await until('it is active', async () => (await demand()).active === 1);
   assert.deepEqual(await demand(), { ...nothing, active: 1 });
   fail();

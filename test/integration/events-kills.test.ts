@@ -40,7 +40,7 @@ async function queues(t: TestContext) {
   const ringAll = (name: string) => {
     for (const queue of ['placement', 'moves', 'reconcile'] as const)
       producer.ring(queue, { name: `${queue} ${name}` });
-    producer.ring('replication', { tree: `replication ${name}` });
+    for (const queue of ['replication', 'counts'] as const) producer.ring(queue, { tree: `${queue} ${name}` });
     producer.ring('usage', { server: `usage ${name}` });
     producer.ring('counts', { tree: `counts ${name}` });
   };

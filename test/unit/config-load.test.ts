@@ -122,6 +122,11 @@ test("other programs' variables are none of ours", () => {
   assert.equal(loadConfig({ env }).servername, hostname());
 });
 
+test('where the API is says nothing about where it is served', () => {
+  const env = { ROOKERY_API: 'http://127.0.0.1:8025', ROOKERY_API_TOKEN: 'not-for-the-configuration' };
+  assert.deepEqual(loadConfig({ env }).api, loadConfig({ env: {} }).api);
+});
+
 test('what is shown has no secrets', () => {
   writeFileSync(join(folder, 'mail1.secret'), 'geheim-1\n');
   const config = load(sample.replaceAll('password: x', 'password: geheim-2').replace('//127', '//u:geheim-3@127'));

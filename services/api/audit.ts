@@ -1,0 +1,73 @@
+// The audit: who has changed what, or tried to, with which outcome; as lines of the log, and the newest kept in Redis.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { time, timeText } from '../operations/time-text.ts';
+
+export const auditValue = z
+  .object({
+    time,
+    who: z.string().meta({ description: 'The name of the token; empty where it is unknown.' }),
+    role: z.string(),
+    from: z.string().meta({ description: 'The address that the request came from; empty for a Unix socket.' }),
+    what: z.string().meta({ description: 'Method and path.' }),
+    on: z.string().meta({ description: 'What the path and the body name, as JSON.' }),
+    outcome: z.enum(['done', 'refused', 'failed']),
+    status: z.int(),
+  })
+  .meta({ id: 'AuditEntry', description: 'One request that changed something, or tried to.' });
+
+export type AuditValue = z.output<typeof auditValue>;
+
+export const auditAnswer = z.object({ entries: z.array(auditValue) });
+
+/** Where entries are kept: the newest ones, in bounds. Rejects when it cannot be reached. */
+export interface AuditTrail {
+  keep(entry: AuditValue): Promise<void>;
+  /** The newest first. */
+  newest(limit: number): Promise<AuditValue[]>;
+}
+
+export interface AuditLog {
+  info(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+/** How much of what a request names is kept, in characters: a pattern or a name is shorter. */
+const longest = 1024;
+
+/** Whether a request is of those that the audit is about: changes, and what a token was not allowed. */
+function concerns(request: FastifyRequest, status: number): boolean {
+  if (request.routeOptions.url === undefined) return false;
+  return !['GET', 'HEAD'].includes(request.method) || status === 401 || status === 403;
+}
+
+function entryOf(request: FastifyRequest, status: number): AuditValue {
+  const { caller, method, routeOptions, params, body } = request;
+  // Of a Unix socket there is none, whatever fastify's types say.
+  const from = (request.ip as string | undefined) ?? '';
+  const named = { ...(params as object), ...(typeof body === 'object' ? body : {}) };
+  return {
+    time: timeText(Date.now()),
+    ...{ who: caller?.name ?? '', role: caller?.role ?? '', from },
+    what: `${method} ${routeOptions.url ?? ''}`,
+    on: JSON.stringify(named).slice(0, longest),
+    ...{ outcome: status < 400 ? 'done' : status < 500 ? 'refused' : 'failed', status },
+  };
+}
+
+/**
+ * Audits the requests of a server. Of strangers there is only the line in the log: else they could push out of the trail
+ * what callers have done.
+ */
+export function audit(server: FastifyInstance, trail: AuditTrail, log: AuditLog): void {
+  server.addHook('onResponse', (request, { statusCode }, done) => {
+    done();
+    if (!concerns(request, statusCode)) return;
+    const entry = entryOf(request, statusCode);
+    log.info({ event: 'audit', ...entry }, 'api');
+    if (!request.caller) return;
+    trail.keep(entry).catch((error: unknown) => {
+      log.error({ err: error }, 'the audit is kept in the log only: Redis does not take it');
+    });
+  });
+}

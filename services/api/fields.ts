@@ -1,0 +1,42 @@
+// Fields that several requests have.
+import { z } from 'zod';
+import { queueNames } from '../events/queues.ts';
+import { bytesFromText } from '../directory/entry.ts';
+import type { Bytes } from '../directory/entry.ts';
+import { field } from './validation.ts';
+
+/** A list's length, written in digits in a query. */
+export function limitField(most: number, usual: number) {
+  const number = z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/)
+    .transform(Number)
+    .pipe(z.int().max(most));
+  return field(number.default(usual), 'How many at most.', `a whole number from 1 to ${most}`);
+}
+
+export const queueField = field(z.enum(queueNames), 'The queue.', `one of ${queueNames.join(', ')}`);
+
+export const jobField = field(
+  z.string().regex(/^[^\x00-\x20]{1,128}$/),
+  'The id of the job.',
+  'an id as the jobs have it',
+);
+
+/** Longer than any name: Cyrus takes 490 bytes (MAX_MAILBOX_NAME). */
+const longestName = 1024;
+
+export function nameField(doc: string, expects = 'a mailbox name, as user.jdoe') {
+  return field(z.string().min(1).max(longestName), doc, expects);
+}
+
+/** How a name is written: it is made of bytes, and an URL takes text. */
+export const encodingField = field(
+  z.enum(['text', 'base64url']).default('text'),
+  'How the name is written: base64url is for one that is not UTF-8.',
+  'text or base64url',
+);
+
+export function bytesOf(name: string, encoding: 'text' | 'base64url'): Bytes {
+  return encoding === 'text' ? bytesFromText(name) : Buffer.from(name, 'base64url').toString('latin1');
+}

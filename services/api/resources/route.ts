@@ -1,0 +1,27 @@
+// /v1/route: what would become of a message to a recipient, without sending one.
+import { z } from 'zod';
+import { bytesFromText } from '../../directory/entry.ts';
+import { routeValue } from '../../operations/route-operations.ts';
+import type { Resource } from '../resource.ts';
+import { field } from '../validation.ts';
+
+const recipientField = field(
+  z.string().min(1).max(2048),
+  'The recipient.',
+  'an address as an MTA would give it in RCPT TO, with or without angle brackets',
+);
+
+export const route: Resource = (server, { operations: { route } }) => {
+  server.get(
+    '/v1/route',
+    {
+      config: { role: 'read' },
+      schema: {
+        ...{ operationId: 'explainRoute', summary: 'Each step from an address to the reply', tags: ['route'] },
+        querystring: z.strictObject({ recipient: recipientField }),
+        response: { 200: routeValue },
+      },
+    },
+    ({ query }) => route.explain(bytesFromText(query.recipient)),
+  );
+};

@@ -1,0 +1,71 @@
+// Requests against their schemas: what is wrong with each field, in the words of what it may be.
+import type { FastifySchemaCompiler } from 'fastify';
+import { z } from 'zod';
+
+const expectations = new WeakMap<z.core.$ZodType, string>();
+
+/** A field of a request: what it is for, and what it may be, as it can stand after "it may be". Goes outermost. */
+export function field<T extends z.ZodType>(schema: T, doc: string, expects: string): T {
+  const told = schema.meta({ description: `${doc} ${expects.charAt(0).toUpperCase()}${expects.slice(1)}.` });
+  expectations.set(told, expects);
+  return told;
+}
+
+/** Of the schema, or of what it wraps. */
+function expectationOf(schema: z.core.$ZodType | undefined): string | undefined {
+  if (!schema) return undefined;
+  const { innerType } = schema._zod.def as { innerType?: z.core.$ZodType };
+  return expectations.get(schema) ?? expectationOf(innerType);
+}
+
+export interface Fault {
+  field: string;
+  value: string;
+  expected: string;
+}
+
+export class InvalidRequest extends Error {
+  readonly faults: Fault[];
+
+  constructor(faults: Fault[]) {
+    super(faults.map(({ field, value, expected }) => `${field} is ${value}; it may be ${expected}`).join('; '));
+    this.faults = faults;
+  }
+}
+
+/** What fields of each part of a request are called. */
+const parts: Readonly<Record<string, string>> = { params: 'path', querystring: 'query', body: 'body' };
+
+/** How much of a value is told. */
+const longest = 120;
+
+function shown(value: unknown): string {
+  if (value === undefined) return 'missing';
+  const text = JSON.stringify(value);
+  return text.length > longest ? `${text.slice(0, longest - 3)}...` : text;
+}
+
+function faultsOf(issue: z.core.$ZodIssue, part: string, schema: z.ZodType, data: unknown): Fault[] {
+  const shape = schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>) : {};
+  const [name] = issue.path;
+  const valueOf = (key: string) => shown((data as Record<string, unknown>)[key]);
+  if (issue.code === 'unrecognized_keys') {
+    const there = Object.keys(shape).join(', ') || 'none';
+    const expected = `left out: there are ${there}`;
+    return issue.keys.map((key) => ({ field: `${part}.${key}`, value: valueOf(key), expected }));
+  }
+  if (name === undefined) return [{ field: part, value: shown(data), expected: 'an object of fields' }];
+  const expected = expectationOf(shape[String(name)]) ?? issue.message;
+  return [{ field: `${part}.${String(name)}`, value: valueOf(String(name)), expected }];
+}
+
+/** For fastify: gives the parsed value, or an InvalidRequest. A body that is left out is one without fields. */
+export const requestValidator: FastifySchemaCompiler<z.ZodType> =
+  ({ schema, httpPart = '' }) =>
+  (data: unknown) => {
+    const given = data ?? {};
+    const result = schema.safeParse(given);
+    if (result.success) return { value: result.data };
+    const part = parts[httpPart] ?? httpPart;
+    return { error: new InvalidRequest(result.error.issues.flatMap((issue) => faultsOf(issue, part, schema, given))) };
+  };

@@ -1,0 +1,58 @@
+// Counters and histograms: what has happened so far, and how long it took.
+
+interface CounterFacts {
+  help: string;
+  labels: readonly string[];
+}
+
+interface HistogramFacts extends CounterFacts {
+  /** Upper bounds, in the unit of the name. */
+  buckets: readonly number[];
+}
+
+/** The counters there are. Names, helps and labels stay in one place, as those of gauges (gauges.ts) do. */
+export const counters = {
+  rookery_lmtp_recipients_total: {
+    help: 'Recipients answered, by what became of them, why, and the backend concerned.',
+    labels: ['outcome', 'reason', 'backend'],
+  },
+  rookery_directory_lookups_total: {
+    help: 'Names looked up in the directory, by what was found.',
+    labels: ['result'],
+  },
+  rookery_directory_losses_total: {
+    help: 'Losses of data in Redis that this process has seen; a new epoch began with each.',
+    labels: [],
+  },
+  rookery_dead_letters_total: {
+    help: 'Jobs given up, by queue and by why: refused, away, busy, fault, unfit, newer, lost.',
+    labels: ['queue', 'kind'],
+  },
+  rookery_api_requests_total: {
+    help: 'Requests to the API and the board: the path, the role of the token (none for strangers), what became of them.',
+    labels: ['route', 'role', 'outcome'],
+  },
+} as const satisfies Record<string, CounterFacts>;
+
+export type CounterName = keyof typeof counters;
+
+/** Seconds: from what a local backend takes, over Postfix' patience with an envelope, to its 600 s for the replies. */
+const seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+
+export const histograms = {
+  rookery_lmtp_recipient_seconds: {
+    help: 'From RCPT to the last reply about the recipient, by what became of it.',
+    labels: ['outcome'],
+    buckets: seconds,
+  },
+  rookery_job_seconds: {
+    help: 'How long workers had a job, by queue and by how that ended: done, open, later, given back, lost, retried, dead.',
+    labels: ['queue', 'outcome'],
+    buckets: seconds,
+  },
+} as const satisfies Record<string, HistogramFacts>;
+
+export type HistogramName = keyof typeof histograms;
+
+/** A value for each label of a metric, in the order of the labels. */
+export type LabelValues<L extends readonly string[]> = { readonly [K in keyof L]: string };

@@ -1,0 +1,193 @@
+// The commands over the API: they print what they print without it, and end the same.
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { openDirectory } from '../../services/process/open-directory.ts';
+import { openBacklog } from '../../services/process/open-events.ts';
+import { JobFailure } from '../../services/events/failure.ts';
+import { openScratchDirectory } from '../harness/directory.ts';
+import { rookery as carriedOut } from '../harness/cli.ts';
+import { openQueues, work } from '../harness/events.ts';
+import { startRedis } from '../harness/redis.ts';
+import type { ScratchRedis } from '../harness/redis.ts';
+import { Rookery } from '../harness/rookery.ts';
+import { until } from '../harness/until.ts';
+
+const bin = resolve(import.meta.dirname, '../../services/cli/rookery');
+const token = 'administering-0123456789';
+
+interface Job {
+  id: string;
+  state: string;
+}
+
+let redis: ScratchRedis;
+let rookery: Rookery;
+let base: string;
+
+before(async () => {
+  redis = await startRedis();
+  const scratch = await openScratchDirectory(redis.socket);
+  const writer = { session: 's1', admin: true, push: false };
+  for (const [name, location] of [
+    ['user.jdoe', 'mail1!default'],
+    ['user.jdoe.Sent\x07', 'mail1!default'],
+    ['user.j/ö?#', 'mail2!p2'],
+    ['user.b\xff', 'mail2!p2'],
+  ] as const) {
+    const bytes = name.includes('ö') ? Buffer.from(name).toString('latin1') : name;
+    await scratch.directory.write({ verb: 'ACTIVATE', name: bytes, location, acl: 'jdoe\tlrs\t' }, writer);
+  }
+  const other = { session: 's2', server: 'mail2', admin: false, push: true, by: 'mail2' };
+  await scratch.directory.write({ verb: 'ACTIVATE', name: 'user.jdoe', location: 'mail2!default', acl: '' }, other);
+  await scratch.directory.write({ verb: 'RESERVE', name: 'user.new', location: 'mail2!p2', acl: '' }, writer);
+  await scratch.close();
+  const { producer, backlog, queues, close } = openQueues(redis.socket);
+  await queues.connected();
+  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'mail1 takes no more:\nno room')));
+  producer.ring('reconcile', { name: 'user.jdoe' });
+  await until('it failed', async () => (await backlog.counts('reconcile')).failed === 1);
+  await failing.stop();
+  await close();
+  const anyPort = { host: '127.0.0.1', port: 0 };
+  rookery = await Rookery.layOut({
+    redis: { url: redis.socket },
+    backends: { mail1: { lmtp: { host: '127.0.0.1', port: 24 } }, mail2: {} },
+    api: { listen: anyPort, tokens: { boss: { token, role: 'admin' }, reader: { token: 'reading-0123456789' } } },
+  });
+  await writeFile(join(rookery.folder, 'token'), `${token}\n`);
+  await rookery.start('run', 'api');
+  const { host, port } = rookery.address('HTTP');
+  base = `http://${host}:${port}`;
+});
+after(async () => {
+  await rookery.stop();
+  await redis.stop();
+});
+
+/** A command line in this process: over the API, with no configuration. */
+const overApi = (...args: string[]) => carriedOut(args, { env: { ROOKERY_API: base, ROOKERY_API_TOKEN: token } });
+
+/** The same by the configuration, from Redis. */
+const fromRedis = (...args: string[]) =>
+  carriedOut(args, { env: { ROOKERY_CONFIG: rookery.configFile }, openDirectory, openBacklog });
+
+/** Ages pass while one looks. */
+const ageless = (text: string) => text.replace(/\d+ (s|min)\b/g, 'N s');
+
+test('what is asked over the API is printed as without it', async () => {
+  const commands = [
+    ['queue', 'list', '-f', 'json'],
+    ['queue', 'show', 'reconcile'],
+    ['queue', 'show', 'reconcile', '--state', 'failed', '--limit', '1', '-f', 'json'],
+    ['queue', 'retry', 'reconcile', '--id', 'x1'],
+    ['queue', 'show', 'reconcile', '--id', '1'],
+    ['queue', 'show', 'reconcile', '--id', '1', '-f', 'json'],
+    ['queue', 'show', 'reconcile', '--id', 'x1'],
+    ['queue', 'retry', 'reconcile', '--kind', 'refused', '--about', 'user.%', '--dry-run'],
+    ['queue', 'retry', 'reconcile', '--id', '1', '--older-than', '1d'],
+    ['queue', 'discard', 'reconcile', '--id', 'x1'],
+    ['queue', 'discard', 'reconcile'],
+    ['queue', 'discard', 'reconcile', '--all', '--dry-run'],
+    ['directory', 'status'],
+    ['directory', 'status', '-f', 'json'],
+    ['directory', 'cases'],
+    ['directory', 'cases', '-f', 'json'],
+    ['directory', 'log', 'user.jdoe'],
+    ['directory', 'log', '--limit', '2', '-f', 'json'],
+    ['mailbox', 'list'],
+    ['mailbox', 'list', 'user.%', '--server', 'mail2', '-f', 'json'],
+    ['mailbox', 'where', 'user.jdoe'],
+    ['mailbox', 'where', 'user.new'],
+    ['mailbox', 'where', 'user.nobody'],
+    ['mailbox', 'show', 'user.jdoe'],
+    ['mailbox', 'show', 'user.jdoe', '-f', 'json'],
+    ['mailbox', 'show', 'user.j/ö?#', '-f', 'json'],
+    ['mailbox', 'show', 'user.nobody', '-f', 'json'],
+    ['mailbox', 'claim', '*', '--from', 'mail1', '--to', 'mail2', '--dry-run'],
+    ['mailbox', 'claim', '*', '--from', 'mail1', '--to', 'mail9', '--dry-run'],
+    ['mailbox', 'claim', '*', '--from', 'mail1', '--to', 'mail1', '--dry-run'],
+    ['mailbox', 'claim', '*', '--from', 'mail9', '--to', 'mail1', '--dry-run'],
+    ['route', 'explain', 'jdoe+Sent@example.org'],
+    ['route', 'explain', 'nobody@example.org', '-f', 'json'],
+    ['route', 'explain', 'a b@example.org'],
+  ];
+  for (const words of commands) {
+    const [here, there] = [await fromRedis(...words), await overApi(...words)];
+    assert.deepEqual(
+      { ...there, out: there.out.map(ageless) },
+      { ...here, out: here.out.map(ageless) },
+      words.join(' '),
+    );
+    assert.ok(here.out.length + here.err.length > 0, words.join(' '));
+  }
+});
+
+test('what is done over the API is done in the name of the token', async () => {
+  const claim = await overApi('mailbox', 'claim', 'user.jdoe', '--from', 'mail1', '--to', 'mail2');
+  assert.deepEqual([claim.code, claim.err], [0, []]);
+  const log = await fromRedis('directory', 'log', 'user.jdoe', '--limit', '1');
+  assert.match(log.out[1] ?? '', / claim .* boss +claim-/);
+  const shown = async () => JSON.parse((await overApi('queue', 'show', 'reconcile', '-f', 'json')).out[0] ?? '') as Job;
+  const failed = await shown();
+  const { id } = failed;
+  const dry = ['queue', 'discard', 'reconcile', '--id', id, '--dry-run'];
+  assert.equal((await overApi(...dry)).out.at(-1), '1 job would be discarded');
+  assert.deepEqual((await overApi('queue', 'retry', 'reconcile')).out, ['1 job is tried again']);
+  const waiting = await shown();
+  assert.deepEqual([failed.state, waiting.state], ['failed', 'waiting']);
+  const discarded = await overApi('queue', 'discard', 'reconcile', '--all');
+  assert.deepEqual([discarded.code, discarded.out], [0, ['0 jobs are discarded']]);
+  assert.equal((await overApi('directory', 'trust')).code, 0);
+  assert.match((await overApi('directory', 'status')).out.join('\n'), /^trusted +yes, boss vouches for it since/m);
+  assert.match((await overApi('directory', 'distrust')).out.join(), /^epoch \d+ has begun: /);
+  assert.match((await overApi('directory', 'status')).out.join('\n'), /^began with +a loss of data: .*said by boss$/m);
+});
+
+test('--api and --token-file do as the variables do; --config goes before those', async () => {
+  const file = join(rookery.folder, 'token');
+  const env = { ROOKERY_API: 'http://127.0.0.1:1', ROOKERY_API_TOKEN: 'some-other-token-1' };
+  const args = ['mailbox', 'where', 'user.new', '--api', base, '--token-file', file];
+  const asked = await promisify(execFile)(bin, args, { env: { ...env, PATH: process.env['PATH'] } }).catch(
+    (error: unknown) => error as { code: number; stderr: string },
+  );
+  assert.deepEqual(
+    [(asked as { code?: number }).code, asked.stderr],
+    [75, 'rookery: user.new: reserved (being created)\n'],
+  );
+  const named = await carriedOut(['queue', 'list', '--config', rookery.configFile], { env, openBacklog });
+  assert.deepEqual([named.code, named.err], [0, []]);
+  const both = await carriedOut(['queue', 'list', '--config', rookery.configFile, '--api', base], { env });
+  assert.equal(both.code, 64);
+});
+
+test('an API that refuses, is away, or is something else ends a command with a reason, and no token is told', async (t) => {
+  const other = createServer((_request, response) => response.end('<html>'));
+  await new Promise<void>((listening) => other.listen(0, '127.0.0.1', listening));
+  t.after(() => other.close());
+  const { port } = other.address() as { port: number };
+  const secret = 'not-to-be-told-0123456789';
+  const list = ['queue', 'list'];
+  const trust = ['directory', 'trust'];
+  const wrong: [words: string[], url: string, token: string | undefined, code: number, text: RegExp][] = [
+    [list, base, secret, 77, /answers 401: this takes a token of api\.tokens/],
+    [list, base, undefined, 64, /the API takes a token: --token-file FILE, or ROOKERY_API_TOKEN/],
+    [list, base, `${secret}\n x`, 64, /the API takes a token/],
+    [trust, base, 'reading-0123456789', 77, /has the role read, and this takes admin/],
+    [list, 'http://127.0.0.1:1', secret, 69, /the API at http:\/\/127\.0\.0\.1:1 cannot be asked/],
+    [list, `http://127.0.0.1:${port}`, secret, 69, /answers in another form/],
+    [list, 'http://u:p@127.0.0.1:1', secret, 64, /without a user/],
+    [[...list, '--token-file', '/nonexistent'], base, secret, 64, /cannot be read: .*no such file/],
+  ];
+  for (const [words, url, bearer, code, text] of wrong) {
+    const env = { ROOKERY_API: url, ROOKERY_API_TOKEN: bearer };
+    const ended = await carriedOut(words, { env });
+    assert.deepEqual([ended.code, ended.out, ended.err.length], [code, [], 1], ended.err.join());
+    assert.match(ended.err[0] ?? '', text);
+    assert.doesNotMatch(ended.err[0] ?? '', /not-to-be-told|\n/);
+  }
+});

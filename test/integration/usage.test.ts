@@ -72,12 +72,12 @@ test('who lies, is silent, or is not to be reached has a figure that says why', 
 });
 
 test('what the configuration says of partitions is the figure, those on one filesystem counted once', async (t) => {
-  const space = {
-    a: { available_kib: 10, total_kib: 100, filesystem: 'disk' },
-    b: { available_kib: 10, total_kib: 100, filesystem: 'disk' },
-    c: { available_kib: 5, total_kib: 20 },
+  const partitions = {
+    a: { available: 10, total: 100, filesystem: 'disk' },
+    b: { available: 10, total: 100, filesystem: 'disk' },
+    c: { available: 5, total: 20 },
   };
-  const config = configSchema.parse({ servername: 'frontend1', backends: { mail1: { space } } });
+  const config = configSchema.parse({ servername: 'frontend1', backends: { mail1: { placement: { partitions } } } });
   const figure = await askUsage('mail1', { ...sources(t, []), registry: registryOf(config) });
   assert.deepEqual(figure, {
     ...{ server: 'mail1', at: 1234, answered: true },

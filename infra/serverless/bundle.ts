@@ -1,11 +1,13 @@
 // Makes one file of the handler and all that it needs: `node infra/serverless/bundle.ts FILE.mjs`.
 import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import { version } from '../../services/process/version.ts';
 
-const root = join(import.meta.dirname, '../..');
+/** The sources that read Lua scripts, and how they do so. */
+const scripted = /services[/](directory[/]redis[/]script|events[/]tree-lists|changes[/]counts)[.]ts$/;
+const reading = /readFileSync\(new URL\(([`'][^`']+[`']), import\.meta\.url\), 'utf8'\)/;
 
 /** The files that the program reads when it runs become part of it; the one way to them in the source is replaced. */
 const filesInside: Plugin = {
@@ -14,20 +16,19 @@ const filesInside: Plugin = {
     building.onLoad({ filter: /services[/]process[/]version[.]ts$/ }, () => ({
       ...{ loader: 'ts', contents: `export const version = ${JSON.stringify(version)};` },
     }));
-    building.onLoad({ filter: /services[/]directory[/]redis[/]script[.]ts$/ }, async ({ path }) => {
-      const reading = "readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8')";
+    building.onLoad({ filter: scripted }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
-      if (!source.includes(reading)) throw new Error(`${path} reads its scripts in another way than ${reading}`);
-      const inside = `(${JSON.stringify(await luaScripts())} as Record<string, string>)[name] as string`;
-      return { loader: 'ts', contents: source.replace(reading, () => inside) };
+      if (!reading.test(source)) throw new Error(`${path} reads its scripts in another way than ${reading.source}`);
+      const inside = `(${JSON.stringify(await luaScripts(dirname(path)))} as Record<string, string>)`;
+      return { loader: 'ts', contents: source.replace(reading, (_, name: string) => `(${inside}[${name}] as string)`) };
     });
   },
 };
 
-async function luaScripts(): Promise<Record<string, string>> {
-  const folder = join(root, 'services/directory/redis/scripts');
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.lua'));
-  const texts = names.map(async (name) => [name.replace(/[.]lua$/, ''), await readFile(join(folder, name), 'utf8')]);
+/** The scripts beside a source, by the name that it reads them by. */
+async function luaScripts(folder: string): Promise<Record<string, string>> {
+  const names = (await readdir(join(folder, 'scripts'))).map((name) => `scripts/${name}`);
+  const texts = names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')]);
   return Object.fromEntries(await Promise.all(texts)) as Record<string, string>;
 }
 

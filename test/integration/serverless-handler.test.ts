@@ -41,7 +41,13 @@ const platform = `
 async function called(remaining: number, events: unknown[], url: string | undefined = redis.socket): Promise<object[]> {
   const env = { ROOKERY_LOG__LEVEL: 'silent', ...(url !== '' && { ROOKERY_REDIS__URL: url }) };
   const args = ['--input-type=module', '-e', platform, JSON.stringify([remaining, ...events])];
-  const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  // One that does not end by itself is a failure, not a wait for ever.
+  const child = spawn(process.execPath, args, {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 60_000,
+  });
   let out = '';
   child.stdout.on('data', (data: Buffer) => (out += data.toString()));
   assert.deepEqual(await once(child, 'close'), [0, null]);
@@ -75,12 +81,12 @@ test('a wrong event and a wrong configuration are told of, naming what may be', 
   const [unknown, none, missing] = await called(10_000, [
     { queues: ['nosuch'] },
     { queues: [], concurrency: 'many' },
-    { queues: ['usage'] },
+    { queues: ['moves'] },
   ]);
   const error = (told: object | undefined) => (told as { error?: string } | undefined)?.error ?? '';
   assert.match(error(unknown), /^the event asks for what cannot be done: queues\.0: .*"placement".*"usage"/);
   assert.match(error(none), /queues: .*; concurrency: it may be a whole number/);
-  assert.match(error(missing), /nothing in this version works on the queue 'usage'/);
+  assert.match(error(missing), /nothing in this version works on the queue 'moves'/);
   const [away] = await called(10_000, [{}], '');
   assert.match(error(away), /^redis\.url \(ROOKERY_REDIS__URL\) is missing/);
   const [refused] = await called(10_000, [{}], 'redis://127.0.0.1:1');

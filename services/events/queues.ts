@@ -93,6 +93,9 @@ const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
 
 export const queueNames = Object.keys(forms) as QueueName[];
 
+/** Those that this version has workers for (workers/serve.ts): the others wait for a later one. */
+export const workedQueueNames: readonly QueueName[] = ['placement', 'reconcile', 'usage', 'counts'];
+
 export function isQueueName(name: string): name is QueueName {
   return Object.hasOwn(forms, name);
 }

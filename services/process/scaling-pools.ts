@@ -1,6 +1,6 @@
 // The pools that the configuration names, each with its queues and what it may do.
 import type { Config } from '../config/schema.ts';
-import { queueNames } from '../events/queues.ts';
+import { workedQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Pool } from '../events/scaling.ts';
 import type { PoolLimits } from '../../workers/autoscaler/decide.ts';
@@ -8,7 +8,7 @@ import type { PoolLimits } from '../../workers/autoscaler/decide.ts';
 /** The pools in the order of the configuration. One may name no queues: it has those that no other one names. */
 export function poolsOf({ scaling }: Config): Pool[] {
   const named = new Set(Object.values(scaling.pools).flatMap(({ queues = [] }) => queues));
-  const others = queueNames.filter((name) => !named.has(name));
+  const others = workedQueueNames.filter((name) => !named.has(name));
   return Object.entries(scaling.pools).map(([name, { queues = others, ...pool }]) => ({
     ...{ name, queues, limits: limitsOf(pool) },
   }));
@@ -17,7 +17,7 @@ export function poolsOf({ scaling }: Config): Pool[] {
 /** The queues that no pool has. */
 export function unpooled(pools: readonly Pool[]): QueueName[] {
   const pooled = new Set(pools.flatMap(({ queues }) => queues));
-  return queueNames.filter((name) => !pooled.has(name));
+  return workedQueueNames.filter((name) => !pooled.has(name));
 }
 
 /** From the operator's names and seconds. */

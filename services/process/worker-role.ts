@@ -14,25 +14,31 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const users = openUsers(config, (error) => {
     log.error({ err: error }, 'users');
   });
-  const running = await workers.start({
-    ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
-    ...{ trees, counts, users: { ...users, form: formOf(config) } },
-    times: timesOf(config),
-    imapTimeout: config.workers.imap_timeout * 1000,
-    // What remains after it is stopped: half of the time is to work in, at least.
-    grace: drain ? Math.min(grace, drain.deadline / 2) : grace,
-    lostAfter: config.workers.lost_after * 1000,
-    retries: retriesOf(config),
-    kept: config.workers.kept,
-    name: `${config.servername}/${process.pid}`,
-    measure: {
-      run: (queue, end, seconds) => {
-        metrics.observeJob(queue, end, seconds);
+  // Where it refuses a queue nothing may stay open.
+  const begin = async () =>
+    workers.start({
+      ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
+      ...{ trees, counts, users: { ...users, form: formOf(config) } },
+      times: timesOf(config),
+      imapTimeout: config.workers.imap_timeout * 1000,
+      // What remains after it is stopped: half of the time is to work in, at least.
+      grace: drain ? Math.min(grace, drain.deadline / 2) : grace,
+      lostAfter: config.workers.lost_after * 1000,
+      retries: retriesOf(config),
+      kept: config.workers.kept,
+      name: `${config.servername}/${process.pid}`,
+      measure: {
+        run: (queue, end, seconds) => {
+          metrics.observeJob(queue, end, seconds);
+        },
+        dead: (queue, kind) => {
+          metrics.countDeadLetter(queue, kind);
+        },
       },
-      dead: (queue, kind) => {
-        metrics.countDeadLetter(queue, kind);
-      },
-    },
+    });
+  const running = await begin().catch((error: unknown) => {
+    users.close();
+    throw error;
   });
   const empty =
     drain &&

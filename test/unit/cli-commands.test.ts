@@ -6,7 +6,7 @@ import type { Role } from '../../services/cli/roles.ts';
 import type { StartOptions, Surroundings } from '../../services/cli/surroundings.ts';
 import type { Verb } from '../../services/directory/directory.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
-import { queueNames } from '../../services/events/queues.ts';
+import { workedQueueNames } from '../../services/events/queues.ts';
 import { rookery } from '../harness/cli.ts';
 
 const acl = 'jdoe\tlrswipkxtecdan\tanyone\tp\t';
@@ -246,7 +246,7 @@ test('with scaling.local, up leaves the queues of pools to worker processes, whi
   const everything: Role[] = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'];
   assert.deepEqual(asked, [
     { configFile: undefined, roles: ['directory', 'lmtp', 'api', 'autoscaler'] },
-    { configFile: undefined, roles: everything, worker: { queues: queueNames } },
+    { configFile: undefined, roles: everything, worker: { queues: workedQueueNames } },
   ]);
   await rookery(['run', 'autoscaler'], { startRoles });
   assert.match(String(asked[2]?.configFile), /rookery\.yaml$/);

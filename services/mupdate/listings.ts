@@ -6,7 +6,7 @@ import { losable } from './resend.ts';
 /** A slave that was away may have names yet that are gone: they are sought among so many of the last changes. */
 const goneSought = 10_000;
 
-/** How long a list that was read is sent to further clients, in milliseconds: each then follows the log from its end. */
+/** How long a list that was read is kept for further clients, in milliseconds, as long as nothing has changed. */
 const sharedFor = 2000;
 
 export interface Listing {
@@ -21,14 +21,19 @@ export interface Listing {
 }
 
 export interface ListingsOptions {
-  directory: Pick<Directory, 'snapshot' | 'history'>;
+  directory: Pick<Directory, 'head' | 'snapshot' | 'history'>;
   /** How many clients are sent a list at a time; further ones wait for their turn. */
   atOnce: number;
 }
 
+interface Shared {
+  listing: Promise<Listing>;
+  timer: NodeJS.Timeout;
+}
+
 export class Listings {
   readonly #options: ListingsOptions;
-  #shared: { listing: Promise<Listing>; timer: NodeJS.Timeout } | undefined;
+  #shared: Shared | undefined;
   #busy = 0;
   readonly #waiting: (() => void)[] = [];
 
@@ -49,24 +54,34 @@ export class Listings {
     }
   }
 
-  /** The rows as they are, or were a moment ago. Rejects when the directory could not be asked. */
-  read(): Promise<Listing> {
-    if (this.#shared) return this.#shared.listing;
+  /**
+   * The rows as they are, or were when somebody else asked, but never older than this question: a client that has been told
+   * more already would take what came since for deleted. Rejects when the directory could not be asked.
+   */
+  async read(): Promise<Listing> {
+    const asked = await this.#options.directory.head();
+    for (;;) {
+      const shared = this.#shared ?? this.#begin();
+      const listing = await shared.listing;
+      if (asked.every(({ seq }, shard) => (listing.at[shard]?.seq ?? 0) >= seq)) return listing;
+      this.#forget(shared);
+    }
+  }
+
+  #begin(): Shared {
     const listing = this.#read();
-    const shared = {
-      listing,
-      timer: setTimeout(() => {
-        this.#forget(shared);
-      }, sharedFor).unref(),
-    };
+    const timer = setTimeout(() => {
+      this.#forget(shared);
+    }, sharedFor).unref();
+    const shared = { listing, timer };
     this.#shared = shared;
     listing.catch(() => {
       this.#forget(shared);
     });
-    return listing;
+    return shared;
   }
 
-  #forget(shared: { timer: NodeJS.Timeout }): void {
+  #forget(shared: Shared): void {
     clearTimeout(shared.timer);
     if (this.#shared === shared) this.#shared = undefined;
   }

@@ -185,6 +185,25 @@ test('changes do not wait behind a long list that is sent once more, and are not
   await client.logout();
 });
 
+test('whoever comes back at once is not told less than he has been told', async (t) => {
+  const directory = new MemoryDirectory();
+  const mupdate = await ScratchMupdate.start(t, { directory });
+  const client = await mupdate.client('mup-mail1');
+  for (let round = 0; round < 5; round += 1) {
+    const follower = new Follower(mupdate);
+    await until('it streams', () => follower.streaming);
+    await client.send('ACTIVATE', [`user.u${round}`, 'mail1!default', '']);
+    await follower.noop();
+    follower.socket.destroy();
+    const again = new Follower(mupdate);
+    await until('it streams again', () => again.streaming);
+    const list = again.lines.slice(0, again.lines.indexOf('OK streaming starts'));
+    assert.ok(list.includes(`MAILBOX user.u${round} mail1!default `), list.join('; '));
+    again.socket.destroy();
+  }
+  await client.logout();
+});
+
 test('NOOP is answered after every change that was accepted before it', async (t) => {
   const directory = new Fed();
   const mupdate = await ScratchMupdate.start(t, { directory });

@@ -14,8 +14,8 @@ import type { Kept, OrderStore } from '../services/users/order-store.ts';
 
 /** What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). */
 export interface Servers {
-  /** Resolves when the server answers its administrator. */
-  reach(server: Bytes): Promise<void>;
+  /** Resolves when the server answers a question now: about this user, whom it need not have. */
+  reach(server: Bytes, name: Bytes): Promise<void>;
   /** The mailbox, and all else that a new user has; what is there already is left as it is. */
   create(place: Place, name: Bytes, wish: Wish & { is: 'create' }): Promise<void>;
   /** With all folders; nothing to do is well done. */
@@ -180,7 +180,7 @@ async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promi
 async function reached({ server }: Place, kept: Kept, options: PlacementOptions): Promise<boolean> {
   const { servers, log } = options;
   try {
-    await servers.reach(server);
+    await servers.reach(server, kept.order.name);
     return true;
   } catch (error) {
     if (!isFree(kept.order)) throw error;

@@ -17,7 +17,11 @@ export interface UserServersOptions {
 export function userServers({ registry, admins, form }: UserServersOptions): Servers {
   const mupdate = (server: string) => registry.find(server)?.mupdate !== false;
   return {
-    reach: (server) => admins.ask(server, () => Promise.resolve()),
+    async reach(server, name) {
+      const ask = () => admins.ask(server, (admin) => admin.holds(name));
+      // A connection that was kept may have been closed since: the second question is asked on a new one.
+      await ask().catch(ask);
+    },
     async create({ server, partition }, inbox, { quota }) {
       const wish = {
         inbox,

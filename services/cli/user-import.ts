@@ -91,7 +91,12 @@ async function orderAll(
   const one = async ({ line, name, wish }: Wanted): Promise<void> => {
     const text = (note: string) => `line ${line}: ${readable(name)}: ${note}`;
     try {
-      await ordering.place(name, wish, by);
+      const placed = await ordering.place(name, wish, by);
+      // Somebody deletes him, say: its end is not ours.
+      if (placed.is === 'open' && placed.order.wish.is !== wish.is) {
+        progress.open.push(text(`another order is open: ${placed.order.wish.is}`));
+        return;
+      }
       const order = await ended(ordering, name, patience);
       if (order?.state === 'done') progress.done += 1;
       else if (order?.state === 'refused') progress.refused.push(text(order.note));

@@ -33,7 +33,9 @@ export async function startSweeping(start: RoleStart, server: MupdateServer, eve
     setInterval(() => void ringNow(start, events), ringEvery),
     setInterval(() => void ringForOrders(orders, start, events), ringEvery),
     setInterval(() => {
-      for (const { name } of start.registry.all()) events.producer.ring('usage', { server: name });
+      // Of the others nobody can tell how full they are.
+      const told = start.registry.all().filter(({ imap, space }) => imap ?? space);
+      for (const { name } of told) events.producer.ring('usage', { server: name });
     }, start.config.usage.interval * 1000),
   ];
   return {

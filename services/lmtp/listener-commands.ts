@@ -30,7 +30,7 @@ export function readMail(line: Bytes, settings: LmtpSettings): { sender: Sender 
   if (octets !== undefined && settings.size_limit > 0 && octets > settings.size_limit) {
     return { refusal: tooBig(settings.size_limit) };
   }
-  return { sender: { path, size: octets, body: kind, auth } };
+  return { sender: { path, size: octets, body: kind, auth, smtputf8: false } };
 }
 
 /** `RCPT TO:<path> IGNOREQUOTA`. */

@@ -160,7 +160,10 @@ export class LmtpSession extends SMTPConnection {
     const read = readMail(line, this.#host.facts.settings);
     if ('refusal' in read) return this.#noted(read.refusal, line);
     const { id, remoteAddress: client } = this;
-    const facts: SessionFacts = { id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId };
+    const facts: SessionFacts = {
+      ...{ id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId },
+      ...{ traceId: '', xforward: new Map() },
+    };
     this.#open = { transaction: this.#host.facts.handler.begin(read.sender, facts), accepted: 0 };
     return codes.senderOk;
   }

@@ -11,6 +11,7 @@ import { Proxy } from '../lmtp/transaction.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { isUser, Ordering } from '../users/ordering.ts';
+import { entrancesOf } from './lmtp-doors.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
@@ -38,7 +39,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   };
   const addresses: Address[] = [];
   try {
-    for (const address of config.lmtp.listen) addresses.push(await listener.listen(address));
+    for (const { address, door } of entrancesOf(config)) addresses.push(await listener.listen(address, door));
   } catch (error) {
     await stop();
     throw error;

@@ -3,6 +3,7 @@ import type { Address } from '../backends/registry.ts';
 import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Config } from '../config/schema.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
@@ -11,35 +12,30 @@ import { Proxy } from '../lmtp/transaction.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { isUser, Ordering } from '../users/ordering.ts';
-import { entrancesOf } from './lmtp-doors.ts';
+import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
-  const { config, registry, log, mailLog, metrics } = start;
+  const { registry, log } = start;
+  let { config } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
-  const proxy = new Proxy({
-    ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
-    report: (outcome) => {
-      mailLog.recipient(outcome);
-      metrics.observeOutcome(outcome);
-    },
-  });
+  const handler = handlerOf(start, pools, users?.autocreate);
   const listener = new LmtpListener({
-    ...{ servername: config.servername, settings: lmtpSettings(config), handler: proxy, log },
+    ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
   });
   const stop = async () => {
-    await listener.close(start.grace);
-    await pools.close(start.grace);
+    const grace = config.lmtp.shutdown_grace * 1000;
+    await listener.close(grace);
+    await pools.close(grace);
     users?.close();
   };
   const addresses: Address[] = [];
   try {
-    for (const { address, door } of entrancesOf(config)) addresses.push(await listener.listen(address, door));
+    for (const { address, door } of entrancesOf(config))
+      addresses.push(await listener.listen(address, door, { shared: start.lmtpPart }));
   } catch (error) {
     await stop();
     throw error;
@@ -54,7 +50,31 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
         [waiting, backend, 'waiting'] as const,
       ]),
   );
-  return { name: 'LMTP', addresses, stop };
+  const prepare = (next: Config): Promise<() => void> => {
+    const changed = { settings: lmtpSettings(next), handler: handler(next) };
+    const certificates = certificatesOf(next);
+    return Promise.resolve(() => {
+      config = next;
+      listener.reload(changed, certificates);
+    });
+  };
+  return { name: 'LMTP', addresses, prepare: async (next) => prepare(next), stop };
+}
+
+/** What stands behind the listener, by a configuration. */
+function handlerOf(start: RoleStart, pools: BackendPools, autocreate: Autocreate | undefined) {
+  const { directory, registry, metrics, mailLog } = start;
+  return (config: Config): Proxy => {
+    const router = new Router(directory, registry, config.lmtp, directoryPatience(config), autocreate);
+    return new Proxy({
+      ...{ servername: config.servername, settings: backendSettings(config), pools },
+      router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
+      report: (outcome) => {
+        mailLog.recipient(outcome);
+        metrics.observeOutcome(outcome);
+      },
+    });
+  };
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/node_modules/.bin:$PATH
-peers=(cyrus-imapd cyrus-murder cyrus-replication cyrus-admin sasl2-bin libsasl2-modules libsasl2-modules-db postfix swaks haproxy prometheus)
+peers=(cyrus-imapd cyrus-murder cyrus-replication cyrus-admin sasl2-bin libsasl2-modules libsasl2-modules-db postfix swaks libnet-ssleay-perl haproxy prometheus)
 # The conversations in test/dialogs are played by tests in integration.
 fast=(unit property integration)
 all=("${fast[@]}" fault peers)

@@ -100,6 +100,8 @@ elif [ "$mode" = proof ]; then
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
   ROOKERY_TEST_SCALE=full run_files test/fault/tree-events.test.ts
   ROOKERY_TEST_SCALE=full run_files test/integration/scaling-local.test.ts
+  ROOKERY_TEST_SESSIONS=1000000 run_files test/property/lmtp-session.test.ts
+  ROOKERY_TEST_SCALE=full run_files test/fault/lmtp-idle.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

@@ -114,10 +114,10 @@ function piecesOf(text: string, chance: Chance): Buffer[] {
 /** Replies and nothing else, the last one of each whole. */
 const legal = /^(?:(?:(\d{3})-[^\r\n]*\r\n)*[2-5][0-5]\d(?: [^\r\n]*)\r\n)+$/;
 
-async function play(server: LmtpServer, pieces: readonly Buffer[], ending: number): Promise<string> {
+async function play(server: LmtpServer, id: string, pieces: readonly Buffer[], ending: number): Promise<string> {
   const client = new MemorySocket();
   const closed = new Promise<void>((resolve) => client.once('close', resolve));
-  server.connect(client.socket);
+  server.connect(client.socket, { id });
   for (const piece of pieces) {
     if (client.destroyed) break;
     client.push(piece);
@@ -142,15 +142,23 @@ test(`${sessions} mutated sessions, seed ${seed}`, async () => {
   const chance = chanceOf(seed);
   let whole = 0;
   let told = 0;
+  /** What was kept of each session's messages. */
+  const keptOf = (id: string) => store.kept.filter(({ session }) => session.id === id);
   const one = async (number: number): Promise<void> => {
     const text = mutated(chance(3) === 0 ? anything(chance) : sensible(chance), chance);
     const pieces = piecesOf(text, chance);
     const ending = chance(20);
-    const heard = await play(server, pieces, ending);
+    const heard = await play(server, String(number), pieces, ending);
     const shown = () => `session ${number} of seed ${seed}: ${JSON.stringify(text)} -> ${JSON.stringify(heard)}`;
     assert.match(heard, legal, shown());
     assert.ok(heard.startsWith('220 '), shown());
-    if (heard.includes('\r\n250 2.1.5 Stored for ')) told += 1;
+    const verdicts = heard.match(/^(?:250 2\.1\.5 Stored for|452 4\.2\.2 Over quota)/gm)?.length ?? 0;
+    if (verdicts > 0) told += 1;
+    // Where one is `late` all are told 451, and whoever hangs up may not hear it.
+    const owed = keptOf(String(number))
+      .filter(({ ended, recipients }) => ended === 'whole' && recipients.every(({ path }) => path.local !== 'late'))
+      .reduce((sum, { recipients }) => sum + recipients.length, 0);
+    if (ending !== 0) assert.equal(verdicts, owed, shown());
   };
   const width = 50;
   for (let number = 0; number < sessions; number += width) {

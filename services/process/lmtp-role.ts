@@ -61,14 +61,13 @@ async function autocreateOf({
   config,
   log,
   events,
+  outages,
 }: RoleStart): Promise<{ autocreate: Autocreate; close(): void } | undefined> {
   const { names, rate, hold } = config.users.autocreate;
   if (names.length === 0) return undefined;
   const patterns = names.map((pattern) => mailboxPattern(bytesFromText(pattern)));
   const { producer } = await events();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
-  });
+  const users = openUsers(config, outages.of('events'));
   const ring = (name: Bytes) => {
     producer.ring('placement', { name });
   };

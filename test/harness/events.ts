@@ -37,7 +37,7 @@ export function keptLog() {
 
 /** The queues of the Redis at this socket. */
 export function openQueues(socket: string, options: Partial<ProducerOptions> = {}) {
-  const queues = new QueueSet({ socket }, () => undefined);
+  const queues = new QueueSet({ socket });
   const producer = new Producer({ queues, log: quietLog, pause: 50, ...options });
   const close = async () => {
     await producer.close();

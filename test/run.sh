@@ -94,12 +94,12 @@ elif [ "$mode" = proof ]; then
   export ROOKERY_TEST_OPERATIONS=1000000 ROOKERY_TEST_BODIES=20000
   patience=900
   bring_peers
-  ROOKERY_TEST_SCALE=full run_files test/integration/placement-burst.test.ts
+  ROOKERY_TEST_SCALE=full run_files test/fault/placement-burst.test.ts
   run_files test/property/directory.test.ts test/property/world.test.ts test/integration/lmtp-transparency.test.ts
   # One after the other: their thousands of mailboxes and messages leave no room for a second Murder.
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
   ROOKERY_TEST_SCALE=full run_files test/fault/tree-events.test.ts
-  ROOKERY_TEST_SCALE=full run_files test/integration/scaling-local.test.ts
+  ROOKERY_TEST_SCALE=full run_files test/fault/scaling-local.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

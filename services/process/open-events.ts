@@ -18,11 +18,7 @@ import type { Events, RoleStart } from './role.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
 
 /** Opens them whether or not Redis answers: who rings does not wait for it. */
-export function openEvents(
-  config: Config,
-  log: Log,
-  hearer: ConnectionHearer,
-): Events & { close(): Promise<void> } {
+export function openEvents(config: Config, log: Log, hearer: ConnectionHearer): Events & { close(): Promise<void> } {
   const queues = new QueueSet(eventsPlace(config), hearer);
   const producer = new Producer({ queues, log });
   const close = async () => {

@@ -27,7 +27,9 @@ test('an outage of Redis is a line at its begin and one at its end, without stac
     await until('both are said to be away', () => lines(/: Redis is away$/).length === 2 * outage);
     // Somebody asks for something meanwhile, and connections are tried again.
     const asking = connect(rookery.address('MUPDATE'));
-    asking.write(`A AUTHENTICATE "PLAIN" "${Buffer.from('\0mail1\0geheim').toString('base64')}"\r\nB FIND "user.a"\r\n`);
+    asking.write(
+      `A AUTHENTICATE "PLAIN" "${Buffer.from('\0mail1\0geheim').toString('base64')}"\r\nB FIND "user.a"\r\n`,
+    );
     let answer = '';
     asking.on('data', (data: Buffer) => (answer += data.toString()));
     await until('he is told no', () => /^B NO /m.test(answer));

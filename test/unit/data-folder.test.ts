@@ -26,7 +26,8 @@ test('where no folder can be made the key, its value and the reason are told', a
     [`${file}/data`, /ENOTDIR/],
     [file, /EEXIST/],
   ] as const) {
-    const told = ({ message }: Error) => message.includes(`data is ${data}; it may be a folder`) && reason.test(message);
+    const told = ({ message }: Error) =>
+      message.includes(`data is ${data}; it may be a folder`) && reason.test(message);
     assert.throws(() => {
       makeDataFolder(data);
     }, told);

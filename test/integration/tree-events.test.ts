@@ -92,7 +92,7 @@ test('a stopped worker loses its tree to another, and trims nothing when it wake
     return one;
   };
   const begun = ({ pid }: TreeWorker) =>
-    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `));
+    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `), 60_000);
   const numbers = Array.from({ length: 10 }, (_, n) => String(n + 1));
   const first = worker(join(folder, 'first'));
   await first.says('ready');

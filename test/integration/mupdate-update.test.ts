@@ -280,7 +280,7 @@ test('clients that never read are cut, with a log line, and no other session not
     return socket;
   });
   const streaming = new Follower(mupdate);
-  await until('it streams', () => directory.open.size === 1);
+  await until('it streams', () => streaming.streaming);
   const stalled = () => mupdate.logged.filter((line) => line === 'warn mupdate: client has not read for 2000 ms').length;
   await until('all three are cut', () => stalled() === 3);
   await fill(mupdate, 200, 2);

@@ -75,7 +75,8 @@ async function stoodBy(options: ChangeSourceOptions, stopped: AbortSignal): Prom
     } catch (error) {
       const { message } = error as Error;
       // An outage of Redis is told of by its connections.
-      if (message !== lastError && !isAway(error)) log.error({ err: error, queue: subscriber.queue }, 'changes: no events for now');
+      if (message !== lastError && !isAway(error))
+        log.error({ err: error, queue: subscriber.queue }, 'changes: no events for now');
       lastError = message;
     }
     await sleep(lostAfter / renewals, undefined, { signal: stopped }).catch(() => undefined);

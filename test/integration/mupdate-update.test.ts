@@ -281,7 +281,8 @@ test('clients that never read are cut, with a log line, and no other session not
   });
   const streaming = new Follower(mupdate);
   await until('it streams', () => streaming.streaming);
-  const stalled = () => mupdate.logged.filter((line) => line === 'warn mupdate: client has not read for 2000 ms').length;
+  const stalled = () =>
+    mupdate.logged.filter((line) => line === 'warn mupdate: client has not read for 2000 ms').length;
   await until('all three are cut', () => stalled() === 3);
   await fill(mupdate, 200, 2);
   await until('the other follower has it', () => streaming.told.changes.length === 2);

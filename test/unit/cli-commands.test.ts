@@ -253,10 +253,10 @@ test('with scaling.local, up leaves the queues of pools to worker processes, whi
 });
 
 test('roles of later versions, and none at all, are wrong usage', async () => {
-  const later = await rookery(['run', 'lmtp', 'lookup']);
+  const later = await rookery(['run', 'lmtp', 'follower']);
   assert.deepEqual(
     [later.code, later.err],
-    [64, ["rookery: 'lookup' is not in this version: there are directory, lmtp, api, worker, autoscaler"]],
+    [64, ["rookery: 'follower' is not in this version: there are directory, lmtp, lookup, api, worker, autoscaler"]],
   );
   const typo = await rookery(['run', 'ltmp']);
   assert.match(typo.err.join(), /did you mean lmtp\?/);

@@ -41,7 +41,7 @@ const transport = key(
   {
     doc: 'The map `transport`, for MTAs that deliver to the backends themselves, past role lmtp.',
     expects: 'a section of keys',
-    example: { domains: ['example.org'] },
+    example: { domains: ['example.org'], first_message: { host: '127.0.0.1', port: 2003 } },
   },
 );
 

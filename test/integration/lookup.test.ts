@@ -55,15 +55,16 @@ interface Run {
   address: Address;
   answers: string[];
   closings: Closing[];
-  client(): Promise<SocketmapClient>;
+  client: () => Promise<SocketmapClient>;
   /** One question over a connection of its own. */
-  ask(map: string, key: string): Promise<string | undefined>;
-  write(verb: Verb, name: string, server?: string): Promise<string>;
+  ask: (map: string, key: string) => Promise<string | undefined>;
+  write: (verb: Verb, name: string, server?: string) => Promise<string>;
 }
 
 async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
   const policy = policyOf('strict', { reservationMaxAge: 3_600_000, reservationGrace: 60_000, tombstoneGrace: 60_000 });
-  const { directory, close } = await openScratchDirectory(redis.socket, { policy });
+  const scratch = await openScratchDirectory(redis.socket, { policy });
+  const { directory } = scratch;
   const registry = new Registry([
     backend('mail1', { host: '10.0.0.1', port: 24 }),
     backend('mail2', { host: '2001:db8::2', port: 2400 }),
@@ -92,7 +93,7 @@ async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
   const address = await server.listen({ host: '127.0.0.1', port: 0 });
   t.after(async () => {
     await server.close(0);
-    await close();
+    await scratch.close();
   });
   let sessions = 0;
   const client = async () => {
@@ -104,13 +105,13 @@ async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
   };
   return {
     ...{ directory, server, address, answers, closings, client },
-    async ask(map, key) {
+    ask: async (map, key) => {
       const one = await client();
       const answer = await one.ask(map, key);
       one.close();
       return answer;
     },
-    async write(verb, name, server = 'mail1') {
+    write: async (verb, name, server = 'mail1') => {
       const location = verb === 'DELETE' ? '' : `${server}!default`;
       const writer = { session: `s-${(sessions += 1)}`, server, admin: false, push: false };
       const { ok } = await directory.write({ verb, name, location, acl: verb === 'ACTIVATE' ? 'x' : '' }, writer);

@@ -1,8 +1,7 @@
 // A real Postfix that asks by socketmap: whom it refuses while the sender is there, whom it puts off, and which way it delivers.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createConnection } from 'node:net';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -37,6 +36,8 @@ describe('Postfix asks by socketmap', { skip: withoutPostfix() }, () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'rookery-lookup-'));
+    // Postfix' processes reach the sockets in it.
+    await chmod(folder, 0o755);
     redis = await startRedis();
     scratch = await openScratchDirectory(redis.socket);
     const places = {
@@ -52,12 +53,16 @@ describe('Postfix asks by socketmap', { skip: withoutPostfix() }, () => {
       ...{ servername: 'frontend', redis: { url: redis.socket } },
       directory: { redis_timeout: 1 },
       lmtp: { listen: [{ host: '127.0.0.1', port: 0 }] },
-      lookup: { listen: [{ host: '127.0.0.1', port: 0 }], transport: { domains: ['direct.example'] } },
+      ...{ log: { level: 'debug' }, api: { listen: { host: '127.0.0.1', port: 0 } } },
+      lookup: {
+        listen: [{ host: '127.0.0.1', port: 0 }, { path: join(folder, 'lookup.sock') }],
+        transport: { domains: ['direct.example'] },
+      },
       backends: Object.fromEntries(
         Object.values(backends).map(({ name, address }) => [name, { lmtp: address, mupdate: false }]),
       ),
     });
-    await rookery.start('run', 'lmtp', 'lookup');
+    await rookery.start('run', 'lmtp', 'lookup', 'api');
     lookup = rookery.address('Lookup');
 
     const main = await readFile(join(snippets, 'lookup.cf.snippet'), 'utf8');
@@ -70,6 +75,10 @@ describe('Postfix asks by socketmap', { skip: withoutPostfix() }, () => {
       options: [
         pointed,
         'virtual_mailbox_domains = example.org direct.example',
+        'relay_domains = relay.example',
+        `relay_recipient_maps = proxy:socketmap:unix:${folder}/lookup.sock:mailbox`,
+        'mydestination = local.example',
+        'local_recipient_maps = $virtual_mailbox_maps',
         'inet_protocols = all',
         'smtpd_client_restrictions =',
       ],
@@ -115,9 +124,8 @@ describe('Postfix asks by socketmap', { skip: withoutPostfix() }, () => {
   }
 
   /** What Postfix' smtpd says to each recipient, as to a stranger. */
-  async function rcpt(...addresses: string[]): Promise<string[]> {
-    const smtp = await Mta.greet(postfix.smtp).catch(() => undefined);
-    assert.ok(smtp);
+  async function rcpt(addresses: readonly string[], mta = postfix): Promise<string[]> {
+    const smtp = await Mta.greet(mta.smtp);
     await smtp.say('EHLO client.test');
     await smtp.say('MAIL FROM:<s@example.net>');
     const replies: string[] = [];
@@ -138,9 +146,105 @@ describe('Postfix asks by socketmap', { skip: withoutPostfix() }, () => {
     assert.match(wrong.err, /permanent error: there is no map aliases/);
   });
 
-  test('at SMTP time: 250 for the known, 550 for the unknown by proof', async () => {
-    const replies = await rcpt('ada@example.org', 'ada+lists@example.org', 'nobody@example.org', 'six@direct.example');
-    console.error(replies);
-    assert.match(replies.join('\n'), /^250 .*\n250 .*\n550 5\.1\.1 .*User unknown.*\n250 /);
+  test('at SMTP time: 250 for the known, 550 for the unknown by proof, 451 where there is none', async () => {
+    await write('RESERVE', 'user.new', 'inet');
+    const recipients = ['ada', 'ada+lists', 'Ada', 'nobody', '"no body"', 'new'].map((local) => `${local}@example.org`);
+    const replies = await rcpt(recipients);
+    assert.deepEqual(
+      replies.map((reply) => reply.slice(0, 9)),
+      ['250 2.1.5', '250 2.1.5', '250 2.1.5', '550 5.1.1', '550 5.1.1', '451 4.3.0'],
+    );
+    assert.match(String(replies[3]), /User unknown in virtual mailbox table/);
+    assert.match(String(replies[5]), /Temporary lookup failure/);
+  });
+
+  test('as relay_recipient_maps through proxymap and a Unix socket, and as local_recipient_maps', async () => {
+    const replies = await rcpt([
+      'ada@relay.example',
+      'nobody@relay.example',
+      'ada@local.example',
+      'nobody@local.example',
+    ]);
+    assert.deepEqual(
+      replies.map((reply) => reply.slice(0, 9)),
+      ['250 2.1.5', '550 5.1.1', '250 2.1.5', '550 5.1.1'],
+    );
+  });
+
+  test('a map that is not there puts everybody off, and bounces nobody', async (t) => {
+    const other = await startPostfix({
+      lmtp: 'unix:unused',
+      options: [`virtual_mailbox_maps = socketmap:inet:${lookup.host}:${lookup.port}:mailboxes`],
+    });
+    t.after(() => other.stop());
+    const [reply] = await rcpt(['ada@example.org'], other);
+    assert.match(String(reply), /^451 4\.3\.5 Server configuration error/);
+    await other.logged(/permanent error: there is no map mailboxes: there are mailbox and transport/);
+  });
+
+  test('by the map transport mail goes straight to the backends: IPv4, IPv6 and a Unix socket', async () => {
+    const users = { ada: 'inet', six: 'inet6', sock: 'unix' };
+    await postfix.submit(
+      's@example.net',
+      Object.keys(users).map((name) => `${name}@direct.example`),
+      'Subject: d\r\n\r\nx\r\n',
+    );
+    for (const [name, server] of Object.entries(users)) {
+      await until(`${name} has it`, async () => (await inbox(server, name)).length === 1);
+      const [message = ''] = await inbox(server, name);
+      assert.doesNotMatch(message, /by frontend \(Rookery\)/);
+    }
+    await postfix.logged(/to=<six@direct\.example>, relay=::1\[::1\]:\d+, .*status=sent/);
+    await postfix.logged(/to=<sock@direct\.example>, relay=\S+\[\/\S+lmtp\.sock\], .*status=sent/);
+    // The other domain's mail goes through the proxy.
+    await postfix.submit('s@example.net', ['ada@example.org'], 'Subject: p\r\n\r\nx\r\n');
+    await until('it is there', async () => (await inbox('inet', 'ada')).length === 2);
+    assert.equal((await inbox('inet', 'ada')).filter((one) => one.includes('by frontend (Rookery)')).length, 1);
+  });
+
+  test('Postfix asks for whole addresses alone, and which way every address goes, also the senders', () => {
+    const keys = rookery.log
+      .filter(({ msg }) => msg === 'lookup: answered')
+      .map(({ map, key }) => `${String(map)} ${String(key)}`);
+    assert.ok(keys.includes('transport s@example.net'));
+    assert.deepEqual(
+      new Set(keys.filter((key) => !/ \S.*@/.test(key))),
+      new Set(['mailbox @example.org', 'transport *']),
+    );
+  });
+
+  test('what was asked is counted by map and answer, and /readyz has a note of it', async () => {
+    const { host, port } = rookery.address('HTTP');
+    const metrics = await (await fetch(`http://${host}:${port}/metrics`)).text();
+    for (const labels of ['map="mailbox",answer="NOTFOUND"', 'map="transport",answer="OK"', 'map="none",answer="PERM"'])
+      assert.match(metrics, new RegExp(`^rookery_lookup_answers_total\\{${labels}\\} [1-9]`, 'm'));
+    assert.match(metrics, /^rookery_lookup_connections [1-9]/m);
+    assert.match(metrics, /^rookery_directory_lookups_total\{result="absent"\} [1-9]/m);
+    const health = (await (await fetch(`http://${host}:${port}/readyz`)).json()) as { notes: Record<string, string> };
+    assert.equal(health.notes['lookup'], 'ok');
+  });
+
+  test('while the directory is away nobody is refused, and the sender is put off', async () => {
+    await redis.kill9();
+    const [known, unknown, direct] = await rcpt(['ada@example.org', 'nobody@example.org', 'nobody@direct.example']);
+    assert.match(String(unknown), /^451 4\.3\.0/);
+    assert.match(String(direct), /^451 4\.3\.0/);
+    assert.match(String(known), /^(250|451)/);
+    await redis.restart();
+    await until('the directory is back', async () => {
+      const vouched = await scratch.directory.vouch('test').then(
+        () => true,
+        () => false,
+      );
+      return vouched && (await postmap('mailbox', 'ada@example.org')).code === 0;
+    });
+    const again = await rcpt(['ada@example.org', 'nobody@example.org']);
+    assert.match(again.join('\n'), /^250 .*\n550 5\.1\.1/);
+  });
+
+  test('when nobody answers at the socket nobody is refused', async () => {
+    await rookery.end();
+    const replies = await rcpt(['ada@example.org', 'nobody@example.org']);
+    for (const reply of replies) assert.match(reply, /^451 4\.3\.0/);
   });
 });

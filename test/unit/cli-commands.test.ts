@@ -248,6 +248,9 @@ test('with scaling.local, up leaves the queues of pools to worker processes, whi
     { configFile: undefined, roles: ['directory', 'lmtp', 'api', 'autoscaler'] },
     { configFile: undefined, roles: everything, worker: { queues: workedQueueNames } },
   ]);
+  const asking = { ROOKERY_CONFIG: '', ROOKERY_LOOKUP__LISTEN: '[{ host: 127.0.0.1, port: 2004 }]' };
+  await rookery(['up'], { startRoles, env: asking });
+  assert.deepEqual(asked.pop()?.roles, ['directory', 'lmtp', 'lookup', 'api', 'worker']);
   await rookery(['run', 'autoscaler'], { startRoles });
   assert.match(String(asked[2]?.configFile), /rookery\.yaml$/);
 });

@@ -42,6 +42,7 @@ function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
   const idle: Role[] = [
     ...(queues.length === 0 ? ['worker' as const] : []),
     ...(local || keda ? [] : ['autoscaler' as const]),
+    ...(config.lookup.listen ? [] : ['lookup' as const]),
   ];
   const wanted = roles.filter((role) => !idle.includes(role));
   return { roles: wanted, ...(local && queues.length > 0 && { worker: { queues } }) };

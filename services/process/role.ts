@@ -86,8 +86,8 @@ export interface RoleStart {
   node: string;
   /** What /readyz looks at. */
   checks: Readonly<Record<string, Check>>;
-  /** What it tells besides. */
-  notes: Readonly<Record<string, Check>>;
+  /** What it tells besides. A role may add a note of its own. */
+  readonly notes: Record<string, Check>;
   /** How long work under way may take to end when the role is stopped, in milliseconds. */
   grace: number;
 }

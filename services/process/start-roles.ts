@@ -15,6 +15,7 @@ import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
+import { startLookupRole } from './lookup-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
 import { RedisOutages } from './redis-outages.ts';
@@ -24,12 +25,13 @@ import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
+export const roles = ['directory', 'lmtp', 'lookup', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
   lmtp: startLmtpRole,
+  lookup: startLookupRole,
   // Loaded when needed, as the queues are: it is large.
   api: async (start) => (await import('./api-role.ts')).startApiRole(start),
   worker: startWorkerRole,

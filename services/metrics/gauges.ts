@@ -14,6 +14,7 @@ interface GaugeFacts {
 const gauges = {
   rookery_lmtp_sessions: { help: 'LMTP sessions open now.', labels: [] },
   rookery_lmtp_processes: { help: 'Processes that serve LMTP, where several share its addresses.', labels: [] },
+  rookery_lookup_connections: { help: 'Socketmap connections open now.', labels: [] },
   rookery_backend_connections: {
     help: 'Connections to a backend: busy, idle, or waited for.',
     labels: ['backend', 'state'],

@@ -67,7 +67,7 @@ export function changeOf(old: Config, next: Config): Change {
     changed.push(key);
     const holder = at(config, path.slice(0, -1)) as Tree;
     const name = path.at(-1) ?? '';
-    if (value === undefined) delete holder[name];
+    if (value === undefined) Reflect.deleteProperty(holder, name);
     else holder[name] = value;
   }
   return { config, changed, restart };

@@ -104,7 +104,7 @@ test('two processes share the port and the Unix socket; one that is killed is re
   assert.ok(victim !== undefined && lost && kept);
   await kept[0]?.envelope(['<ann>']);
   process.kill(victim, 'SIGKILL');
-  await Promise.all(lost.map((mta) => mta.socket.closed || once(mta.socket, 'close')));
+  await until('its sessions are lost', () => lost.every((mta) => mta.socket.closed));
   assert.deepEqual(await kept[0]?.body('hello\r\n', 1), [stored]);
   await until('it is replaced', async () => /^rookery_lmtp_processes 2$/m.test(await metrics(setup)), 30_000);
   const after = await metrics(setup);

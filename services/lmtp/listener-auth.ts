@@ -75,7 +75,8 @@ export class AuthExchange {
 export function namesProved(socket: unknown, admins: ReadonlySet<string>): string[] {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return [];
   // Nothing is in it where there is none.
-  const { subject, subjectaltname = '' }: Partial<PeerCertificate> = socket.getPeerCertificate();
+  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
+  const { subject, subjectaltname = '' } = certificate;
   const others = Array.from(subjectaltname.matchAll(/(?:^|, )(?:DNS|email):([^,"]+)/g), ([, name = '']) => name);
   // Where a certificate has several common names, none of them is whom it is made out to.
   const common: unknown = subject?.CN;

@@ -137,7 +137,7 @@ class Group {
     const { log, metrics } = this.#start;
     this.#pause = Date.now() - part.begun >= well ? firstPause : this.#pause;
     log.error(
-      { pid: part.pid, ending, pause_ms: this.#pause },
+      { process: part.pid, ending, pause_ms: this.#pause },
       'lmtp: a process ended by itself; another one is started',
     );
     metrics.count('rookery_lmtp_process_deaths_total');

@@ -12,17 +12,17 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { isUser, Ordering } from '../users/ordering.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const { config, registry, log, mailLog, metrics } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
+  const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
+    router: { route: (path) => counted(router.route(path), metrics) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);
@@ -85,11 +85,11 @@ async function autocreateOf({
   };
 }
 
-/** A route, its lookup counted by what it found; without one (`failure` of a recipient before it) nothing is counted. */
-async function counted(routing: Promise<Route>, metrics: Metrics, failure: string | undefined): Promise<Route> {
+/** A route, its lookup counted by what it found. */
+async function counted(routing: Promise<Route>, metrics: Metrics): Promise<Route> {
   const route = await routing;
   const { finding } = route;
   if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
-  else if (route.failure !== undefined && failure === undefined) metrics.countLookup('failed');
+  else if (route.failure !== undefined) metrics.countLookup('failed');
   return route;
 }

@@ -9,17 +9,17 @@ import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const { config, registry, log, mailLog, metrics } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
+  const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, failure) => countedRoute(router.route(path, failure), metrics, failure) },
+    router: { route: (path) => countedRoute(router.route(path), metrics) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);

@@ -5,6 +5,7 @@ import type { Reply } from '../redis/script.ts';
 import type { QueueSet } from './queue-set.ts';
 import { keyPrefix } from './queue-set.ts';
 import type { TreeQueue } from './queues.ts';
+import { TreeBells } from './tree-bells.ts';
 
 export interface NewTreeEvent {
   /** A byte string. */
@@ -36,12 +37,28 @@ export interface Advance {
   to?: string | undefined;
 }
 
-/** A worker's hold on a tree's list. */
-export interface Hold {
-  tree: string;
+/** Who takes a tree's list. */
+export interface Holder {
   token: string;
-  /** How long it holds after each sign of life, in milliseconds. */
+  /** How long the hold lasts after each sign of life, in milliseconds. */
   holds: number;
+}
+
+/** A worker's hold on a tree's list. */
+export interface Hold extends Holder {
+  tree: string;
+}
+
+/** A tree to work on, with its first events, and another one that may be taken as well. */
+export interface Taken {
+  hold: Hold;
+  events: TreeEvent[];
+  other: string | undefined;
+}
+
+/** No tree may be taken now: in how many milliseconds one may, undefined when none has a list. */
+export interface Nothing {
+  pause: number | undefined;
 }
 
 export interface Failure {
@@ -50,6 +67,8 @@ export interface Failure {
   alone: boolean;
   /** After how many attempts it is set aside; undefined: never, and its tree waits. */
   attempts: number | undefined;
+  /** The pause after the first failure, in milliseconds, doubled with each one after it; and the longest. */
+  pause: { first: number; longest: number };
 }
 
 /** An event that was set aside: it failed too often. */
@@ -88,19 +107,27 @@ const trimScript = ofTree('trim');
 const failScript = ofTree('fail');
 const renewScript = ofTree('renew');
 const releaseScript = ofTree('release');
+const overdueScript = new Script(source('overdue'));
 
 /**
  * Keys, after a queue's prefix: `list:<tree>` its events, the oldest first, as `id at body`; `token:<tree>` whose hold it
- * is; `waiting` the trees with a list, by the time of its first event; `trouble` what failed first in a tree; `dead` what was
- * set aside; `lease` and `position` of the queue's source; `meta` the last id, and the number of events in all lists.
+ * is; `waiting` the trees with a list, by the time of its first event; `due` the same trees, by when they may be taken (once
+ * taken: when the hold is over); `trouble` what failed first in a tree; `dead` what was set aside; `lease` and `position` of the queue's source; `meta` the last id, and the number of events in all lists.
  */
 export class TreeLists {
   readonly prefix: string;
+  readonly bells: TreeBells;
   readonly #queues: QueueSet;
 
   constructor(queues: QueueSet, queue: TreeQueue) {
     this.#queues = queues;
+    this.bells = new TreeBells(queues, queue);
     this.prefix = `${keyPrefix}:trees:${queue}:`;
+  }
+
+  /** Where a tree's token is. */
+  tokenKey(tree: string): string {
+    return `${this.prefix}token:${tree}`;
   }
 
   /**
@@ -124,42 +151,48 @@ export class TreeLists {
     await this.#run(leaveScript, [token]);
   }
 
-  /** Takes a tree's list: its first events, or for how many milliseconds another's hold lasts. */
-  async take(hold: Hold, most: number): Promise<TreeEvent[] | number> {
-    const reply = await this.#onTree(takeScript, hold, [String(most)]);
-    return Array.isArray(reply) ? eventsIn(reply) : Number(reply);
+  /** Takes the tree that could be taken for the longest, if there is one. */
+  async take(holder: Holder, most: number): Promise<Taken | Nothing> {
+    return takenIn(await this.#work(takeScript, holder, [String(most)]), holder);
   }
 
-  /** Removes events that are done; gives the next ones, none being the end. Undefined, and nothing done, when the hold was lost. */
-  async trim(hold: Hold, done: number, most: number): Promise<TreeEvent[] | undefined> {
-    const reply = await this.#onTree(trimScript, hold, [String(done), String(most)]);
-    return Array.isArray(reply) ? eventsIn(reply) : undefined;
+  /**
+   * Removes events that are done; gives the next ones of the tree, or those of another one to the next holder; without him the
+   * tree is given up. Undefined, and nothing done, when the hold was lost.
+   */
+  async trim(hold: Hold, done: number, most: number, next?: Holder): Promise<Taken | Nothing | undefined> {
+    const args = [hold.tree, String(done), String(most), next?.token ?? ''];
+    const reply = await this.#work(trimScript, hold, args);
+    if (reply === 'lost') return undefined;
+    const taken = takenIn(reply, next ?? hold);
+    return 'hold' in taken && taken.hold.tree === hold.tree ? { ...taken, hold } : taken;
   }
 
-  /** The first event has failed: how often it has by now, and whether it is set aside. Undefined when the hold was lost. */
-  async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; aside: boolean } | undefined> {
-    const { reason, alone, attempts = 0 } = failure;
-    const args = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
-    const reply = listIn(await this.#onTree(failScript, hold, args));
-    return reply && { attempts: Number(reply[0]), aside: reply.length > 1 };
+  /**
+   * The first event has failed: how often it has by now, when it may be tried again, and whether it is set aside. Undefined when
+   * the hold was lost.
+   */
+  async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; pause: number; aside: boolean } | undefined> {
+    const { reason, alone, attempts = 0, pause } = failure;
+    const said = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
+    const args = [hold.tree, ...said, String(pause.first), String(pause.longest)];
+    const reply = listIn(await this.#work(failScript, hold, args));
+    return reply && { attempts: Number(reply[0]), pause: Number(reply[1]), aside: reply.length > 2 };
   }
 
   /** False when the hold was lost. */
   async renew(hold: Hold): Promise<boolean> {
-    return (await this.#onTree(renewScript, hold, [])) === '1';
+    return (await this.#work(renewScript, hold, [hold.tree])) === '1';
   }
 
   async release(hold: Hold): Promise<void> {
-    await this.#onTree(releaseScript, hold, []);
+    await this.#work(releaseScript, hold, [hold.tree]);
   }
 
-  /** Trees whose first event was appended before that time: how many, and some of them. */
-  async quiet(before: number, from: number, most: number): Promise<{ count: number; trees: string[] }> {
-    const key = `${this.prefix}waiting`;
-    const count = await this.#queues.redis.zcount(key, '-inf', before);
-    const range = ['-inf', String(before), 'LIMIT', String(from), String(most)];
-    const trees = replyFrom(await this.#queues.redis.callBuffer('ZRANGEBYSCORE', [key, ...range]));
-    return { count, trees: stringsIn(trees) };
+  /** Trees that nobody has taken though they could be for so many milliseconds: how many, one of them, and the longest time. */
+  async overdue(by: number): Promise<{ count: number; tree: string; longest: number }> {
+    const [count, tree = '', longest] = stringsIn(await this.#run(overdueScript, [String(by)]));
+    return { count: Number(count), tree, longest: Number(longest) };
   }
 
   /** The trees with a list: all that have one the whole time, and perhaps some that had one for a moment. */
@@ -208,8 +241,8 @@ export class TreeLists {
     return { events: Number(events ?? 0), ...{ trees, troubled, dead, oldest } };
   }
 
-  #onTree(script: Script, { tree, token, holds }: Hold, args: readonly string[]): Promise<Reply> {
-    return this.#run(script, [tree, token, String(holds), ...args]);
+  #work(script: Script, { token, holds }: Holder, args: readonly string[]): Promise<Reply> {
+    return this.#run(script, [token, String(holds), ...args]);
   }
 
   #run(script: Script, args: readonly string[]): Promise<Reply> {
@@ -221,7 +254,14 @@ function listIn(reply: Reply): string[] | undefined {
   return Array.isArray(reply) ? stringsIn(reply) : undefined;
 }
 
-function eventsIn(reply: Reply): TreeEvent[] {
+/** As `take` in tree.lua answers. */
+function takenIn(reply: Reply, { token, holds }: Holder): Taken | Nothing {
+  if (!Array.isArray(reply)) return { pause: Number(reply) < 0 ? undefined : Number(reply) };
+  const [tree = '', other] = stringsIn(reply.slice(0, 2));
+  return { hold: { tree, token, holds }, events: eventsIn(reply[2]), other: other === '' ? undefined : other };
+}
+
+function eventsIn(reply: Reply | undefined): TreeEvent[] {
   return stringsIn(reply).map((text) => {
     const [, id, at, body = ''] = /^(\d+) (\d+) (.*)$/s.exec(text) ?? [];
     return { id: Number(id), at: Number(at), body: textOf(body) };

@@ -26,7 +26,7 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
     await producer.close();
     await queues.close();
   };
-  const trees = new TreeEvents(queues, producer);
+  const trees = new TreeEvents(queues);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
   const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
   return { producer, queues, trees, demand, ...views, close };

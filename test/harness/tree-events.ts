@@ -15,7 +15,7 @@ export const queue = 'counts';
 
 export function openTrees(socket: string) {
   const opened = openQueues(socket);
-  const trees = new TreeEvents(opened.queues, opened.producer);
+  const trees = new TreeEvents(opened.queues);
   return { ...opened, trees, lists: trees.lists(queue) };
 }
 

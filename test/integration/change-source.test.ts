@@ -7,7 +7,6 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Directory, Verb } from '../../services/directory/directory.ts';
-import type { TreeEvent } from '../../services/events/tree-lists.ts';
 import { assertCounted, openCounts } from '../harness/change-source.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import { keptLog } from '../harness/events.ts';
@@ -67,12 +66,10 @@ async function churn(directory: Directory, writes: number, trees = 40): Promise<
 /** The events of all lists as they lie there: the numbers of their changes, by tree. */
 async function listed({ lists }: Awaited<ReturnType<typeof open>>): Promise<Map<string, number[]>> {
   const found = new Map<string, number[]>();
-  for (const tree of await lists.trees()) {
-    const taken = (await lists.take({ tree, token: 'the test', holds: 60_000 }, 1e6)) as TreeEvent[];
-    found.set(
-      tree,
-      taken.map(({ body }) => (JSON.parse(body) as { seq: number }).seq),
-    );
+  const take = () => lists.take({ token: 'the test', holds: 60_000 }, 1e6);
+  for (let taken = await take(); 'hold' in taken; taken = await take()) {
+    const seqs = taken.events.map(({ body }) => (JSON.parse(body) as { seq: number }).seq);
+    found.set(taken.hold.tree, seqs);
   }
   return found;
 }

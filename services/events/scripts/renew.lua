@@ -1,3 +1,4 @@
--- Renews the token of a tree's list; 0 when it is another's.
-if not is_mine() then return 0 end
-return redis.call('PEXPIRE', token, hold_ms)
+-- Renews the token of the tree ARGV[4]; 0 when it is another's.
+if not is_mine(ARGV[4]) then return 0 end
+hold(ARGV[4])
+return 1

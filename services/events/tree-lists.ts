@@ -37,28 +37,37 @@ export interface Advance {
   to?: string | undefined;
 }
 
-/** Who takes a tree's list. */
-export interface Holder {
-  token: string;
-  /** How long the hold lasts after each sign of life, in milliseconds. */
-  holds: number;
-}
-
 /** A worker's hold on a tree's list. */
-export interface Hold extends Holder {
+export interface Hold {
   tree: string;
+  token: string;
 }
 
-/** A tree to work on, with its first events, and another one that may be taken as well. */
+/** A tree to work on, and its first events. */
 export interface Taken {
   hold: Hold;
   events: TreeEvent[];
-  other: string | undefined;
 }
 
-/** No tree may be taken now: in how many milliseconds one may, undefined when none has a list. */
-export interface Nothing {
+/** What a worker has room for. */
+export interface Room {
+  trees: number;
+  /** Of one tree, at most. */
+  events: number;
+  /** Under which new trees are taken: nobody else's, and each time another one. */
+  token: string;
+  /** How long a hold lasts after each sign of life, in milliseconds. */
+  holds: number;
+}
+
+export interface Found {
+  taken: Taken[];
+  /** One that may be taken as well. */
+  other: string | undefined;
+  /** In how many milliseconds one may be taken; undefined when no tree waits. */
   pause: number | undefined;
+  /** Trees whose hold was lost, with what was done there: nothing of it is removed. */
+  lost: string[];
 }
 
 export interface Failure {
@@ -102,8 +111,7 @@ const appendScript = new Script(source('append'));
 const leadScript = new Script(source('lead'));
 const leaveScript = new Script(source('leave'));
 const giveBackScript = new Script(source('give-back'));
-const takeScript = ofTree('take');
-const trimScript = ofTree('trim');
+const nextScript = ofTree('next');
 const failScript = ofTree('fail');
 const renewScript = ofTree('renew');
 const releaseScript = ofTree('release');
@@ -151,21 +159,22 @@ export class TreeLists {
     await this.#run(leaveScript, [token]);
   }
 
-  /** Takes the tree that could be taken for the longest, if there is one. */
-  async take(holder: Holder, most: number): Promise<Taken | Nothing> {
-    return takenIn(await this.#work(takeScript, holder, [String(most)]), holder);
-  }
-
   /**
-   * Removes events that are done; gives the next ones of the tree, or those of another one to the next holder; without him the
-   * tree is given up. Undefined, and nothing done, when the hold was lost.
+   * Removes events that are done, so many of each tree, and gives what is next: more events of the same trees, and of those that
+   * could be taken for the longest. Trees with more events for which there is no room are given up.
    */
-  async trim(hold: Hold, done: number, most: number, next?: Holder): Promise<Taken | Nothing | undefined> {
-    const args = [hold.tree, String(done), String(most), next?.token ?? ''];
-    const reply = await this.#work(trimScript, hold, args);
-    if (reply === 'lost') return undefined;
-    const taken = takenIn(reply, next ?? hold);
-    return 'hold' in taken && taken.hold.tree === hold.tree ? { ...taken, hold } : taken;
+  async next(room: Room, done: readonly { hold: Hold; count: number }[] = []): Promise<Found> {
+    const { trees, events, token, holds } = room;
+    const said = done.flatMap(({ hold, count }) => [hold.tree, hold.token, String(count)]);
+    const args = [String(holds), String(trees), String(events), token, ...said];
+    const reply = await this.#run(nextScript, args);
+    const [lost, taken, other, pause] = Array.isArray(reply) ? reply : [];
+    return {
+      lost: stringsIn(lost),
+      taken: Array.isArray(taken) ? taken.map(takenIn) : [],
+      other: other === '' ? undefined : String(other),
+      pause: Number(pause) < 0 ? undefined : Number(pause),
+    };
   }
 
   /**
@@ -175,18 +184,19 @@ export class TreeLists {
   async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; pause: number; aside: boolean } | undefined> {
     const { reason, alone, attempts = 0, pause } = failure;
     const said = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
-    const args = [hold.tree, ...said, String(pause.first), String(pause.longest)];
-    const reply = listIn(await this.#work(failScript, hold, args));
+    const args = [...said, String(pause.first), String(pause.longest)];
+    const reply = listIn(await this.#run(failScript, ['0', hold.tree, hold.token, ...args]));
     return reply && { attempts: Number(reply[0]), pause: Number(reply[1]), aside: reply.length > 2 };
   }
 
-  /** False when the hold was lost. */
-  async renew(hold: Hold): Promise<boolean> {
-    return (await this.#work(renewScript, hold, [hold.tree])) === '1';
+  /** Gives the trees whose hold was lost. */
+  async renew(holds: number, held: readonly Hold[]): Promise<string[]> {
+    const said = held.flatMap(({ tree, token }) => [tree, token]);
+    return stringsIn(await this.#run(renewScript, [String(holds), ...said]));
   }
 
-  async release(hold: Hold): Promise<void> {
-    await this.#work(releaseScript, hold, [hold.tree]);
+  async release({ tree, token }: Hold): Promise<void> {
+    await this.#run(releaseScript, ['0', tree, token]);
   }
 
   /** Trees that nobody has taken though they could be for so many milliseconds: how many, one of them, and the longest time. */
@@ -241,10 +251,6 @@ export class TreeLists {
     return { events: Number(events ?? 0), ...{ trees, troubled, dead, oldest } };
   }
 
-  #work(script: Script, { token, holds }: Holder, args: readonly string[]): Promise<Reply> {
-    return this.#run(script, [token, String(holds), ...args]);
-  }
-
   #run(script: Script, args: readonly string[]): Promise<Reply> {
     return script.run(this.#queues.redis, this.prefix, [this.prefix, ...args]);
   }
@@ -254,14 +260,13 @@ function listIn(reply: Reply): string[] | undefined {
   return Array.isArray(reply) ? stringsIn(reply) : undefined;
 }
 
-/** As `take` in tree.lua answers. */
-function takenIn(reply: Reply, { token, holds }: Holder): Taken | Nothing {
-  if (!Array.isArray(reply)) return { pause: Number(reply) < 0 ? undefined : Number(reply) };
-  const [tree = '', other] = stringsIn(reply.slice(0, 2));
-  return { hold: { tree, token, holds }, events: eventsIn(reply[2]), other: other === '' ? undefined : other };
+/** As next.lua writes it down. */
+function takenIn(reply: Reply): Taken {
+  const [tree = '', token = '', events = []] = Array.isArray(reply) ? reply : [];
+  return { hold: { tree: String(tree), token: String(token) }, events: eventsIn(events) };
 }
 
-function eventsIn(reply: Reply | undefined): TreeEvent[] {
+function eventsIn(reply: Reply): TreeEvent[] {
   return stringsIn(reply).map((text) => {
     const [, id, at, body = ''] = /^(\d+) (\d+) (.*)$/s.exec(text) ?? [];
     return { id: Number(id), at: Number(at), body: textOf(body) };

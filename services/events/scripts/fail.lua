@@ -1,9 +1,9 @@
--- The first event of the tree ARGV[4] failed, ARGV[5] tells why; ARGV[6] = now. ARGV[7] = it was tried alone this many times when it is to
+-- The first event of the tree ARGV[3], whose token is ARGV[4], failed, ARGV[5] tells why; ARGV[6] = now. ARGV[7] = it was tried alone this many times when it is to
 -- be set aside ('0': never), ARGV[8] = '1': it was tried alone now, ARGV[9] = how many may be set aside in all, ARGV[10] = the pause after
 -- the first failure in milliseconds, doubled with each one after it, ARGV[11] = the longest. Gives the token up. Returns how often it has
 -- failed, the pause, and its id when it is set aside; 0, and nothing done, when the token is another's.
-local tree = ARGV[4]
-if not is_mine(tree) then return 0 end
+local tree = ARGV[3]
+if not is_held(tree, ARGV[4]) then return 0 end
 local event = redis.call('LINDEX', list_of(tree), 0)
 local id, at, body = string.match(event, '^(%d+) (%d+) (.*)$')
 local known = redis.call('HGET', prefix .. 'trouble', tree)

@@ -141,7 +141,12 @@ test('a worker is killed with trees in hand: another one goes on with them, with
   await first.kill9();
   worker({});
   await left(0);
-  assert.deepEqual(appliedIn(await readFile(file, 'latin1')).map(({ tree }) => tree).sort(), names.sort());
+  assert.deepEqual(
+    appliedIn(await readFile(file, 'latin1'))
+      .map(({ tree }) => tree)
+      .sort(),
+    names.sort(),
+  );
 });
 
 test('a tree that takes long, or fails, holds up none of those that are taken with it or come later', async (t) => {
@@ -209,7 +214,10 @@ test('only who has the token trims, fails or renews', async (t) => {
   const { say, lists } = await open(t);
   await say('user.a', 'one', 'two');
   const room = { trees: 1, events: 10, holds: 60_000 };
-  const [mine, other] = [{ tree: 'user.a', token: 'mine' }, { tree: 'user.a', token: 'other' }] as const;
+  const [mine, other] = [
+    { tree: 'user.a', token: 'mine' },
+    { tree: 'user.a', token: 'other' },
+  ] as const;
   const next = async (...[token, done]: [string, Parameters<typeof lists.next>[1]?]) => {
     const { taken, lost } = await lists.next({ ...room, token }, done);
     return { taken: taken.map(({ hold, events }) => [hold.token, ...bodiesOf(events)]), lost };

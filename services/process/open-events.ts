@@ -25,7 +25,7 @@ export function openEvents(config: Config, log: Log, hearer: ConnectionHearer): 
     await producer.close();
     await queues.close();
   };
-  const trees = new TreeEvents(queues, producer);
+  const trees = new TreeEvents(queues);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
   const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
   return { producer, queues, trees, demand, ...views, close };

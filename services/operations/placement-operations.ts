@@ -66,7 +66,8 @@ export function placementExplaining(
   return async (user) => {
     const name = inboxOf(user, addresses);
     const decision = await decisions.read(name);
-    if (decision) return decision;
-    throw new Refusal('missing', `${readable(name)}: no decision is known`);
+    if (!decision) throw new Refusal('missing', `${readable(name)}: no decision is known`);
+    // Told in the same order of fields by both doors.
+    return decisionValue.parse(decision) as Decision;
   };
 }

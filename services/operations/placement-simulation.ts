@@ -1,4 +1,5 @@
 // What an operator asks of placement before anybody comes: where so many new users would go, and what Cyrus would do.
+import { setImmediate as turn } from 'node:timers/promises';
 import { z } from 'zod';
 import { seededChance } from '../placement/chance.ts';
 import { decide } from '../placement/decision.ts';
@@ -6,7 +7,7 @@ import type { Facts, ServerFacts } from '../placement/facts.ts';
 import type { Policy } from '../placement/policy.ts';
 import { modes } from '../placement/selection.ts';
 import type { Mode } from '../placement/selection.ts';
-import { levels, simulate, simulateCyrus } from '../placement/simulation.ts';
+import { levels, simulateCyrusInSteps, simulateInSteps } from '../placement/simulation.ts';
 import type { Level, Outcome } from '../placement/simulation.ts';
 import { Refusal } from './refusal.ts';
 
@@ -55,32 +56,52 @@ export interface SimulationQuery {
   mode?: Mode | undefined;
 }
 
-/** Of users times servers: a second of reckoning, or so, in which nothing else is done by the process. */
-const most = 1_000_000;
+/** Of users times servers: half a minute of reckoning, or less. */
+const most = 5_000_000;
 
-/** `figures`: what is known of the backends' space, in milliseconds since 1970. Refused as usage where it would take long. */
+/** How long is reckoned before others of the process have their turn, in milliseconds: deliveries among them. */
+const slice = 5;
+
+/**
+ * `figures`: what is known of the backends' space, in milliseconds since 1970. Refused as usage where it would take long, as
+ * unsafe while another one is being reckoned.
+ */
 export function simulating(figures: (now: number) => Promise<ServerFacts[]>, configured: Policy) {
+  let isBusy = false;
   return async (query: SimulationQuery): Promise<SimulationValue> => {
     const mode = query.mode ?? configured.servers.mode;
     const policy = { ...configured, servers: { ...configured.servers, mode } };
     const now = Date.now();
     const servers = await figures(now);
     refuseLong(query, servers.length);
-    return resultOf({ now, servers }, policy, query);
+    if (isBusy) throw new Refusal('unsafe', 'another simulation is being reckoned: ask again when it is over');
+    isBusy = true;
+    try {
+      return await resultOf({ now, servers }, policy, query);
+    } finally {
+      isBusy = false;
+    }
   };
 }
 
-function refuseLong({ users }: SimulationQuery, servers: number): void {
+/** More frontends nobody has; each remembers the figures of all servers. */
+const mostProcesses = 10_000;
+
+function refuseLong({ users, processes }: SimulationQuery, servers: number): void {
+  if (processes > mostProcesses) {
+    throw new Refusal('usage', `${processes} processes are too many; it may be ${mostProcesses}`);
+  }
   const limit = Math.floor(most / Math.max(1, servers));
   if (users <= limit) return;
   throw new Refusal('usage', `${users} users on ${servers} servers take too long; it may be ${limit} users`);
 }
 
-function resultOf(facts: Facts, policy: Policy, query: SimulationQuery): SimulationValue {
+async function resultOf(facts: Facts, policy: Policy, query: SimulationQuery): Promise<SimulationValue> {
   const { users, processes, seed, zone, tags } = query;
   const wish = { zone, tags };
-  const ours = simulate(facts, policy, { users, wish, chance: seededChance(seed) });
-  const cyrus = simulateCyrus(facts, lookingOnce(policy), { users, processes, chance: seededChance(seed) });
+  const ours = await inSlices(simulateInSteps(facts, policy, { users, wish, chance: seededChance(seed) }));
+  const byItself = { users, processes, chance: seededChance(seed) };
+  const cyrus = await inSlices(simulateCyrusInSteps(facts, lookingOnce(policy), byItself));
   const byCyrus = levels(facts.servers, cyrus, policy.promisedKiB);
   const { servers } = decide({ name: 'the first', ...wish }, facts, policy, seededChance(seed));
   return {
@@ -90,6 +111,17 @@ function resultOf(facts: Facts, policy: Policy, query: SimulationQuery): Simulat
     refused: told(ours.refused),
     cyrus_refused: told(cyrus.refused),
   };
+}
+
+async function inSlices(steps: ReturnType<typeof simulateInSteps>): Promise<Outcome> {
+  for (;;) {
+    const until = performance.now() + slice;
+    while (performance.now() < until) {
+      const { done, value } = steps.next();
+      if (done === true) return value;
+    }
+    await turn();
+  }
 }
 
 /** As Cyrus is unless it is told otherwise: its usage_reinit is 0. */

@@ -30,7 +30,7 @@ const pure = [
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
   '^services/sasl/',
-  '^services/events/demand[.]ts$',
+  '^services/events/(demand|pool-limits)[.]ts$',
   '^workers/autoscaler/(decide|simulation|trace|plot)[.]ts$',
 ];
 

@@ -205,7 +205,7 @@ test('where so many would go is reckoned within bounds; how full backends are is
   const simulate = (query: string) => ask('read', 'GET', `/v1/placement?${query}`);
   const [status, simulated] = await simulate('users=5&tag=ssd&tag=gold');
   const { places, refused: none } = simulated as { places: unknown[]; refused: { users: number; reason: string }[] };
-  assert.deepEqual([status, places.length, none[0]?.users], [200, 1, 5]);
+  assert.deepEqual([status, places.length, none[0]?.users], [200, 2, 5]);
   for (const [query, text] of [
     ['', /^query\.users is missing; it may be a whole number from 1 to 999999/],
     ['users=0', /^query\.users is "0"; it may be/],
@@ -217,9 +217,9 @@ test('where so many would go is reckoned within bounds; how full backends are is
     assert.match(detail, text);
   }
   const [, usage] = await ask('read', 'GET', '/v1/usage');
-  assert.deepEqual(usage, { servers: [{ server: 'mail1', silent: true }] });
+  assert.deepEqual(usage, { servers: ['mail1', 'mail2'].map((server) => ({ server, silent: true })) });
   assert.deepEqual(await ask('read', 'GET', '/v1/usage/mail1'), [200, { figures: [] }]);
-  assert.deepEqual(await refused('read', 'GET', '/v1/usage/x'), [404, 'there is no backend x: there are mail1']);
+  assert.deepEqual(await refused('read', 'GET', '/v1/usage/x'), [404, 'there is no backend x: there are mail1, mail2']);
 });
 
 test('a pool is told how many workers it should have, without a change to anything', async () => {

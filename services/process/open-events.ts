@@ -61,7 +61,7 @@ export async function openBacklog(config: Config): Promise<OpenQueues> {
     await producer.close();
     await queues.close();
   };
-  const views = viewsOf(queues, new TreeEvents(queues, producer));
+  const views = viewsOf(queues, new TreeEvents(queues));
   return { ...views, producer, demand: (queue) => readDemand(queues, queue), close };
 }
 

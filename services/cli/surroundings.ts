@@ -1,6 +1,8 @@
 // What the commands need of the world; main.ts has the real one.
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { Bytes } from '../directory/entry.ts';
+import type { JobView } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
@@ -37,6 +39,13 @@ export interface OpenOrders {
   close(): Promise<void>;
 }
 
+/** The replicas of backends, as a command rings for them. */
+export interface OpenReplicas {
+  ring(backend: Bytes, trees: readonly Bytes[]): Promise<void>;
+  followed(backend: Bytes, tree: Bytes, within: number): Promise<JobView | undefined>;
+  close(): Promise<void>;
+}
+
 /** What is remembered of the backends' room. */
 export interface OpenUsage {
   usage: Pick<UsageHistory, 'latest' | 'history'>;
@@ -61,6 +70,8 @@ export interface Surroundings {
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
   openUsage: (config: Config) => Promise<OpenUsage>;
+  /** Rejects when the events' Redis does not answer. */
+  openReplicas: (config: Config) => Promise<OpenReplicas>;
   /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */
   placementFigures: (config: Config, now: number) => Promise<ServerFacts[]>;
   startRoles: (options: StartOptions) => Promise<Running>;

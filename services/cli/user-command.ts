@@ -1,5 +1,5 @@
 // rookery user: users are ordered here, made by workers, and looked after until that is done.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { readable } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import { bytesFromText } from '../directory/entry.ts';
@@ -7,7 +7,7 @@ import type { Bytes } from '../directory/entry.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { Order, Wish } from '../users/order.ts';
 import { orderValueOf } from '../operations/order-value.ts';
-import { configOf, configOption, formatOption } from './command-options.ts';
+import { configOf, configOption, formatOption, wholeSeconds } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { pairLines } from './render.ts';
@@ -23,11 +23,6 @@ interface WaitOption {
 }
 
 type Options = ConfigOption & FormatOption & WaitOption;
-
-function secondsOf(text: string): number {
-  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds, 0 or more.');
-  return Number(text);
-}
 
 /** Orders it, and waits for its end. A refusal is 65, one that goes on 75. */
 async function order(
@@ -64,7 +59,7 @@ const codes = '\nExit codes: 65 refused, 75 ordered and not done yet.';
 
 function withOptions(command: Command): Command {
   return command
-    .option('-w, --wait <seconds>', 'how long to wait for the end; 0 only orders', secondsOf, 30)
+    .option('-w, --wait <seconds>', 'how long to wait for the end; 0 only orders', wholeSeconds, 30)
     .addOption(formatOption())
     .addOption(configOption());
 }

@@ -8,7 +8,7 @@ import { jobStates } from '../events/backlog.ts';
 import type { Backlog, JobState, JobView } from '../events/backlog.ts';
 import type { DeadLetterFilter, DeadLetters } from '../events/dead-letters.ts';
 import type { FailureKind } from '../events/failure.ts';
-import { queueNames } from '../events/queues.ts';
+import { queueName, queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { jobValue, jobValueOf, wholeJobValueOf } from './job-value.ts';
 import type { JobValue, WholeJobValue } from './job-value.ts';
@@ -16,7 +16,7 @@ import { Refusal } from './refusal.ts';
 
 export const queueValue = z
   .object({
-    queue: z.enum(queueNames),
+    queue: queueName,
     jobs: z.record(z.enum(jobStates), z.int()).meta({ description: 'How many jobs there are in each state.' }),
     oldest_age_seconds: z.int().meta({ description: 'How long the job that is next in line has waited.' }),
   })
@@ -63,34 +63,43 @@ export interface QueueOperations {
 }
 
 export interface OperatorsQueues {
+  /** Every queue that there is; left out: those that every installation has. */
+  names?: readonly QueueName[];
   backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'job'>;
   deadLetters: Pick<DeadLetters, 'find' | 'retry' | 'discard'>;
 }
 
-export function queueOperations({ backlog, deadLetters }: OperatorsQueues): QueueOperations {
+export function queueOperations({ names = queueNames, backlog, deadLetters }: OperatorsQueues): QueueOperations {
   const find = (queue: QueueName, filter: DeadLetterFilter) => deadLetters.find(queue, filter);
+  const known = (queue: QueueName) => {
+    if (!names.includes(queue)) throw new Refusal('data', `there is no queue ${queue}: there are ${names.join(', ')}`);
+  };
   return {
     list: () =>
       Promise.all(
-        queueNames.map(async (queue) => ({
+        names.map(async (queue) => ({
           ...{ queue, jobs: await backlog.counts(queue) },
           oldest_age_seconds: Math.round(await backlog.oldestAge(queue)),
         })),
       ),
     async jobs(queue, { state, limit }) {
+      known(queue);
       const states = state === undefined ? jobStates : [state];
       return (await backlog.jobs(queue, states, limit)).map(jobValueOf);
     },
     async job(queue, id) {
+      known(queue);
       const found = await backlog.job(queue, id);
       if (found) return wholeJobValueOf(found);
       throw new Refusal('missing', `${queue} has no job ${shown(id)}`);
     },
     async retry(queue, choice) {
+      known(queue);
       const treat = choice.dryRun ? find : (...given: Parameters<typeof find>) => deadLetters.retry(...given);
       return chosen(queue, choice, await treat(queue, filterOf(choice)));
     },
     async discard(queue, choice) {
+      known(queue);
       if (!choice.all && !chooses(choice)) {
         const how = '--id, --kind, --about, --older-than, or --all; in the API id, kind, about, before or all';
         throw new Refusal('usage', `say which ones: ${how}`);

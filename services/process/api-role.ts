@@ -6,9 +6,9 @@ import { ApiServer } from '../api/server.ts';
 import { Tokens } from '../api/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
-import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { openUsers } from './open-users.ts';
+import { queuesOf } from './replicas.ts';
 import { onDirectory, onPools, onQueues, onUsers } from './operations.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -29,7 +29,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
         ...{ ...onDirectory(directory, config), ...onUsers(users, events) },
-        ...{ queues: onQueues(events), scaling: onPools(config, events) },
+        ...{ queues: onQueues({ ...events, names: queuesOf(config) }), scaling: onPools(config, events) },
       },
       ratePerMinute: config.api.rate_limit,
       count: (route, role, outcome) => {
@@ -55,10 +55,10 @@ function tokensOf({ api }: Config): Tokens {
   return new Tokens(Object.entries(api.tokens).map(([name, { token = '', role }]) => ({ name, token, role })));
 }
 
-function boardOf({ api }: Config, { queues }: Events): BoardOptions {
+function boardOf(config: Config, { queues }: Events): BoardOptions {
   return {
-    level: api.board,
-    queues: queueNames.map((name) => queues.handle(name)),
+    level: config.api.board,
+    queues: queuesOf(config).map((name) => queues.handle(name)),
     answers: () => queues.answers,
     about: (queue, data) => {
       const subject = subjectOf(queue as QueueName, data);

@@ -9,6 +9,7 @@ import { Router } from '../lmtp/router.ts';
 import type { Route } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { isUser, Ordering } from '../users/ordering.ts';
 import { openUsers } from './open-users.ts';
@@ -20,9 +21,11 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
   const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
+  const replicas = await replicasTold(start);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
     router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
+    delivered: replicas && replicas.delivered.bind(replicas),
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);
@@ -54,6 +57,12 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
       ]),
   );
   return { name: 'LMTP', addresses, stop };
+}
+
+/** Who is told of what was delivered; undefined where no backend has a replica. */
+async function replicasTold({ config, events }: RoleStart): Promise<Replicas | undefined> {
+  if (!Object.values(config.backends).some(({ replica }) => replica)) return undefined;
+  return (await events()).replicas;
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */

@@ -9,12 +9,14 @@ import { readDemand } from '../events/demand-reader.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
 import { TreeEvents } from '../events/tree-events.ts';
 import type { TreeLoad } from '../events/tree-lists.ts';
-import { queueNames, treeQueueNames } from '../events/queues.ts';
+import { treeQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
+import { Replicas } from '../replication/replicas.ts';
 import type { Sample } from '../metrics/gauges.ts';
 import type { Log } from './log.ts';
 import type { Events, RoleStart } from './role.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
+import { queuesOf, replicasOf } from './replicas.ts';
 
 /** Opens them whether or not Redis answers: who rings does not wait for it. */
 export function openEvents(config: Config, log: Log): Events & { close(): Promise<void> } {
@@ -29,11 +31,14 @@ export function openEvents(config: Config, log: Log): Events & { close(): Promis
   const trees = new TreeEvents(queues, producer);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
   const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
-  return { producer, queues, trees, demand, ...views, close };
+  const replicas = new Replicas(producer, replicasOf(config).keys());
+  return { producer, queues, trees, replicas, demand, ...views, close };
 }
 
 /** The queues, for somebody who wants an answer. */
 interface OpenQueues {
+  /** Every queue that the configuration knows. */
+  names: readonly QueueName[];
   backlog: Backlog;
   deadLetters: DeadLetters;
   close(): Promise<void>;
@@ -50,11 +55,14 @@ export async function openBacklog(config: Config): Promise<OpenQueues> {
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
     throw new EventsAway(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
   }
-  return { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), close: () => queues.close() };
+  const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues) };
+  return { names: queuesOf(config), ...views, close: () => queues.close() };
 }
 
 /** Has the gauges of all queues read from the backlog. */
-export function watchBacklog(backlog: Backlog, watch: RoleStart['watch']): void {
+export function watchBacklog(config: Config, backlog: Backlog, watch: RoleStart['watch']): void {
+  const ofEach = async (samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> =>
+    (await Promise.all(queuesOf(config).map(samples))).flat();
   watch('rookery_queue_jobs', () =>
     ofEach(async (queue) => {
       const counts = await backlog.counts(queue);
@@ -88,8 +96,4 @@ export function watchTrees({ trees, counts }: Pick<Events, 'trees' | 'counts'>, 
       Array.from(await counts.byServer(), ([server, figures]) => [figures[figure], readable(server)] as const),
     );
   }
-}
-
-async function ofEach(samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> {
-  return (await Promise.all(queueNames.map(samples))).flat();
 }

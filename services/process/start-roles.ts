@@ -192,7 +192,7 @@ async function openedEvents(
   const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
   const events = openEvents(config, log);
   stops.push(() => events.close());
-  watchBacklog(events.backlog, watch);
+  watchBacklog(config, events.backlog, watch);
   watchTrees(events, watch);
   return events;
 }

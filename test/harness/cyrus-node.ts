@@ -48,6 +48,8 @@ export class CyrusNode {
   readonly lmtpSocket: string;
   /** On the frontend: LMTP over TCP that asks for no AUTH. */
   readonly preauthorisedLmtp: Address;
+  /** On a replica: where sync_client says what the master has. */
+  readonly csync: Address;
   /** On the master and (read-only) on a frontend. */
   readonly mupdate: Address;
   /** What the node has said to syslog so far, a line each. */
@@ -64,6 +66,7 @@ export class CyrusNode {
     this.lmtp = { host, port: CYRUS_PORTS.lmtp };
     this.lmtpSocket = join(folder, 'run/lmtp');
     this.preauthorisedLmtp = { host, port: CYRUS_PORTS.preauthorisedLmtp };
+    this.csync = { host, port: CYRUS_PORTS.csync };
     this.mupdate = { host, port: CYRUS_PORTS.mupdate };
     this.#syslog = syslog;
   }
@@ -156,6 +159,10 @@ export class CyrusNode {
       backend: [
         [this.imap, /^\* OK/],
         [this.lmtp, /^220/],
+      ],
+      replica: [
+        [this.imap, /^\* OK/],
+        [this.csync, /^\* /],
       ],
       // A frontend's mupdate greets nobody before it has the master's whole list.
       frontend: [

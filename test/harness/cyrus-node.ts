@@ -125,15 +125,20 @@ export class CyrusNode {
   /** Runs a Cyrus command as user cyrus in the node's view of the machine, with the node's `-C` in second place. */
   async run(command: string, ...args: string[]): Promise<CommandOutcome> {
     const conf = ['-C', join(this.folder, 'imapd.conf')];
-    const line = ['-m', '--', 'bash', VIEW, this.folder, command, ...conf, ...args];
+    const [program = '', ...line] = [...this.asOnIt(command), ...conf, ...args];
     return new Promise((resolve, reject) => {
       const bounds = { timeout: 60_000, maxBuffer: 256 * 1024 * 1024 };
-      execFile('unshare', line, { encoding: 'latin1', ...bounds }, (error, stdout, stderr) => {
+      execFile(program, line, { encoding: 'latin1', ...bounds }, (error, stdout, stderr) => {
         if (error === null) resolve({ code: 0, stdout, stderr });
         else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
         else reject(new Error(`${this.name}: ${command} could not be run or took too long`, { cause: error }));
       });
     });
+  }
+
+  /** The words by which a program is started as user cyrus in the node's view of the machine. */
+  asOnIt(program: string): string[] {
+    return ['unshare', '-m', '--', 'bash', VIEW, this.folder, program];
   }
 
   /** Ends everything of this node at once, without waiting; the folder stays. */

@@ -31,6 +31,7 @@ const pure = [
   '^services/users/order[.]ts$',
   '^services/sasl/',
   '^services/events/demand[.]ts$',
+  '^services/replication/(user-id|sync-words)[.]ts$',
   '^workers/autoscaler/(decide|simulation|trace|plot)[.]ts$',
 ];
 

@@ -1,9 +1,9 @@
 // The pools that the configuration names, each with its queues and what it may do.
 import type { Config } from '../config/schema.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { PoolLimits } from '../events/pool-limits.ts';
 import type { Pool } from '../events/scaling.ts';
 import { workedHere } from './replicas.ts';
-import type { PoolLimits } from '../../workers/autoscaler/decide.ts';
 
 /** The pools in the order of the configuration. One may name no queues: it has those that no other one names. */
 export function poolsOf(config: Config): Pool[] {

@@ -122,7 +122,11 @@ export class Replicated {
     await until(
       'the replica equals the master',
       async () => {
-        const [there, here] = [await holdings(this.master, users), await holdings(this.replica, users)];
+        const [there, here] = [
+          await holdings(this.master, users),
+          // What it does not have yet, or while it does not answer, is a difference.
+          await holdings(this.replica, users, String),
+        ];
         seen = differences(there, here);
         return Object.keys(seen as object).length === 0;
       },
@@ -159,7 +163,11 @@ async function asUser<T>(node: CyrusNode, user: string, work: (imap: ImapClient)
 }
 
 /** Mailboxes with ACL and unique id, what is kept as deleted among them; and of each user's messages, flags, quota, subscriptions. */
-async function holdings(node: CyrusNode, users: readonly string[]): Promise<Holdings> {
+async function holdings(
+  node: CyrusNode,
+  users: readonly string[],
+  failed?: (error: unknown) => string,
+): Promise<Holdings> {
   const found: Holdings = {};
   const { stdout } = await node.run('ctl_mboxlist', '-d');
   for (const [name, row] of Object.entries(JSON.parse(stdout) as Record<string, Record<string, unknown>>)) {
@@ -167,7 +175,7 @@ async function holdings(node: CyrusNode, users: readonly string[]): Promise<Hold
     // A tombstone says that a name was there once: a replica need not have been told.
     if (!String(mbtype).includes('d')) found[name] = { acl, uniqueid, uidvalidity };
   }
-  for (const user of users) found[`of ${user}`] = await messagesOf(node, user);
+  for (const user of users) found[`of ${user}`] = await messagesOf(node, user).catch(failed);
   return found;
 }
 
@@ -185,7 +193,7 @@ async function messagesOf(node: CyrusNode, user: string): Promise<unknown> {
       told[mailbox] = [status, messages.map((message) => message.replace(/ ?\\Recent/, '').replace('( ', '('))];
     }
     return told;
-  }).catch(String);
+  });
 }
 
 function differences(there: Holdings, here: Holdings): Holdings {

@@ -5,6 +5,7 @@ import type { Directory } from '../services/directory/directory.ts';
 import type { Times } from '../services/directory/rules.ts';
 import type { Counts } from '../services/changes/counts.ts';
 import { replicaQueue } from '../services/events/queues.ts';
+import type { QueueName } from '../services/events/queues.ts';
 import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
 import { treeProcessor } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
@@ -32,6 +33,8 @@ export interface ServeStart extends WorkersStart {
   trees: TreeEvents;
   counts: Counts;
   replicas: Replicas;
+  /** The queues that are worked off on this machine, where none are named. */
+  worked: readonly QueueName[];
   /** How the hosts of backends bring their replicas up to them, by the backend's name. */
   replication: { access: ReadonlyMap<string, ReplicaAccess>; unixhierarchysep: boolean };
   /** Orders of users, what is known of the backends' space, and how a place is chosen by it. */
@@ -68,7 +71,7 @@ export function serve(start: ServeStart): RunningWorkers {
     }),
     ...replications(start, stopping.signal),
   };
-  const workers = startWorkers({ ...start, processors });
+  const workers = startWorkers({ ...start, queues: start.queues ?? start.worked, processors });
   return {
     queues: workers.queues,
     get busy() {
@@ -82,7 +85,7 @@ export function serve(start: ServeStart): RunningWorkers {
   };
 }
 
-/** A processor for the replica of each backend; which of them are on this host says who starts the workers. */
+/** A processor for the replica of each backend: a worker may be told to work off a queue that is not named for its machine. */
 function replications(start: ServeStart, stopped: AbortSignal): Processors {
   const { replication, directory, registry, log } = start;
   const { unixhierarchysep } = replication;

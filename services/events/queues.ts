@@ -103,11 +103,16 @@ export const workedQueueNames: readonly QueueName[] = ['placement', 'replication
 /** BullMQ allows no `:` in a queue's name. */
 const replicaQueuePattern = /^replication@[A-Za-z0-9_.-]{1,255}$/;
 
-/** A queue by its name, of whichever backend. */
-export const queueName = z.union([z.enum(queueNames), z.string().regex(replicaQueuePattern)]) as z.ZodType<QueueName>;
-
 /** Queues in words, as they may be named. */
 export const queueWords = [...queueNames, 'replication@BACKEND'].join(', ');
+
+const noQueue = `it may be one of ${queueWords}`;
+
+/** A queue by its name, of whichever backend. */
+export const queueName = z.union([
+  z.enum(queueNames, noQueue),
+  z.string(noQueue).regex(replicaQueuePattern, noQueue),
+]) as z.ZodType<QueueName>;
 
 export function replicaQueue(backend: string): ReplicaQueue {
   return `replication@${backend}`;

@@ -44,6 +44,8 @@ export type StartWorkers = (
       registry: Registry;
       times: Times;
       imapTimeout: number;
+      /** The queues that are worked off on this machine, where none are named. */
+      worked: readonly QueueName[];
       /** How the hosts of backends bring their replicas up to them, by the backend's name. */
       replication: { access: ReadonlyMap<string, ReplicaAccess>; unixhierarchysep: boolean };
       users: Pick<Users, 'orders' | 'history' | 'placing'> & { form: UserForm };

@@ -8,7 +8,7 @@ import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const { config, directory, registry, log, metrics, workers } = start;
-  const { queues = workedHere(config), concurrency = config.workers.concurrency, drain } = workers.wish;
+  const { queues, concurrency = config.workers.concurrency, drain } = workers.wish;
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
   const { backlog, trees, counts, replicas } = await start.events();
@@ -20,6 +20,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
     workers.start({
       ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
       ...{ trees, counts, replicas, users: { ...users, form: formOf(config) } },
+      worked: workedHere(config),
       replication: { access: replicasOf(config), unixhierarchysep: config.lmtp.unixhierarchysep },
       times: timesOf(config),
       imapTimeout: config.workers.imap_timeout * 1000,

@@ -199,7 +199,7 @@ async function messagesOf(node: CyrusNode, user: string): Promise<unknown> {
 function differences(there: Holdings, here: Holdings): Holdings {
   const names = new Set([...Object.keys(there), ...Object.keys(here)]);
   const other = [...names].filter((name) => JSON.stringify(there[name]) !== JSON.stringify(here[name]));
-  const short = (value: unknown) => JSON.stringify(value)?.slice(0, 600) ?? 'nothing';
+  const short = (value: unknown) => JSON.stringify([value]).slice(0, 600);
   return Object.fromEntries(other.map((name) => [name, [short(there[name]), short(here[name])]]));
 }
 

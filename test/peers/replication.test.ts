@@ -69,10 +69,10 @@ describe('replication', { skip: withoutReplication() }, () => {
   test('workers and the replica are killed while mail flows: nothing is left out, nobody is given up', async (t) => {
     const many = Array.from({ length: 8 }, (_, n) => `many${n}`);
     await all.create(...many);
-    let flows = true;
+    const flows = new AbortController();
     const flow = (async () => {
       let sent = 0;
-      for (; flows; sent += 1) {
+      for (; !flows.signal.aborted; sent += 1) {
         await all.deliver(many[sent % many.length] ?? '');
         await sleep(50);
       }
@@ -86,7 +86,7 @@ describe('replication', { skip: withoutReplication() }, () => {
       await sleep(Math.random() * 1_000);
       if (kill === 1) await all.replica.start();
     }
-    flows = false;
+    flows.abort();
     const sent = await flow;
     await all.equal([...users, ...many]);
     assert.deepEqual(await all.jobs('failed'), []);

@@ -34,6 +34,8 @@ const surroundings: Surroundings = {
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
   openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
+  openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),
+  ring: async (config, names) => (await import('../process/open-events.ts')).ringReconcile(config, names),
   placementFigures: async (config, now) =>
     (await import('../process/placement-settings.ts')).configuredFacts(config, now),
   startRoles: async (options) =>

@@ -2,15 +2,15 @@
 import { Command } from 'commander';
 import { readable } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
-import { isGrave, serverOf } from '../directory/entry.ts';
+import { bytesFromText, isGrave, serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { placeOf } from '../directory/tree.ts';
 import type { JobView } from '../events/backlog.ts';
+import { inboxOf } from '../operations/user-name.ts';
 import { configOf, configOption, wholeSeconds } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import type { OpenReplicas, Surroundings } from './surroundings.ts';
-import { inboxOf } from './user-said.ts';
 
 /** The backends that have a replica. Throws 65 where there are none, or the one that was named has none. */
 function replicated({ backends }: Config, named: string | undefined): string[] {
@@ -100,7 +100,7 @@ function user(surroundings: Surroundings, end: (code: number) => void): Command 
     )
     .action(async (text: string, options: UserOptions) => {
       const config = configOf(options, surroundings);
-      const { tree } = placeOf(inboxOf(text, config));
+      const { tree } = placeOf(inboxOf(bytesFromText(text), config.lmtp));
       const backends = await backendsOf(tree, options, config, surroundings);
       await withReplicas(config, surroundings, async (replicas) => {
         for (const backend of backends) await replicas.ring(backend, [tree]);

@@ -1,13 +1,10 @@
 // Rings for the replicas of backends, for one command of an operator, and waits for what becomes of it.
 import type { Config } from '../config/schema.ts';
 import type { Bytes } from '../directory/entry.ts';
-import { Backlog } from '../events/backlog.ts';
 import type { JobView } from '../events/backlog.ts';
 import { followed } from '../events/following.ts';
-import { Producer } from '../events/producer.ts';
-import { QueueSet } from '../events/queue-set.ts';
 import { replicaQueue } from '../events/queues.ts';
-import { eventsPlace } from './redis-access.ts';
+import { openBacklog } from './open-events.ts';
 
 export interface OpenReplicas {
   /** Has the backend's replica brought up to it for these trees; resolves when Redis has the rings. */
@@ -19,16 +16,7 @@ export interface OpenReplicas {
 
 /** Rejects when the events' Redis does not answer. */
 export async function openReplicas(config: Config): Promise<OpenReplicas> {
-  const queues = new QueueSet(eventsPlace(config), () => undefined);
-  try {
-    await queues.connected();
-  } catch (error) {
-    await queues.close();
-    throw error;
-  }
-  const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
-  const producer = new Producer({ queues, log: silent });
-  const backlog = new Backlog(queues);
+  const { backlog, producer, close } = await openBacklog(config);
   return {
     ring: (backend, trees) =>
       producer.rung(
@@ -36,9 +24,6 @@ export async function openReplicas(config: Config): Promise<OpenReplicas> {
         trees.map((tree) => ({ tree })),
       ),
     followed: (backend, tree, within) => followed(backlog, { queue: replicaQueue(backend), payload: { tree } }, within),
-    async close() {
-      await producer.close();
-      await queues.close();
-    },
+    close,
   };
 }

@@ -31,12 +31,9 @@ const pure = [
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
   '^services/sasl/',
-<<<<<<< HEAD
   '^services/events/demand[.]ts$',
   '^services/replication/(user-id|sync-words)[.]ts$',
-=======
   '^services/events/(demand|pool-limits)[.]ts$',
->>>>>>> main
   '^workers/autoscaler/(decide|simulation|trace|plot)[.]ts$',
 ];
 

@@ -6,12 +6,13 @@ import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
+import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
@@ -19,7 +20,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   let { config } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const handler = handlerOf(start, pools, users?.autocreate);
+  const handler = await handlerOf(start, pools, users?.autocreate);
   const listener = new LmtpListener({
     ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
   });
@@ -59,19 +60,27 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
 }
 
 /** What stands behind the listener, by a configuration. */
-function handlerOf(start: RoleStart, pools: BackendPools, autocreate: Autocreate | undefined) {
-  const { directory, registry, metrics, mailLog } = start;
+async function handlerOf(start: RoleStart, pools: BackendPools, autocreate: Autocreate | undefined) {
+  const { registry, metrics, mailLog } = start;
+  const [nearCache, replicas] = [await start.nearCache(), await replicasTold(start)];
   return (config: Config): Proxy => {
-    const router = new Router(directory, registry, config.lmtp, directoryPatience(config), autocreate);
+    const router = new Router(nearCache, registry, config.lmtp, autocreate);
     return new Proxy({
       ...{ servername: config.servername, settings: backendSettings(config), pools },
-      router: { route: (path, failure) => countedRoute(router.route(path, failure), metrics, failure) },
+      router: { route: (path) => countedRoute(router.route(path), metrics) },
+      delivered: replicas && replicas.delivered.bind(replicas),
       report: (outcome) => {
         mailLog.recipient(outcome);
         metrics.observeOutcome(outcome);
       },
     });
   };
+}
+
+/** Who is told of what was delivered; undefined where no backend has a replica. */
+async function replicasTold({ config, events }: RoleStart): Promise<Replicas | undefined> {
+  if (!Object.values(config.backends).some(({ replica }) => replica)) return undefined;
+  return (await events()).replicas;
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */

@@ -208,6 +208,12 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve(true);
   }
 
+  suspect(name: Bytes, reason: string, session: string, now = this.#clock()): Promise<void> {
+    const open = this.#cases.get(name);
+    this.#cases.set(name, rungFor(open, { name, reason, session, rivals: open?.rivals ?? [] }, now));
+    return Promise.resolve();
+  }
+
   note(name: Bytes, waiting: string): Promise<void> {
     const open = this.#cases.get(name);
     if (open) this.#cases.set(name, { ...open, waiting });
@@ -249,8 +255,7 @@ export class MemoryDirectory implements Directory {
   #settleEach(left: string, mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
     const names = [...(this.#left.get(left) ?? [])].sort();
     const entries = names.flatMap((name) => this.#rows.get(name) ?? []);
-    const restored: Bytes[] = [];
-    const rung: Bytes[] = [];
+    const [restored, rung]: [Bytes[], Bytes[]] = [[], []];
     const now = this.#clock();
     for (const entry of entries) {
       const { name, version, ...row } = entry;
@@ -261,8 +266,7 @@ export class MemoryDirectory implements Directory {
       if (next?.state === 'active' && row.state !== 'active') restored.push(name);
       if (ring !== undefined) {
         rung.push(name);
-        const { session } = mark;
-        this.#cases.set(name, rungFor(open, { name, reason: ring, session, rivals: open?.rivals ?? [] }, now));
+        void this.suspect(name, ring, mark.session, now);
       } else if (next === undefined && open && isOwn(open)) this.#cases.delete(name);
     }
     const isOver = mark.cause === 'cut' || mark.cause === 'logout';

@@ -25,6 +25,8 @@ export class LmtpSession extends SMTPConnection {
   #lhlo: Bytes | undefined;
   #open: Open | undefined;
   #reader: BodyReader | undefined;
+  /** Of the message whose replies nobody has shown to have heard yet. */
+  #told: BodyReader | undefined;
   /** A reply is being worked out: the client is silent because of us. */
   #busy = false;
   #held = '';
@@ -75,6 +77,7 @@ export class LmtpSession extends SMTPConnection {
 
   override _onCommand(command: Buffer, next: () => void = () => undefined): void {
     const line = command.toString('latin1');
+    this.#told = undefined;
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(line)) this.#badCommand(codes.noControlCharacters);
     else if (this.#host.closing && this.#open === undefined) this.#endWith(codes.shuttingDown);
     else {
@@ -204,6 +207,8 @@ export class LmtpSession extends SMTPConnection {
       this.#mtaQueueId = '';
       this._unrecognizedCommands = 0;
       for (const reply of replies) this.#answer(reply);
+      this.#told = reader;
+      if (this._closed) this.#unheard();
       if (this.#host.closing) this.#endWith(codes.shuttingDown);
       next();
     });
@@ -252,6 +257,7 @@ export class LmtpSession extends SMTPConnection {
   /** The last reply of the session. */
   #endWith(reply: Reply): void {
     if (this._closing || this._closed) return;
+    this.#told = undefined;
     if (reply.code === 421) this.#noted(reply);
     this.#reset();
     this.#answer(reply);
@@ -272,8 +278,15 @@ export class LmtpSession extends SMTPConnection {
     if (this.#open === undefined && !this.#busy) this.#endWith(codes.shuttingDown);
   }
 
+  /** The client is gone, and may not have heard what became of its last message. */
+  #unheard(): void {
+    this.#told?.unheard();
+    this.#told = undefined;
+  }
+
   #clientEnded(): void {
     this.#flush();
+    this.#unheard();
     this.#reset();
     this.close();
   }
@@ -286,6 +299,7 @@ export class LmtpSession extends SMTPConnection {
 
   override _onClose(): void {
     if (!this._closed) this.#reset();
+    this.#unheard();
     super._onClose();
   }
 

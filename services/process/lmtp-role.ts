@@ -1,27 +1,37 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
+import { join } from 'node:path';
 import type { Address } from '../backends/registry.ts';
 import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
+import { MemoryLimit } from '../lmtp/memory-limit.ts';
 import { Router } from '../lmtp/router.ts';
 import type { Route } from '../lmtp/router.ts';
+import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { isUser, Ordering } from '../users/ordering.ts';
+import { contradictionsOf } from './contradictions.ts';
+import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const { config, registry, log, mailLog, metrics } = start;
-  const pools = new BackendPools(registry, backendSettings(config), config.servername);
+  const settings = backendSettings(config);
+  const pools = new BackendPools(registry, settings, config.servername);
+  const memory = new MemoryLimit(settings.memory_limit);
+  const spool = await Spool.open(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
+  const unheard = openUnheard(config, metrics, log);
   const users = await autocreateOf(start);
   const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
   const proxy = new Proxy({
-    ...{ servername: config.servername, settings: backendSettings(config), pools },
+    ...{ servername: config.servername, settings, pools, memory, spool, unheard: unheard.replies },
+    contradicted: contradictionsOf(start),
     router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
     report: (outcome) => {
       mailLog.recipient(outcome);
@@ -34,6 +44,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const stop = async () => {
     await listener.close(start.grace);
     await pools.close(start.grace);
+    unheard.close();
     users?.close();
   };
   const addresses: Address[] = [];
@@ -44,16 +55,31 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
     throw error;
   }
   start.watch('rookery_lmtp_sessions', () => [[listener.sessions]]);
-  start.watch('rookery_backend_connections', () =>
+  start.watch('rookery_lmtp_memory_bytes', () => [[memory.held]]);
+  start.watch('rookery_lmtp_spool_bytes', () => [[spool.used]]);
+  watchBackends(pools, start);
+  return { name: 'LMTP', addresses, stop };
+}
+
+function watchBackends(pools: BackendPools, { watch, notes }: RoleStart): void {
+  watch('rookery_backend_connections', () =>
     pools
       .connections()
-      .flatMap(({ backend, busy, idle, waiting }) => [
-        [busy, backend, 'busy'] as const,
-        [idle, backend, 'idle'] as const,
-        [waiting, backend, 'waiting'] as const,
-      ]),
+      .flatMap(({ backend, ...counts }) =>
+        (['busy', 'idle', 'waiting', 'late'] as const).map((state) => [counts[state], backend, state] as const),
+      ),
   );
-  return { name: 'LMTP', addresses, stop };
+  watch('rookery_backend_breaker', () =>
+    pools
+      .states()
+      .flatMap(({ backend, breaker }) =>
+        (['closed', 'open', 'half-open'] as const).map((state) => [state === breaker ? 1 : 0, backend, state] as const),
+      ),
+  );
+  watch('rookery_backend_fenced', () =>
+    pools.states().map(({ backend, fenced }) => [fenced ? 1 : 0, backend] as const),
+  );
+  notes['backends'] = () => pools.troubles();
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */

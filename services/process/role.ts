@@ -84,7 +84,7 @@ export interface RoleStart {
   /** What /readyz looks at. */
   checks: Readonly<Record<string, Check>>;
   /** What it tells besides. */
-  notes: Readonly<Record<string, Check>>;
+  notes: Record<string, Check>;
   /** How long work under way may take to end when the role is stopped, in milliseconds. */
   grace: number;
 }

@@ -1,5 +1,8 @@
 // A proxy in this process, between a client of the test's and fake backends, with a directory that is a map.
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { RecipientSettings } from '../../services/address/recipient.ts';
@@ -8,6 +11,7 @@ import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
+import { MemoryLimit } from '../../services/lmtp/memory-limit.ts';
 import { Router } from '../../services/lmtp/router.ts';
 import {
   backendDefaults,
@@ -15,7 +19,9 @@ import {
   type BackendSettings,
   type LmtpSettings,
 } from '../../services/lmtp/settings.ts';
+import { Spool } from '../../services/lmtp/spool.ts';
 import { Proxy } from '../../services/lmtp/transaction.ts';
+import { forgetful, type UnheardStore } from '../../services/lmtp/unheard-replies.ts';
 import type { Outcome } from '../../services/logging/outcome.ts';
 import type { FakeBackend } from './lmtp-backend.ts';
 import { quietLog } from './quiet-log.ts';
@@ -42,6 +48,13 @@ const hasty: BackendSettings = {
 export interface ProxyRun {
   address: Address;
   outcomes: Outcome[];
+  /** Mailbox and server, of each that a backend did not know. */
+  contradictions: [string, string][];
+  registry: Registry;
+  memory: MemoryLimit;
+  spool: Spool;
+  /** Where the spool is. */
+  folder: string;
   pools: BackendPools;
   listener: LmtpListener;
   /** Rows by name; change it to change the directory. */
@@ -59,7 +72,9 @@ export interface ProxySetup {
   username?: string;
   password?: string;
   connections?: number;
+  waiting?: number;
   trusted?: boolean;
+  unheard?: UnheardStore;
 }
 
 export async function runProxy(t: TestContext, setup: ProxySetup): Promise<ProxyRun> {
@@ -73,7 +88,12 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
         name,
         mupdate: true,
         imap: undefined,
-        lmtp: { address, connections: setup.connections ?? 5, ...credentials },
+        lmtp: {
+          addresses: [address],
+          connections: setup.connections ?? 5,
+          waiting: setup.waiting ?? 100,
+          ...credentials,
+        },
       };
     }),
   );
@@ -104,12 +124,20 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const settings = { ...hasty, ...setup.settings };
   const pools = new BackendPools(registry, settings, 'mx.test');
   const outcomes: Outcome[] = [];
+  const contradictions: [string, string][] = [];
+  const memory = new MemoryLimit(settings.memory_limit);
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-spool-'));
+  const spool = await Spool.open(folder, settings.spool_limit);
   const handler = new Proxy({
     servername: 'mx.test',
     router: new Router(directory, registry, recipientSettings, 300),
     pools,
     settings,
+    memory,
+    spool,
+    unheard: setup.unheard ?? forgetful,
     report: (outcome) => outcomes.push(outcome),
+    contradicted: (mailbox, server) => contradictions.push([mailbox, server]),
   });
   const listening = { ...lmtpDefaults, ...setup.listening };
   const listener = new LmtpListener({ servername: 'mx.test', settings: listening, handler, log: quietLog });
@@ -117,8 +145,9 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   t.after(async () => {
     await listener.close(0);
     await pools.close(0);
+    await rm(folder, { recursive: true, force: true });
   });
-  return { address, outcomes, pools, listener, rows, lookup };
+  return { address, outcomes, contradictions, pools, registry, memory, spool, folder, listener, rows, lookup };
 }
 
 /** An MTA: commands one by one or all at once, and the replies to them. */

@@ -240,7 +240,7 @@ test('no more connections than allowed: others wait, and are put off in time', a
   const mtas = await Promise.all([1, 2, 3, 4].map(() => Mta.greet(proxy.address)));
   const sent = mtas.map((mta) => mta.send(['<ann>']));
   await until('two wait', () => proxy.pools.connections()[0]?.waiting === 2);
-  assert.deepEqual(proxy.pools.connections(), [{ backend: 'mail1', busy: 2, idle: 0, waiting: 2 }]);
+  assert.deepEqual(proxy.pools.connections(), [{ backend: 'mail1', busy: 2, idle: 0, waiting: 2, late: 0 }]);
   const said = (await Promise.all(sent)).map((replies) => replies[0]?.slice(0, 9));
   assert.deepEqual(said.toSorted(), ['451 4.4.2', '451 4.4.2', '451 4.4.5', '451 4.4.5']);
   assert.equal(mail1.connections, 2);

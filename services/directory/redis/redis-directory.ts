@@ -256,6 +256,10 @@ export class RedisDirectory implements Directory {
     return this.#cases.resolve(resolution);
   }
 
+  suspect(name: Bytes, reason: string, session: string): Promise<void> {
+    return this.#cases.suspect(name, reason, session);
+  }
+
   note(name: Bytes, waiting: string): Promise<void> {
     return this.#cases.note(name, waiting);
   }

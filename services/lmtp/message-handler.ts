@@ -11,6 +11,10 @@ export interface SessionFacts {
   lhlo: Bytes;
   /** The client's IP address; empty on a Unix socket. */
   client: string;
+  /** The client speaks TLS. */
+  tls: boolean;
+  /** Whom the client has proved to be by AUTH; undefined when it has not. */
+  user: string | undefined;
   /** What the MTA calls the message (XFORWARD IDENT); empty when it has not told us. */
   mtaQueueId: Bytes;
   /** What the client calls this delivery (TRACE, Cyrus), to be told to backends and to the log; empty when it has not told us. */

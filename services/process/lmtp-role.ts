@@ -16,6 +16,7 @@ import { Autocreate } from '../users/autocreate.ts';
 import { isUser, Ordering } from '../users/ordering.ts';
 import { contradictionsOf } from './contradictions.ts';
 import { openUnheard } from './open-unheard.ts';
+import { entrancesOf } from './lmtp-doors.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
@@ -49,7 +50,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   };
   const addresses: Address[] = [];
   try {
-    for (const address of config.lmtp.listen) addresses.push(await listener.listen(address));
+    for (const { address, door } of entrancesOf(config)) addresses.push(await listener.listen(address, door));
   } catch (error) {
     await stop();
     throw error;

@@ -259,8 +259,7 @@ export class MemoryDirectory implements Directory {
     const now = this.#clock();
     for (const entry of entries) {
       const { name, version, ...row } = entry;
-      const { row: next, ring } = fate(row, name);
-      const open = this.#cases.get(name);
+      const [{ row: next, ring }, open] = [fate(row, name), this.#cases.get(name)];
       this.#put(name, row, next, next?.state !== row.state, mark);
       if (next === undefined) this.#graves.bury(entry, now);
       if (next?.state === 'active' && row.state !== 'active') restored.push(name);

@@ -255,8 +255,7 @@ export class MemoryDirectory implements Directory {
   #settleEach(left: string, mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
     const names = [...(this.#left.get(left) ?? [])].sort();
     const entries = names.flatMap((name) => this.#rows.get(name) ?? []);
-    const [restored, rung]: [Bytes[], Bytes[]] = [[], []];
-    const now = this.#clock();
+    const [restored, rung, now]: [Bytes[], Bytes[], number] = [[], [], this.#clock()];
     for (const entry of entries) {
       const { name, version, ...row } = entry;
       const [{ row: next, ring }, open] = [fate(row, name), this.#cases.get(name)];

@@ -170,10 +170,14 @@ export class ConnectionPool {
 
   #failed(error: unknown): void {
     this.#why = (error as Error).message;
-    if (!this.#breaker.failed(performance.now()) || this.#closed) return;
+    if (this.#breaker.failed(performance.now())) this.#awaitProbe();
+  }
+
+  #awaitProbe(): void {
     clearTimeout(this.#probe);
+    if (this.#closed || this.#breaker.state !== 'open') return;
     const pause = Math.max(0, this.#breaker.probeAt - performance.now());
-    this.#probe = setTimeout(() => void this.#ask(), pause + 1);
+    this.#probe = setTimeout(() => void this.#ask(), Math.ceil(pause));
     this.#probe.unref();
   }
 
@@ -183,7 +187,12 @@ export class ConnectionPool {
 
   /** The probe: a session opened for nobody. When it comes about, it is kept for the next message. */
   async #ask(): Promise<void> {
-    if (this.#closed || !this.#breaker.probes(performance.now())) return;
+    if (this.#closed) return;
+    if (!this.#breaker.probes(performance.now())) {
+      // Timers go by a clock that lags, and so they are early at times.
+      this.#awaitProbe();
+      return;
+    }
     this.#busy++;
     const session = await this.#open().catch((error: unknown) => {
       this.#failed(error);

@@ -73,21 +73,28 @@ export class FakeBackend {
     this.behaviour = { ...usual, ...behaviour };
   }
 
-  async listen(path?: string): Promise<this> {
+  /** On a path, or a TCP address; by default on a free port. */
+  async listen(at: string | Address = { host: '127.0.0.1', port: 0 }): Promise<this> {
+    const place = typeof at === 'string' ? { path: at } : at;
     const server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
       new Conversation(this, socket, ++this.connections);
     });
     this.#server = server;
-    server.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path });
+    server.listen(place);
     await once(server, 'listening');
-    this.address = path === undefined ? { host: '127.0.0.1', port: (server.address() as AddressInfo).port } : { path };
+    this.address = 'path' in place ? place : { host: place.host, port: (server.address() as AddressInfo).port };
     return this;
   }
 
   get open(): number {
     return this.#sockets.size;
+  }
+
+  /** Says something on all connections, unasked or late. */
+  say(text: string): void {
+    for (const socket of this.#sockets) socket.write(`${text.replaceAll('\n', '\r\n')}\r\n`, 'latin1');
   }
 
   hangUp(): void {

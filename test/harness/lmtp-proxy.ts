@@ -63,7 +63,8 @@ export interface ProxyRun {
 }
 
 export interface ProxySetup {
-  backends: Record<string, FakeBackend | Address | undefined>;
+  /** Several addresses of one are tried in order. */
+  backends: Record<string, FakeBackend | Address | Address[] | undefined>;
   /** Mailbox by server: `{ joe: 'mail1' }` is `user.joe` at `mail1!default`. */
   users: Record<string, string>;
   settings?: Partial<BackendSettings>;
@@ -80,8 +81,8 @@ export interface ProxySetup {
 export async function runProxy(t: TestContext, setup: ProxySetup): Promise<ProxyRun> {
   const registry = new Registry(
     Object.entries(setup.backends).map(([name, at]): Backend => {
-      const address = at !== undefined && 'messages' in at ? at.address : at;
-      if (address === undefined) return { name, mupdate: true, lmtp: undefined, imap: undefined };
+      const place = at !== undefined && 'messages' in at ? at.address : at;
+      if (place === undefined) return { name, mupdate: true, lmtp: undefined, imap: undefined };
       const credentials =
         setup.username === undefined ? {} : { username: setup.username, password: setup.password ?? 's3cret' };
       return {
@@ -89,7 +90,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
         mupdate: true,
         imap: undefined,
         lmtp: {
-          addresses: [address],
+          addresses: Array.isArray(place) ? place : [place],
           connections: setup.connections ?? 5,
           waiting: setup.waiting ?? 100,
           ...credentials,

@@ -54,10 +54,15 @@ export class FanOut {
     // Only now: whoever falls behind has this chunk already, and reads on behind it.
     this.#leaveBehind((branch) => branch.isHeld);
     const timer = setInterval(() => {
-      if (this.#branches.some(({ outlet }) => outlet.isLive && !outlet.isFull)) this.#leaveBehind(() => true);
+      if (this.#someoneWaits) this.#leaveBehind(() => true);
     }, this.#options.settings.spool_after);
     await wait;
     clearInterval(timer);
+  }
+
+  /** Whether a backend could go on that keeps pace. */
+  get #someoneWaits(): boolean {
+    return this.#branches.some((branch) => branch.outlet.isLive && !branch.outlet.isFull && !this.#behind.has(branch));
   }
 
   #leaveBehind(which: (branch: Branch) => boolean): void {

@@ -97,6 +97,11 @@ export class FakeBackend {
     for (const socket of this.#sockets) socket.write(`${text.replaceAll('\n', '\r\n')}\r\n`, 'latin1');
   }
 
+  /** Reads on, where it had stopped reading. */
+  resume(): void {
+    for (const socket of this.#sockets) socket.resume();
+  }
+
   hangUp(): void {
     for (const socket of this.#sockets) socket.destroy();
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { RecipientSettings } from '../../services/address/recipient.ts';
-import { Registry, type Address, type Backend } from '../../services/backends/registry.ts';
+import { Registry, type Address, type Backend, type TlsAccess } from '../../services/backends/registry.ts';
 import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
@@ -76,6 +76,8 @@ export interface ProxySetup {
   waiting?: number;
   trusted?: boolean;
   unheard?: UnheardStore;
+  /** To all backends. */
+  tls?: TlsAccess;
 }
 
 export async function runProxy(t: TestContext, setup: ProxySetup): Promise<ProxyRun> {
@@ -93,6 +95,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
           addresses: Array.isArray(place) ? place : [place],
           connections: setup.connections ?? 5,
           waiting: setup.waiting ?? 100,
+          ...(setup.tls && { tls: setup.tls }),
           ...credentials,
         },
       };

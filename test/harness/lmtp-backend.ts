@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Address } from '../../services/backends/registry.ts';
 
-/** What a step of the conversation does: `CLOSE`, `HANG`, `STOP READING`; other text is sent, CRLF added to each line. */
+/**
+ * What a step of the conversation does: `CLOSE`, `HANG`, `STOP READING`, `DRIBBLE` (a reply that never comes to its end, a
+ * byte at a time); other text is sent, CRLF added to each line. A last line `CLOSE` closes behind the others.
+ */
 export type Say = string;
 
 export interface Behaviour {
@@ -141,8 +144,18 @@ class Conversation {
   #say(say: Say): void {
     if (say === 'CLOSE') this.#socket.destroy();
     else if (say === 'STOP READING') this.#socket.pause();
+    else if (say === 'DRIBBLE') this.#dribble();
+    else if (say.endsWith('\nCLOSE')) this.#socket.end(`${say.slice(0, -6).replaceAll('\n', '\r\n')}\r\n`, 'latin1');
     else if (say !== 'HANG' && this.#socket.writable)
       this.#socket.write(say.replaceAll('\n', '\r\n') + '\r\n', 'latin1');
+  }
+
+  #dribble(): void {
+    this.#socket.write('250-');
+    const timer = setInterval(() => this.#socket.write('.'), 20);
+    this.#socket.on('close', () => {
+      clearInterval(timer);
+    });
   }
 
   #command(): boolean {

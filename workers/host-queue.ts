@@ -23,6 +23,7 @@ import { formOf } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
 import { nextPause } from '../services/events/retry.ts';
 import { traceId } from '../services/events/trace.ts';
+import { isAway } from '../services/redis/away.ts';
 import type { workerConnection } from '../services/redis/connection.ts';
 import { JobDesk } from './host-desk.ts';
 
@@ -100,7 +101,8 @@ export class QueueWorker<Q extends QueueName> {
     const queue = this.#queue;
     this.#worker.on('error', (error) => {
       // Said once: while Redis is away there would be one each second. At the end, connections are meant to break.
-      if (!this.#stopping && error.message !== this.#lastError) log.error({ err: error, queue }, 'worker');
+      const said = error.message === this.#lastError || isAway(error);
+      if (!this.#stopping && !said) log.error({ err: error, queue }, 'worker');
       this.#lastError = error.message;
     });
     this.#worker.on('failed', (job, error) => {

@@ -1,7 +1,7 @@
 // What keeps as many workers as the queues need: its shape, for whoever writes or starts it.
-import type { PoolLimits } from '../../workers/autoscaler/decide.ts';
 import type { QueueDemand } from './demand.ts';
 import type { EventLog } from './processor.ts';
+import type { PoolLimits } from './pool-limits.ts';
 import type { QueueName } from './queues.ts';
 
 /** Workers that work off the same queues. */

@@ -1,22 +1,19 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
 import { join } from 'node:path';
 import type { Address } from '../backends/registry.ts';
-import { mailboxPattern } from '../address/mailbox-pattern.ts';
-import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { MemoryLimit } from '../lmtp/memory-limit.ts';
 import { Router } from '../lmtp/router.ts';
-import type { Route } from '../lmtp/router.ts';
 import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
-import type { Metrics } from '../metrics/metrics.ts';
 import { Autocreate } from '../users/autocreate.ts';
-import { isUser, Ordering } from '../users/ordering.ts';
+import { Ordering } from '../users/ordering.ts';
 import { contradictionsOf } from './contradictions.ts';
-import { openUnheard } from './open-unheard.ts';
+import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { entrancesOf } from './lmtp-doors.ts';
+import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
@@ -27,13 +24,13 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const pools = new BackendPools(registry, settings, config.servername);
   const memory = new MemoryLimit(settings.memory_limit);
   const spool = await Spool.open(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
-  const unheard = openUnheard(config, metrics, log);
+  const unheard = openUnheard(start);
   const users = await autocreateOf(start);
   const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings, pools, memory, spool, unheard: unheard.replies },
     contradicted: contradictionsOf(start),
-    router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
+    router: { route: (path, failure) => countedRoute(router.route(path, failure), metrics, failure) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);
@@ -88,21 +85,19 @@ async function autocreateOf({
   config,
   log,
   events,
+  outages,
 }: RoleStart): Promise<{ autocreate: Autocreate; close(): void } | undefined> {
-  const { names, rate, hold } = config.users.autocreate;
-  if (names.length === 0) return undefined;
-  const patterns = names.map((pattern) => mailboxPattern(bytesFromText(pattern)));
+  const { rate, hold } = config.users.autocreate;
+  const wants = madeByFirstMessage(config);
+  if (!wants) return undefined;
   const { producer } = await events();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
-  });
+  const users = openUsers(config, outages.of('events'));
   const ring = (name: Bytes) => {
     producer.ring('placement', { name });
   };
   const autocreate = new Autocreate({
     ordering: new Ordering({ orders: users.orders, ring }),
-    wants: (mailbox) => isUser(mailbox) && patterns.some((fits) => fits(mailbox)),
-    ...{ rate, hold: hold * 1000, log },
+    ...{ wants, rate, hold: hold * 1000, log },
   });
   return {
     autocreate,
@@ -110,13 +105,4 @@ async function autocreateOf({
       users.close();
     },
   };
-}
-
-/** A route, its lookup counted by what it found; without one (`failure` of a recipient before it) nothing is counted. */
-async function counted(routing: Promise<Route>, metrics: Metrics, failure: string | undefined): Promise<Route> {
-  const route = await routing;
-  const { finding } = route;
-  if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
-  else if (route.failure !== undefined && failure === undefined) metrics.countLookup('failed');
-  return route;
 }

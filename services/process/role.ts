@@ -20,6 +20,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
 import type { MailLog } from '../logging/mail-log.ts';
 import type { Log } from './log.ts';
+import type { RedisOutages } from './redis-outages.ts';
 
 /** The queues of events, as roles have to do with them. */
 export interface Events {
@@ -65,6 +66,8 @@ export interface RoleStart {
   directory: Directory;
   registry: Registry;
   log: Log;
+  /** Told of what connections to Redis go through. */
+  outages: RedisOutages;
   mailLog: MailLog;
   metrics: Metrics;
   watch: (name: GaugeName, source: () => Iterable<Sample> | Promise<Iterable<Sample>>) => void;
@@ -83,8 +86,8 @@ export interface RoleStart {
   node: string;
   /** What /readyz looks at. */
   checks: Readonly<Record<string, Check>>;
-  /** What it tells besides. */
-  notes: Record<string, Check>;
+  /** What it tells besides. A role may add a note of its own. */
+  readonly notes: Record<string, Check>;
   /** How long work under way may take to end when the role is stopped, in milliseconds. */
   grace: number;
 }

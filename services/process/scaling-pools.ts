@@ -2,8 +2,8 @@
 import type { Config } from '../config/schema.ts';
 import { workedQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { PoolLimits } from '../events/pool-limits.ts';
 import type { Pool } from '../events/scaling.ts';
-import type { PoolLimits } from '../../workers/autoscaler/decide.ts';
 
 /** The pools in the order of the configuration. One may name no queues: it has those that no other one names. */
 export function poolsOf({ scaling }: Config): Pool[] {

@@ -9,6 +9,8 @@ import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
 import { Networks } from '../listening/networks.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
+import type { TransportSettings } from '../lookup/maps.ts';
+import type { LookupSettings } from '../lookup/settings.ts';
 import type { UserForm } from '../placement/new-user.ts';
 import { version } from './version.ts';
 
@@ -133,6 +135,20 @@ function accessSettings(lmtp: Config['lmtp']) {
     proxy_networks: new Networks(lmtp.proxy_networks),
     handshake_timeout: lmtp.handshake_timeout * second,
   };
+}
+
+export function lookupSettings({ lookup }: Config): LookupSettings {
+  return {
+    connections_limit: lookup.connections_limit,
+    idle_timeout: lookup.idle_timeout * second,
+    request_limit: lookup.request_limit,
+    socket_mode: Number.parseInt(lookup.socket_mode, 8),
+  };
+}
+
+export function transportSettings({ lookup: { transport } }: Config): TransportSettings {
+  const domains = new Set(transport.domains.map((domain) => domain.toLowerCase()));
+  return { service: transport.service, domains, firstMessage: transport.first_message };
 }
 
 export function backendSettings({ lmtp }: Config): BackendSettings {

@@ -15,20 +15,23 @@ import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
+import { startLookupRole } from './lookup-role.ts';
 import { openDirectory } from './open-directory.ts';
 import { accessRedis } from './redis-access.ts';
+import { RedisOutages } from './redis-outages.ts';
 import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
+export const roles = ['directory', 'lmtp', 'lookup', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
   lmtp: startLmtpRole,
+  lookup: startLookupRole,
   // Loaded when needed, as the queues are: it is large.
   api: async (start) => (await import('./api-role.ts')).startApiRole(start),
   worker: startWorkerRole,
@@ -76,14 +79,16 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     stops.push(() => redis.stop());
     out(`Redis    ${redis.name}`);
     const { metrics = new Metrics(version) } = options;
+    const outages = new RedisOutages(log);
     const memory = new ChainMemory(config.data, log);
     const directory = await openDirectory(config, {
       memory,
       onDoubt: (doubt) => {
         log.warn({ redis: redis.name, doubt }, 'directory: what is acknowledged may be lost');
       },
+      hearer: outages.of('directory'),
       onError: (error) => {
-        log.error({ err: error }, 'directory');
+        outages.met('directory', error);
       },
       onLoss: (loss) => {
         log.error({ loss }, 'directory: data were lost: a new epoch begins, in which absence is not proof');
@@ -92,7 +97,7 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     });
     stops.push(() => memory.close());
     stops.push(() => directory.close());
-    const start = roleStart(options, directory, metrics, log, stops);
+    const start = roleStart(options, directory, metrics, { log, outages }, stops);
     const addresses: Running['addresses'] = {};
     const ends: Promise<string>[] = [];
     for (const role of options.roles) {
@@ -127,7 +132,7 @@ function roleStart(
   }: StartOptions,
   directory: Directory,
   metrics: Metrics,
-  log: Logger,
+  { log, outages }: { log: Logger; outages: RedisOutages },
   stops: (() => Promise<void>)[],
 ): RoleStart {
   const registry = registryOf(config);
@@ -144,10 +149,10 @@ function roleStart(
   };
   let events: Promise<Events> | undefined;
   return {
-    ...{ config, directory, registry, log, metrics, trusted, grace },
+    ...{ config, directory, registry, log, outages, metrics, trusted, grace },
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
-    events: () => (events ??= openedEvents(config, log, watchHere, stops)),
+    events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),
     workers: { start: startWorkers, scaling, wish: worker, configFile },
     node: nodeName(config.servername),
     checks: {
@@ -185,12 +190,12 @@ function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => P
 /** Loaded when needed: BullMQ is large. Closed after the role that asked first, and so after all that ring. */
 async function openedEvents(
   config: Config,
-  log: Logger,
+  { log, outages }: { log: Logger; outages: RedisOutages },
   watch: RoleStart['watch'],
   stops: (() => Promise<void>)[],
 ): Promise<Events> {
   const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
-  const events = openEvents(config, log);
+  const events = openEvents(config, log, outages.of('events'));
   stops.push(() => events.close());
   watchBacklog(events.backlog, watch);
   watchTrees(events, watch);

@@ -3,22 +3,16 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { TreeEvent } from '../../services/events/tree-lists.ts';
 import { keptLog } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { appliedIn, openTrees, queue, workTrees } from '../harness/tree-events.ts';
 import { TreeWorker } from '../harness/tree-worker.ts';
 import { until } from '../harness/until.ts';
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+const redis = redisOfFile();
 
 async function open(t: TestContext) {
   const opened = openTrees(redis.socket);
@@ -98,7 +92,7 @@ test('a stopped worker loses its tree to another, and trims nothing when it wake
     return one;
   };
   const begun = ({ pid }: TreeWorker) =>
-    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `));
+    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `), 60_000);
   const numbers = Array.from({ length: 10 }, (_, n) => String(n + 1));
   const first = worker(join(folder, 'first'));
   await first.says('ready');

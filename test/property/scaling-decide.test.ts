@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { QueueDemand } from '../../services/events/demand.ts';
 import { decide, mostWorkers } from '../../workers/autoscaler/decide.ts';
-import type { History, PoolLimits } from '../../workers/autoscaler/decide.ts';
+import type { PoolLimits } from '../../services/events/pool-limits.ts';
+import type { History } from '../../workers/autoscaler/decide.ts';
 
 const amount = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 50_000 }));
 const anyQueue: fc.Arbitrary<QueueDemand> = fc.record({

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { demandOf } from '../../services/events/demand.ts';
 import type { QueueDemand } from '../../services/events/demand.ts';
 import { decide, mostWorkers } from '../../workers/autoscaler/decide.ts';
-import type { History, PoolLimits } from '../../workers/autoscaler/decide.ts';
+import type { PoolLimits } from '../../services/events/pool-limits.ts';
+import type { History } from '../../workers/autoscaler/decide.ts';
 
 const limits: PoolLimits = {
   ...{ concurrency: 10, min: 0, max: 8, targetPerWorker: 100, ageObjective: 30_000, cooldown: 60_000 },

@@ -1,7 +1,8 @@
 // A pool played through a trace of arrivals, with the decisions that a real one would get: what if?
 import type { QueueDemand } from '../../services/events/demand.ts';
+import type { PoolLimits } from '../../services/events/pool-limits.ts';
 import { decide } from './decide.ts';
-import type { History, PoolLimits } from './decide.ts';
+import type { History } from './decide.ts';
 import type { Arrival } from './trace.ts';
 
 /** Times in milliseconds. */

@@ -23,7 +23,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const settings = backendSettings(config);
   const pools = new BackendPools(registry, settings, config.servername);
   const memory = new MemoryLimit(settings.memory_limit);
-  const spool = await Spool.open(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
+  const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
   const unheard = openUnheard(start);
   const users = await autocreateOf(start);
   const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
@@ -57,6 +57,15 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   start.watch('rookery_lmtp_spool_bytes', () => [[spool.used]]);
   watchBackends(pools, start);
   return { name: 'LMTP', addresses, stop };
+}
+
+async function openSpool(folder: string, limit: number): Promise<Spool> {
+  try {
+    return await Spool.open(folder, limit);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new Error(`lmtp.spool: ${folder} must be a folder that this user may write to: ${reason}`, { cause: error });
+  }
 }
 
 function watchBackends(pools: BackendPools, { watch, notes }: RoleStart): void {

@@ -11,7 +11,6 @@ import { Outlet, type OutletOwner } from './outlet.ts';
 import { backendLost, localError, utf8Address, utf8Message } from './reply-codes.ts';
 import { isAnswer, isIntermediate, isPositive, type Reply } from './reply.ts';
 import type { BackendSettings } from './settings.ts';
-import type { SpoolFile } from './spool.ts';
 import { contradictsDirectory, recipientReply, senderReply, sessionReply } from './status-map.ts';
 
 /** Who is told what became of each stop. */
@@ -101,8 +100,11 @@ export class Branch implements OutletOwner {
     try {
       await this.#attempt(false);
     } catch (error) {
-      if (this.#mayRetry(error)) await this.#attempt(true).catch((again: unknown) => this.#fail(again));
-      else this.#fail(error);
+      if (!this.#mayRetry(error)) this.#fail(error);
+      else
+        await this.#attempt(true).catch((again: unknown) => {
+          this.#fail(again);
+        });
     }
     clearTimeout(this.#timer);
     this.outlet.close();
@@ -119,14 +121,14 @@ export class Branch implements OutletOwner {
   #mayRetry(error: unknown): boolean {
     const loan = this.#loan;
     if (loan?.used !== true || !(error instanceof BackendFailure && error.gone)) return false;
-    if (this.outlet.hasBegun || this.#isOver) return false;
+    if (this.outlet.hasBegun || this.#isOver()) return false;
     this.#giveBack();
     loan.pool.dropIdle();
     return true;
   }
 
   /** Nobody waits for anything from it any more. */
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#aborted || this.#open.size === 0;
   }
 
@@ -137,12 +139,12 @@ export class Branch implements OutletOwner {
   }
 
   async #attempt(fresh: boolean): Promise<void> {
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     const { pools, server } = this.#options;
     const borrowed = pools.borrow(server, fresh);
     const loan = borrowed instanceof Promise ? await borrowed : borrowed;
     this.#loan = loan;
-    if (this.#isOver) return;
+    if (this.#isOver()) return;
     this.times.connected = performance.now();
     const accepted = await this.#offer(loan.session);
     if (accepted.length > 0) await this.#transfer(loan.session, accepted);

@@ -39,7 +39,8 @@ export class Overflow {
    * when the backend makes us wait, and when it goes on. Rejects when the file can't be read.
    */
   async sendTo(session: Receiver, stall: (waiting: boolean) => void): Promise<boolean> {
-    while (session.failure === undefined) {
+    const isOver = () => session.failure !== undefined;
+    while (!isOver()) {
       if (session.socket.writableNeedDrain) {
         stall(true);
         await drained(session.socket);
@@ -47,7 +48,7 @@ export class Overflow {
         continue;
       }
       const chunk = await this.#file.read(this.#at, piece);
-      if (session.failure !== undefined) break;
+      if (isOver()) break;
       this.#at += chunk.length;
       if (chunk.length > 0) session.socket.write(chunk);
       else if (this.#ended) return true;

@@ -1,7 +1,7 @@
 // Replies that MTAs may not have heard, kept in Redis for all proxies; what pairs there are, each proxy knows by heart.
 import { createHash, randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import { pairsIn, replyFrom, Script, stringsIn } from './script.ts';
+import { pairsIn, Script } from './script.ts';
 
 /** One character (0 to 255) a byte. */
 type Bytes = string;

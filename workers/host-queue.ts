@@ -34,6 +34,12 @@ const moment = 1_000;
 const handover = 10;
 
 /**
+ * How often locks are looked at while one holds: a job whose worker has died is run again when half to one and a quarter of
+ * the time have passed after which a worker is taken for lost. A look costs one command, whoever makes it.
+ */
+const looks = 4;
+
+/**
  * How often a job may lose its worker before it fails. A rollout that is in a hurry kills a worker or two under the same
  * job; a job that kills its workers must come to an end.
  */
@@ -69,7 +75,8 @@ export class QueueWorker<Q extends QueueName> {
       ...{ connection, prefix: keyPrefix, concurrency: start.concurrency, name: start.name },
       // A lock is renewed when half of this has passed.
       lockDuration: start.lostAfter,
-      stalledInterval: start.lostAfter,
+      // A job without a lock is run again at the second look that finds it active.
+      stalledInterval: start.lostAfter / looks,
       maxStalledCount: mostLosses,
       ...{ removeOnComplete: start.kept.done, removeOnFail: start.kept.dead },
     });

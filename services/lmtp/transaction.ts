@@ -74,8 +74,6 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   /** Undefined while nothing could be remembered. */
   #digest: MessageDigest | undefined;
   #octets = 0;
-  /** Why the directory could not be asked about a recipient. */
-  #failure: string | undefined;
 
   constructor(options: ProxyOptions, sender: Sender, session: SessionFacts) {
     this.#options = options;
@@ -85,9 +83,8 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path, this.#failure);
+    const route = await this.#options.router.route(recipient.path);
     const { decision } = route;
-    this.#failure ??= route.failure;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });
       return recipientOk;

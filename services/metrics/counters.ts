@@ -28,6 +28,10 @@ export const counters = {
     help: 'Names looked up in the directory, by what was found.',
     labels: ['result'],
   },
+  rookery_near_cache_answers_total: {
+    help: 'Lookups answered, by where from: memory, memory without a lease (stale), the directory itself.',
+    labels: ['source'],
+  },
   rookery_directory_losses_total: {
     help: 'Losses of data in Redis that this process has seen; a new epoch began with each.',
     labels: [],

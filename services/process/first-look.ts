@@ -15,11 +15,11 @@ export function madeByFirstMessage({ users }: Config): ((mailbox: Bytes) => bool
   return (mailbox) => isUser(mailbox) && patterns.some((fits) => fits(mailbox));
 }
 
-/** A route, its lookup counted by what it found; without one (`failure` of a recipient before it) nothing is counted. */
-export async function countedRoute(routing: Promise<Route>, metrics: Metrics, failure?: string): Promise<Route> {
+/** A route, its lookup counted by what it found. */
+export async function countedRoute(routing: Promise<Route>, metrics: Metrics): Promise<Route> {
   const route = await routing;
   const { finding } = route;
   if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
-  else if (route.failure !== undefined && failure === undefined) metrics.countLookup('failed');
+  else if (route.failure !== undefined) metrics.countLookup('failed');
   return route;
 }

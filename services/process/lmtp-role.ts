@@ -15,7 +15,7 @@ import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { entrancesOf } from './lmtp-doors.ts';
 import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
@@ -26,11 +26,11 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
   const unheard = openUnheard(start);
   const users = await autocreateOf(start);
-  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
+  const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings, pools, memory, spool, unheard: unheard.replies },
     contradicted: contradictionsOf(start),
-    router: { route: (path, failure) => countedRoute(router.route(path, failure), metrics, failure) },
+    router: { route: (path) => countedRoute(router.route(path), metrics) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);

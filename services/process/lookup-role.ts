@@ -1,10 +1,11 @@
 // The role `lookup`: the socketmap by which MTAs ask whether a recipient exists, and which way his mail goes.
 import type { Address } from '../backends/registry.ts';
+import type { NearCache } from '../directory/near-cache.ts';
 import { Router } from '../lmtp/router.ts';
 import { Maps } from '../lookup/maps.ts';
 import { SocketmapServer } from '../lookup/server.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
-import { directoryPatience, lookupSettings, transportSettings } from './settings.ts';
+import { lookupSettings, transportSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 /** Where it listens when it is asked for by name, and the configuration does not say where. */
@@ -13,7 +14,7 @@ const defaultListen: readonly Address[] = [{ host: '127.0.0.1', port: 2004 }];
 export async function startLookupRole(start: RoleStart): Promise<StartedRole> {
   const { config, log, metrics } = start;
   const settings = lookupSettings(config);
-  const maps = mapsOf(start);
+  const maps = mapsOf(start, await start.nearCache());
   const server = new SocketmapServer({
     ...{ settings, log, ask: (request) => maps.ask(request) },
     measure: {
@@ -43,10 +44,10 @@ export async function startLookupRole(start: RoleStart): Promise<StartedRole> {
 }
 
 /** Asks as LMTP does, but makes nobody: a question is no message. */
-function mapsOf({ config, directory, registry, metrics }: RoleStart): Maps {
+function mapsOf({ config, registry, metrics }: RoleStart, directory: NearCache): Maps {
   const wants = madeByFirstMessage(config);
   const autocreate = wants && { wants, make: () => Promise.resolve(false) };
-  const router = new Router(directory, registry, config.lmtp, directoryPatience(config), autocreate);
+  const router = new Router(directory, registry, config.lmtp, autocreate);
   return new Maps({
     ...{ registry, addresses: config.lmtp, transport: transportSettings(config) },
     router: { route: (path) => countedRoute(router.route(path), metrics) },

@@ -3,6 +3,7 @@ import type { Address, Registry } from '../backends/registry.ts';
 import type { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { NearCache } from '../directory/near-cache.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
@@ -10,7 +11,9 @@ import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueSet } from '../events/queue-set.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { SetAside } from '../events/set-aside.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
+import type { WaitingJobs } from '../events/waiting-jobs.ts';
 import type { QueueDemand } from '../events/demand.ts';
 import type { KedaStart, RunningKeda, RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
@@ -27,6 +30,8 @@ export interface Events {
   producer: Producer;
   backlog: Backlog;
   deadLetters: DeadLetters;
+  setAside: SetAside;
+  waiting: WaitingJobs;
   /** Themselves, for bull-board. */
   queues: QueueSet;
   trees: TreeEvents;
@@ -73,6 +78,8 @@ export interface RoleStart {
   watch: (name: GaugeName, source: () => Iterable<Sample> | Promise<Iterable<Sample>>) => void;
   /** Whether every backend that must has been heard in this epoch. Rejects when the directory can't be asked. */
   trusted: () => Promise<boolean>;
+  /** What is remembered of the directory, for whoever routes mail; begun when first asked for. */
+  nearCache: () => Promise<NearCache>;
   /** The queues of events, opened when first asked for: not every role has to do with them. */
   events: () => Promise<Events>;
   workers: {

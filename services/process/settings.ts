@@ -2,6 +2,7 @@
 import { Registry } from '../backends/registry.ts';
 import type { ImapAccess, PartitionSpace, TlsAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
+import type { NearCacheOptions } from '../directory/near-cache.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Retries, Retry } from '../events/retry.ts';
 import { bytesFromText } from '../directory/entry.ts';
@@ -105,6 +106,22 @@ export function mupdateSettings({ directory }: Config): MupdateSettings {
 export function directoryPatience({ directory }: Config): number {
   return directory.redis_timeout * second;
 }
+
+/** In milliseconds. */
+export function nearCacheSettings({
+  directory,
+}: Config): Pick<NearCacheOptions, 'rows' | 'lease' | 'renewal' | 'maxStale' | 'patience'> {
+  const lease = directory.routing_lease * second;
+  return {
+    rows: directory.near_cache,
+    ...{ lease, renewal: lease / renewals },
+    maxStale: directory.max_stale * second,
+    patience: directory.redis_timeout * second,
+  };
+}
+
+/** Four signs of life may be lost before a lease ends: rules.md's 2 s of 10. */
+const renewals = 5;
 
 export function lmtpSettings({ lmtp }: Config): LmtpSettings {
   return {

@@ -4,6 +4,8 @@ import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { NearCache } from '../directory/near-cache.ts';
+import type { RedisDirectory } from '../directory/redis/redis-directory.ts';
 import { distrust } from '../directory/freshness.ts';
 import { makeLogger, unsearched } from '../logging/logger.ts';
 import type { Logger } from '../logging/logger.ts';
@@ -17,6 +19,8 @@ import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { startLookupRole } from './lookup-role.ts';
 import { openDirectory } from './open-directory.ts';
+import { openNearCache, stillDone } from './open-near-cache.ts';
+import type { OpenNearCache } from './open-near-cache.ts';
 import { accessRedis } from './redis-access.ts';
 import { RedisOutages } from './redis-outages.ts';
 import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
@@ -130,7 +134,7 @@ function roleStart(
     scaling = { local: noWorkers, keda: noWorkers },
     configFile,
   }: StartOptions,
-  directory: Directory,
+  directory: RedisDirectory,
   metrics: Metrics,
   { log, outages }: { log: Logger; outages: RedisOutages },
   stops: (() => Promise<void>)[],
@@ -148,20 +152,28 @@ function roleStart(
     watch(metrics, name, source);
   };
   let events: Promise<Events> | undefined;
+  let nearCache: NearCache | undefined;
+  const node = nodeName(config.servername);
   return {
     ...{ config, directory, registry, log, outages, metrics, trusted, grace },
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),
     workers: { start: startWorkers, scaling, wish: worker, configFile },
-    node: nodeName(config.servername),
+    node,
+    nearCache: async () => {
+      nearCache ??= await openedNearCache({ config, directory, reader: node, log, metrics, watch: watchHere }, stops);
+      return nearCache;
+    },
     checks: {
       directory: async () => {
+        if (nearCache && stillDone(nearCache.state) !== undefined) return undefined;
         const { epoch } = await standing();
         return epoch < 1 ? 'the directory has lost its data' : undefined;
       },
     },
     notes: {
+      directory: () => nearCache && stillDone(nearCache.state),
       trust: doubt,
       reconciliation: async () => {
         const { count } = await directory.caseload();
@@ -185,6 +197,12 @@ function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => P
     const { oldest } = await directory.caseload();
     return [[oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000]];
   });
+}
+
+async function openedNearCache(options: OpenNearCache, stops: (() => Promise<void>)[]): Promise<NearCache> {
+  const cache = await openNearCache(options);
+  stops.push(() => cache.close());
+  return cache;
 }
 
 /** Loaded when needed: BullMQ is large. Closed after the role that asked first, and so after all that ring. */

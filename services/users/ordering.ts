@@ -5,6 +5,9 @@ import type { Bytes } from '../address/bytes.ts';
 import type { Order, Wish } from './order.ts';
 import type { OrderStore, Placed } from './order-store.ts';
 
+/** In KiB, as IMAP's QUOTA counts storage; Cyrus keeps it in a signed 64-bit number of bytes, text and JSON in less. */
+export const mostQuota = Math.floor(Number.MAX_SAFE_INTEGER / 1024);
+
 /** A name, or a wish, that no order can be about; the message says why. */
 export class UnfitOrder extends Error {
   override readonly name = 'UnfitOrder';
@@ -28,8 +31,7 @@ export class Ordering {
   /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis does not answer. */
   async place(name: Bytes, wish: Wish, by: Bytes): Promise<Placed> {
     refuseUnfit(name);
-    if (wish.is === 'rename') refuseUnfit(wish.to);
-    if (wish.is === 'rename' && wish.to === name) throw new UnfitOrder('the new name is the old one');
+    refuseUnfitWish(name, wish);
     const order = { name, wish, by, since: this.#options.clock(), state: 'open', begun: false, made: false } as const;
     const placed = await this.#options.orders.place({ ...order, passed: [], note: 'ordered' });
     // Also for what was ordered before: its ring may have been lost.
@@ -48,7 +50,16 @@ export function isUser(name: Bytes): boolean {
   return /^(?:[^!.][^!]*!)?user\.[^.!]+$/s.test(name);
 }
 
-function refuseUnfit(name: Bytes): void {
+function refuseUnfitWish(name: Bytes, wish: Wish): void {
+  if (wish.is === 'rename') refuseUnfit(wish.to);
+  if (wish.is === 'rename' && wish.to === name) throw new UnfitOrder('the new name is the old one');
+  const { quota = 0 } = wish as { quota?: number };
+  if (Number.isInteger(quota) && quota >= 0 && quota <= mostQuota) return;
+  throw new UnfitOrder(`the quota is ${quota} KiB; it may be a whole number of KiB from 0 to ${mostQuota}`);
+}
+
+/** Throws UnfitOrder for a name that no user can have. */
+export function refuseUnfit(name: Bytes): void {
   if (!isUser(name)) {
     throw new UnfitOrder(
       `${readable(name)} is no user's INBOX: it may be user.NAME or DOMAIN!user.NAME, a dot in NAME being ^`,

@@ -14,6 +14,7 @@ import { policyOf } from '../../services/directory/rules.ts';
 import { Router } from '../../services/lmtp/router.ts';
 import type { Autocreate } from '../../services/lmtp/router.ts';
 import type { Closing } from '../../services/lookup/connection.ts';
+import { patient } from '../../services/directory/patience.ts';
 import { Maps } from '../../services/lookup/maps.ts';
 import type { TransportSettings } from '../../services/lookup/maps.ts';
 import { SocketmapServer } from '../../services/lookup/server.ts';
@@ -78,7 +79,7 @@ async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
   };
   const asked = { lookup: setup.lookup ?? ((names: readonly string[]) => directory.lookup(names)) };
   const maps = new Maps({
-    router: new Router(asked, registry, addresses, 500, setup.autocreate),
+    router: new Router(patient(asked, 500), registry, addresses, setup.autocreate),
     transport: { service: 'lmtp', domains: new Set(['example.org']), firstMessage: undefined, ...setup.transport },
     ...{ registry, addresses },
   });

@@ -13,7 +13,8 @@ import { clearStaleSocket } from './stale-socket.ts';
  */
 export async function bind(server: Server, address: Address, socketMode: number, shared = false): Promise<Address> {
   if ('path' in address) {
-    await clearStaleSocket(address.path);
+    // Of several processes the one that keeps them has done so.
+    if (!shared) await clearStaleSocket(address.path);
     await listening(server, address);
     await chmod(address.path, socketMode);
     return address;

@@ -1,4 +1,5 @@
 // Connections to all backends: for each a pool of its own, so that none starves others, as the registry says at the moment.
+import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendFailure } from './backend-failure.ts';
@@ -37,6 +38,10 @@ export class BackendPools {
     const access = this.#registry.find(server)?.lmtp;
     const known = this.#pools.get(server);
     if (known?.access === access) return known;
+    if (known !== undefined && access !== undefined && isDeepStrictEqual(known.access, access)) {
+      known.access = access;
+      return known;
+    }
     if (known !== undefined) void known.retire(this.#settings.connect_timeout);
     this.#pools.delete(server);
     if (access === undefined) return undefined;

@@ -40,7 +40,8 @@ interface Waiter {
 }
 
 export class ConnectionPool {
-  readonly access: LmtpAccess;
+  /** How the backend is reached: another object only where it says the same. */
+  access: LmtpAccess;
   readonly #server: Bytes;
   readonly #name: string;
   readonly #settings: BackendSettings;

@@ -1,5 +1,6 @@
 // AUTH (RFC 4954): one exchange, from the command to its verdict.
 import { TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
 import type { Bytes } from '../directory/entry.ts';
 import { ExternalServer } from '../sasl/external.ts';
 import { base64Of, messageFrom, sameSecret } from '../sasl/mechanism.ts';
@@ -73,7 +74,9 @@ export class AuthExchange {
 /** The names in a client's certificate that may submit, once its chain has been found good: subject, then others. */
 export function namesProved(socket: unknown, admins: ReadonlySet<string>): string[] {
   if (!(socket instanceof TLSSocket) || !socket.authorized) return [];
-  const { subject, subjectaltname = '' } = socket.getPeerCertificate();
+  // Nothing is in it where there is none.
+  const certificate: Partial<PeerCertificate> = socket.getPeerCertificate();
+  const { subject, subjectaltname = '' } = certificate;
   const others = Array.from(subjectaltname.matchAll(/(?:^|, )(?:DNS|email):([^,"]+)/g), ([, name = '']) => name);
   // Where a certificate has several common names, none of them is whom it is made out to.
   const common: unknown = subject?.CN;

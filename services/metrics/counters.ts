@@ -24,6 +24,10 @@ export const counters = {
     help: 'Recipients that a backend did not know though the directory places them there.',
     labels: ['backend'],
   },
+  rookery_lmtp_process_deaths_total: {
+    help: 'Processes serving LMTP that ended without being told to, and were replaced.',
+    labels: [],
+  },
   rookery_directory_lookups_total: {
     help: 'Names looked up in the directory, by what was found.',
     labels: ['result'],

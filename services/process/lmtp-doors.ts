@@ -1,8 +1,10 @@
 // The addresses of the role `lmtp`, each with what is asked of its clients; certificates are read here.
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { Address } from '../backends/registry.ts';
 import { tlsOf } from '../config/lmtp-listen.ts';
 import type { Config } from '../config/schema.ts';
+import { tlsOptions } from '../lmtp/listener-tls.ts';
 import type { Certificate, Door } from '../lmtp/settings.ts';
 
 export interface Entrance {
@@ -20,6 +22,14 @@ export function entrancesOf({ lmtp }: Config): Entrance[] {
       address: 'path' in listener ? { path: listener.path } : { host: listener.host, port: listener.port },
       door: { tls: mode, auth, proxy_protocol, certificate },
     };
+  });
+}
+
+/** The certificates of the addresses, in their order. Throws when one of them can't be used. */
+export function certificatesOf(config: Config): (Certificate | undefined)[] {
+  return entrancesOf(config).map(({ door: { certificate } }) => {
+    createSecureContext(tlsOptions(certificate));
+    return certificate;
   });
 }
 

@@ -31,6 +31,7 @@ const pure = [
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
   '^services/sasl/',
+  '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',
   '^workers/autoscaler/(decide|simulation|trace|plot)[.]ts$',
 ];

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { addressKeys, addressOf, addressProblem, type WrittenAddress } from './address.ts';
 import { backendPlacement } from './backend-placement.ts';
+import { backendReplica } from './backend-replica.ts';
 import { key } from './key.ts';
 import { choice, count, flag, hostName, ipAddress, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
@@ -159,6 +160,7 @@ const backend = z.strictObject({
     default: false,
   }),
   placement: backendPlacement,
+  replica: backendReplica,
 });
 
 export const backendsSection = key(z.record(hostName, backend).prefault({}), {

@@ -37,6 +37,8 @@ export interface ProxyOptions {
   memory: MemoryLimit;
   spool: Spool;
   unheard: UnheardStore;
+  /** Told of each recipient whose message its backend has taken, as soon as that is known. Must not throw. */
+  delivered?: ((mailbox: Bytes, server: Bytes) => void) | undefined;
   /** Told once for each RCPT, when its last reply is known. Must not throw. */
   report: (outcome: Outcome) => void;
   /** A server does not know a mailbox that the directory places there. Must not throw, and is not waited for. */
@@ -139,11 +141,18 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   }
 
   settle(slot: number, reply: Reply): void {
-    this.#delivery.settle(slot, reply);
+    if (this.#delivery.settle(slot, reply) && isPositive(reply)) this.#tellDelivered(slot);
   }
 
   late(slot: number, reply: Reply): void {
+    this.#tellDelivered(slot);
     this.#remember(slot, reply);
+  }
+
+  /** Here, and not where replies are told: the MTA may be lost by then, and the backend has the message all the same. */
+  #tellDelivered(slot: number): void {
+    const accepted = this.#delivery.recipients[slot];
+    if (accepted) this.#options.delivered?.(accepted.route.target.mailbox, accepted.server);
   }
 
   contradicted(slot: number): void {

@@ -11,6 +11,7 @@ import { Router } from '../lmtp/router.ts';
 import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
 import type { ProxyOptions } from '../lmtp/transaction.ts';
+import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { contradictionsOf } from './contradictions.ts';
@@ -30,7 +31,11 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
   const unheard = openUnheard(start);
   const users = await autocreateOf(start);
-  const backing = { pools, memory, spool, unheard: unheard.replies, contradicted: contradictionsOf(start) };
+  const replicas = await replicasTold(start);
+  const backing = {
+    ...{ pools, memory, spool, unheard: unheard.replies, contradicted: contradictionsOf(start) },
+    delivered: replicas && replicas.delivered.bind(replicas),
+  };
   const handler = handlerOf(start, await start.nearCache(), backing, users?.autocreate);
   const listener = new LmtpListener({
     ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
@@ -101,7 +106,7 @@ function watchBackends(pools: BackendPools, { watch, notes }: RoleStart): void {
 function handlerOf(
   { registry, metrics, mailLog }: RoleStart,
   directory: NearCache,
-  backing: Pick<ProxyOptions, 'pools' | 'memory' | 'spool' | 'unheard' | 'contradicted'>,
+  backing: Pick<ProxyOptions, 'pools' | 'memory' | 'spool' | 'unheard' | 'contradicted' | 'delivered'>,
   autocreate: Autocreate | undefined,
 ) {
   return (config: Config): Proxy => {
@@ -115,6 +120,12 @@ function handlerOf(
       },
     });
   };
+}
+
+/** Who is told of what was delivered; undefined where no backend has a replica. */
+async function replicasTold({ config, events }: RoleStart): Promise<Replicas | undefined> {
+  if (!Object.values(config.backends).some(({ replica }) => replica)) return undefined;
+  return (await events()).replicas;
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */

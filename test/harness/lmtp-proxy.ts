@@ -58,6 +58,8 @@ export interface ProxyRun {
   spool: Spool;
   /** Where the spool is. */
   folder: string;
+  /** `mailbox at server`, for each recipient whose message was taken. */
+  delivered: string[];
   pools: BackendPools;
   listener: LmtpListener;
   /** Rows by name; change it to change the directory. */
@@ -136,6 +138,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const memory = new MemoryLimit(settings.memory_limit);
   const folder = await mkdtemp(join(tmpdir(), 'rookery-spool-'));
   const spool = await Spool.open(folder, settings.spool_limit);
+  const delivered: string[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
     router: new Router(await unfollowed(directory), registry, recipientSettings),
@@ -144,6 +147,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
     memory,
     spool,
     unheard: setup.unheard ?? forgetful,
+    delivered: (mailbox, server) => delivered.push(`${mailbox} at ${server}`),
     report: (outcome) => outcomes.push(outcome),
     contradicted: (mailbox, server) => contradictions.push([mailbox, server]),
   });
@@ -155,7 +159,15 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
     await pools.close(0);
     await rm(folder, { recursive: true, force: true });
   });
-  return { address, outcomes, contradictions, pools, registry, memory, spool, folder, listener, rows, lookup };
+  return {
+    ...{ address, outcomes, contradictions, delivered, pools, registry },
+    memory,
+    spool,
+    folder,
+    listener,
+    rows,
+    lookup,
+  };
 }
 
 /** An MTA: commands one by one or all at once, and the replies to them. */

@@ -9,7 +9,7 @@ import { finding } from '../services/directory/freshness.ts';
 import { placeOf } from '../services/directory/tree.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
 import { nextStep } from '../services/users/order.ts';
-import type { Facts, Order, Place, Seen, Step, Wish } from '../services/users/order.ts';
+import type { Facts, Order, Passed, Place, Seen, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
 
 /** What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). */
@@ -146,12 +146,17 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
   }
 }
 
-/** What went wrong stands in the order, too; what will never be is over. Rethrows the error. */
+/**
+ * What went wrong stands in the order, too; what will never be is over. Who was not reached may be by the next attempt, and
+ * is free to be chosen again. Rethrows the error.
+ */
 async function told(error: unknown, name: Bytes, { orders, placer }: PlacementOptions): Promise<never> {
   const kept = await orders.read(name);
   if (kept?.order.state === 'open') {
     const state = (error as { kind?: unknown }).kind === 'refused' ? 'refused' : 'open';
-    await orders.replace(kept, { ...kept.order, state, note: error instanceof Error ? error.message : String(error) });
+    const passed = kept.order.passed.filter(({ is }) => is === 'refused');
+    const note = error instanceof Error ? error.message : String(error);
+    await orders.replace(kept, { ...kept.order, state, passed, note });
     if (state === 'refused') await placer.release(name);
   }
   throw error;
@@ -185,7 +190,7 @@ async function reached({ server }: Place, kept: Kept, options: PlacementOptions)
   } catch (error) {
     if (!isFree(kept.order)) throw error;
     log.warn({ err: error, server, user: readable(kept.order.name) }, 'user: the chosen server does not answer');
-    await pass(server, kept, options, (error as Error).message);
+    await pass({ server, is: 'silent', why: (error as Error).message }, kept, options);
     return false;
   }
 }
@@ -202,11 +207,10 @@ async function begin({ at, version }: Telling, kept: Kept, { orders }: Placement
 async function failed(error: unknown, { server }: Place, kept: Kept, options: PlacementOptions): Promise<void> {
   const { order } = kept;
   if ((error as { kind?: unknown }).kind !== 'refused') throw error;
-  const why = (error as Error).message;
   const isGone = order.wish.is === 'create' && (await options.servers.lacks(server, order.name));
   if (isGone && isFree(order)) {
     options.log.warn({ err: error, server, user: readable(order.name) }, 'user: the chosen server refuses');
-    await pass(server, kept, options, why);
+    await pass({ server, is: 'refused', why: (error as Error).message }, kept, options);
     return;
   }
   throw error;
@@ -218,10 +222,11 @@ function isFree({ wish }: Order): boolean {
 }
 
 /** Another server is to be chosen. */
-async function pass(server: Bytes, kept: Kept, { orders, placer }: PlacementOptions, why: string): Promise<void> {
+async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOptions): Promise<void> {
   const { place, ...order } = kept.order;
   await placer.release(order.name);
-  await orders.replace(kept, { ...order, begun: false, made: false, passed: [...order.passed, server], note: why });
+  const free = { begun: false, made: false, passed: [...order.passed, passed], note: passed.why };
+  await orders.replace(kept, { ...order, ...free });
 }
 
 /** The rows of a server that speaks no MUPDATE are ours to write; its mailboxes are its own. */

@@ -22,6 +22,14 @@ export interface Place {
   partition: Bytes;
 }
 
+/** A server that a new user was meant for, and did not get. */
+export interface Passed {
+  server: Bytes;
+  /** It has refused him for certain, and does not hold him; or it was not reached, and may be by the next attempt. */
+  is: 'refused' | 'silent';
+  why: string;
+}
+
 export interface Order {
   /** The user's INBOX: `user.jdoe`. */
   name: Bytes;
@@ -39,8 +47,8 @@ export interface Order {
   version?: number;
   /** The server has said that all is done there. */
   made: boolean;
-  /** Servers that have refused it for certain, and do not hold it. */
-  passed: readonly Bytes[];
+  /** Servers of which another one was chosen instead. */
+  passed: readonly Passed[];
   /** What it waits for, why it failed last, or how it ended; for people. */
   note: string;
 }

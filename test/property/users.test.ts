@@ -141,7 +141,7 @@ function worker(town: Town, permille: number): PlacementOptions {
     placer: {
       choose: ({ wish, passed }): Promise<Place> => {
         const wanted = wish.is === 'create' ? wish.server : undefined;
-        const left = names.filter((name) => !passed.includes(name));
+        const left = names.filter((name) => passed.every(({ server }) => server !== name));
         const server = wanted ?? dice.of(left);
         if (server === undefined) throw new Fault('away');
         return Promise.resolve({ server, partition: 'default' });

@@ -1,18 +1,23 @@
 // The queue `placement`: makes, deletes and renames users as they were ordered, each on the one server that it is for.
 import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
+import { loginOf } from '../services/address/user-name.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
 import { finding } from '../services/directory/freshness.ts';
 import { placeOf } from '../services/directory/tree.ts';
+import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
 import { nextStep } from '../services/users/order.ts';
 import type { Facts, Order, Passed, Place, Seen, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
 
-/** What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). */
+/**
+ * What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). One that speaks no
+ * MUPDATE and is not administered by us is told nothing: all is well done there.
+ */
 export interface Servers {
   /** Resolves when the server answers a question now: about this user, whom it need not have. */
   reach(server: Bytes, name: Bytes): Promise<void>;
@@ -115,7 +120,7 @@ async function look(order: Order, { directory, registry }: PlacementOptions): Pr
 }
 
 type Taken = Exclude<Step, { do: 'wait' }>;
-type Telling = Extract<Step, { do: 'tell' | 'write' }>;
+type Telling = Extract<Step, { do: 'tell' }>;
 
 /** Takes one step; an outcome where it was the last one. What another worker has done meanwhile is seen by the next look. */
 async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise<Outcome | undefined> {
@@ -133,7 +138,7 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       await servers.push(step.at.server, order.name);
       return undefined;
     case 'write':
-      await write(step, kept, options);
+      await write(step.at, kept.order, options);
       return undefined;
     case 'finish':
       await orders.replace(kept, { ...order, state: 'done', note: step.note });
@@ -229,29 +234,24 @@ async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOpt
   await orders.replace(kept, { ...order, ...free });
 }
 
-/** The rows of a server that speaks no MUPDATE are ours to write; its mailboxes are its own. */
-async function write(step: Telling, kept: Kept, options: PlacementOptions): Promise<void> {
-  const { directory, orders } = options;
-  const begun = await begin(step, kept, options);
-  if (!begun) return;
-  const { name, wish, by } = begun.order;
-  const writer: Writer = { session: sessionId(), server: step.at.server, admin: false, push: false, by };
-  if (wish.is === 'create') await activate(name, step.at, writer, directory);
-  else await deleteRows(name, writer, directory);
-  await orders.replace(begun, { ...begun.order, made: true, note: 'its rows are written' });
+/** The rows of a server that speaks no MUPDATE are ours to write, in a session that ends well. */
+async function write({ server, partition }: Place, order: Order, { directory }: PlacementOptions): Promise<void> {
+  const { name, wish, by } = order;
+  const writer: Writer = { session: sessionId(), server, admin: false, push: false, by };
+  try {
+    if (wish.is === 'create') await activate(name, `${server}!${partition}`, writer, directory);
+    else await deleteRows(name, writer, directory);
+  } finally {
+    await directory.end(writer.session, 'logout');
+  }
 }
 
-async function activate(
-  name: Bytes,
-  { server, partition }: Place,
-  writer: Writer,
-  directory: Directory,
-): Promise<void> {
-  const owner = /^(?:[^!]*!)?user\.(.*)$/s.exec(name)?.[1] ?? name;
-  const row = { name, location: `${server}!${partition}`, acl: `${owner}\tlrswipkxtecdan\t` };
-  const { ok, text } = await directory.write({ verb: 'ACTIVATE', ...row }, writer);
+async function activate(name: Bytes, location: Bytes, writer: Writer, directory: Directory): Promise<void> {
+  // What Cyrus gives the owner of a new INBOX.
+  const acl = `${loginOf(name)}\tlrswipkxtecdan\t`;
+  const { ok, text } = await directory.write({ verb: 'ACTIVATE', name, location, acl }, writer);
   // Somebody else has it, or is about to: the next look tells.
-  if (!ok) throw new Error(text);
+  if (!ok) throw new JobFailure('busy', text);
 }
 
 async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Promise<void> {
@@ -259,7 +259,6 @@ async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Pr
     if (row.name !== name && !row.name.startsWith(`${name}.`)) continue;
     await directory.write({ verb: 'DELETE', name: row.name, location: '', acl: '' }, writer);
   }
-  await directory.end(writer.session, 'logout');
 }
 
 let sessions = 0;

@@ -3,10 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
 import { loginOf } from '../services/address/user-name.ts';
 import type { Registry } from '../services/backends/registry.ts';
-import type { Directory, Writer } from '../services/directory/directory.ts';
+import type { Directory, Lookup, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
-import { finding } from '../services/directory/freshness.ts';
+import { distrust, finding } from '../services/directory/freshness.ts';
 import { placeOf } from '../services/directory/tree.ts';
 import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
@@ -63,6 +63,9 @@ const shortWait = 30;
 /** Until an order that waits is looked at again, in milliseconds. */
 const longWait = 2000;
 
+/** An epoch is named by when it began, in microseconds since 1970; here to milliseconds. */
+const microseconds = 1000;
+
 /** More steps than any order has: an order that goes in circles is a fault. */
 const mostSteps = 40;
 
@@ -95,28 +98,36 @@ async function opened(name: Bytes, { orders }: PlacementOptions): Promise<Kept |
   return orders.replace(kept, { ...kept.order, state: 'open', passed: [] });
 }
 
-async function look(order: Order, { directory, registry }: PlacementOptions): Promise<Facts> {
-  const seen = async (name: Bytes): Promise<Seen> => {
-    const asked = Date.now();
-    const read = await directory.lookup([name]);
-    // What is deleted, and is but not told to MTAs yet, may be made anew.
-    const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
-    const lookup = { ...read, entries: [row] };
-    const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
-    const found = finding({ ...facts, autocreate: false });
-    return { row, doubt: found.found || found.proven ? undefined : found.reason };
-  };
+async function look(order: Order, options: PlacementOptions): Promise<Facts> {
+  const { directory, registry } = options;
+  const { standing, ...user } = await see(order.name, options);
   const { tree } = placeOf(order.name);
   const rows = order.wish.is === 'create' ? [] : await directory.tree(order.name);
   const folders = rows.filter(
     ({ name, state }) => name !== order.name && name.startsWith(`${tree}.`) && state !== 'tombstone',
   );
+  const lost = standing.lost === undefined ? undefined : standing.epoch / microseconds;
+  const isDoubtful = lost !== undefined || standing.doubt !== undefined;
+  const why = isDoubtful ? distrust(standing, registry.witnesses()) : undefined;
   return {
-    user: await seen(order.name),
-    ...(order.wish.is === 'rename' && { target: await seen(order.wish.to) }),
+    user,
+    ...(order.wish.is === 'rename' && { target: await see(order.wish.to, options) }),
     folders: folders.length,
+    ...(lost !== undefined && { lost }),
+    ...(why !== undefined && { distrust: why }),
     isSilent: (server) => registry.find(server)?.mupdate === false,
   };
+}
+
+async function see(name: Bytes, { directory, registry }: PlacementOptions): Promise<Seen & Pick<Lookup, 'standing'>> {
+  const asked = Date.now();
+  const read = await directory.lookup([name]);
+  // What is deleted, and is but not told to MTAs yet, may be made anew.
+  const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
+  const lookup = { ...read, entries: [row] };
+  const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
+  const found = finding({ ...facts, autocreate: false });
+  return { row, doubt: found.found || found.proven ? undefined : found.reason, standing: read.standing };
 }
 
 type Taken = Exclude<Step, { do: 'wait' }>;

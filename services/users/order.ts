@@ -67,6 +67,10 @@ export interface Facts {
   target?: Seen;
   /** How many folders of the user the directory still has, tombstones left out. */
   folders: number;
+  /** When data of the directory were lost last, in milliseconds since 1970; rows, and orders, may have come back since. */
+  lost?: number;
+  /** Why rows may be those from before a loss; undefined where their servers have spoken since. */
+  distrust?: string;
   /** Whether this server's rows are written by us: it speaks no MUPDATE. */
   isSilent: (server: Bytes) => boolean;
 }
@@ -125,7 +129,7 @@ function ofDeletion(order: Order, facts: Facts): Step {
   if (row?.state === 'active') {
     if (order.made)
       return isOurs(order, row, facts) ? { do: 'write', at: placeOf(row) } : finish('deleted, and there again');
-    return toItsServer(order, row);
+    return toItsServer(order, row, facts);
   }
   if (row) return wait(underWay(row));
   if (doubt !== undefined) return wait(doubt);
@@ -145,7 +149,7 @@ function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): 
     const at = serverOf(user.row.location);
     if (facts.isSilent(at))
       return { do: 'refuse', why: `${readable(at)} speaks no MUPDATE: its users are renamed there` };
-    return toItsServer(order, user.row);
+    return toItsServer(order, user.row, facts);
   }
   if (arrived?.state === 'active') {
     return facts.folders > 0
@@ -163,10 +167,15 @@ function isOurs(order: Order, row: Entry, { isSilent }: Facts): boolean {
   return row.version === order.version && isSilent(serverOf(row.location));
 }
 
-function toItsServer(order: Order, row: Entry): Step {
+function toItsServer(order: Order, row: Entry, { lost, distrust }: Facts): Step {
+  // It may have been done already, and the name be another user's by now.
+  if (lost !== undefined && order.since <= lost) {
+    return { do: 'refuse', why: 'it was ordered before data were lost: order it again' };
+  }
   if (order.begun && row.version !== order.version) {
     return { do: 'refuse', why: 'it has changed since this was begun: order it again' };
   }
+  if (!order.begun && distrust !== undefined) return wait(`directory not trusted: ${distrust}`);
   return { do: 'tell', at: placeOf(row), version: row.version };
 }
 

@@ -37,9 +37,9 @@ export class Town {
     return names.filter((server) => this.has.get(server)?.has(name));
   }
 
-  place(name: string, wish: Wish): void {
+  place(name: string, wish: Wish, since = 1): void {
     const order: Order = {
-      ...{ name, wish, by: 'test', since: 1, state: 'open', begun: false, made: false },
+      ...{ name, wish, by: 'test', since, state: 'open', begun: false, made: false },
       passed: [],
       note: '',
     };

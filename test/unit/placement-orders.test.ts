@@ -67,3 +67,26 @@ test('the owner of an INBOX that we write the row of is his login', async () => 
   const [row] = (await town.directory.lookup(['ex.org!user.jane^doe'])).entries;
   assert.equal(row?.acl, 'jane.doe@ex.org\tlrswipkxtecdan\t');
 });
+
+test('what was ordered before data were lost is not done to whoever has the name by now', async () => {
+  const town = await trusted();
+  await town.make('mail1', 'user.a');
+  town.place('user.a', { is: 'delete' });
+  await town.directory.distrust('restored');
+  await assert.rejects(attempt(town, 'user.a'), { kind: 'refused', message: /ordered before data were lost/ });
+  assert.deepEqual(town.holders('user.a'), ['mail1']);
+});
+
+test('what was ordered since waits until the servers have spoken', async () => {
+  const town = await trusted();
+  await town.make('mail1', 'user.a');
+  await town.directory.distrust('restored');
+  town.place('user.a', { is: 'delete' }, Date.now() + 1000);
+  const outcome = await attempt(town, 'user.a');
+  assert.deepEqual(
+    [outcome.is, outcome.note],
+    ['later', 'directory not trusted: data were lost (restored), not heard from mail1, mail2'],
+  );
+  await town.directory.vouch('operator');
+  assert.equal((await attempt(town, 'user.a')).note, 'deleted');
+});

@@ -65,6 +65,16 @@ export class Town {
     await this.directory.end(writer.session, 'logout');
   }
 
+  /** A MUPDATEPUSH of what it has. */
+  async tell(server: string, name: string): Promise<void> {
+    const writer = { session: `cyrus-${++this.sessions}`, server, admin: false, push: false };
+    const row = { name, location: `${server}!default`, acl: 'x' };
+    if (!this.has.get(server)?.has(name)) throw new Fault('refused');
+    const { ok } = await this.directory.write({ verb: 'ACTIVATE', ...row }, writer);
+    await this.directory.end(writer.session, 'logout');
+    if (!ok) throw new Fault('refused');
+  }
+
   async remove(server: string, name: string): Promise<void> {
     if (!this.has.get(server)?.delete(name) || server === silent) return;
     const writer = { session: `cyrus-${++this.sessions}`, server, admin: false, push: false };
@@ -100,9 +110,10 @@ export function worker(town: Town, permille: number): PlacementOptions {
       if (dice.permille(permille)) throw new Fault('away');
     });
   const servers: Servers = {
-    reach: (server) =>
-      told(server, () => Promise.resolve()).catch((error: unknown) => {
-        if (error instanceof Killed || (error as Fault).kind === 'away') throw error;
+    holds: (server, name) =>
+      act(() => {
+        if (town.down.has(server)) throw new Fault('away');
+        return Promise.resolve(town.has.get(server)?.has(name) === true ? 'has' : 'lacks');
       }),
     create: ({ server }, name) => told(server, () => town.make(server, name)),
     remove: (server, name) => told(server, () => town.remove(server, name)),
@@ -112,8 +123,7 @@ export function worker(town: Town, permille: number): PlacementOptions {
         await town.make(server, to);
         await town.remove(server, from);
       }),
-    push: (server, name) => told(server, () => town.make(server, name)),
-    lacks: (server, name) => act(() => Promise.resolve(!town.down.has(server) && !town.has.get(server)?.has(name))),
+    push: (server, name) => told(server, () => town.tell(server, name)),
   };
   return {
     directory: town.directory,

@@ -90,3 +90,21 @@ test('what was ordered since waits until the servers have spoken', async () => {
   await town.directory.vouch('operator');
   assert.equal((await attempt(town, 'user.a')).note, 'deleted');
 });
+
+test('a user whom a server has, and the directory does not know, is told of and not made twice', async () => {
+  const town = await trusted();
+  town.has.get('mail2')?.add('user.ghost');
+  town.place('user.ghost', { is: 'create', server: 'mail1' });
+  await assert.rejects(attempt(town, 'user.ghost'), { kind: 'refused', message: /it is at mail2, and not at mail1/ });
+  assert.deepEqual(town.holders('user.ghost'), ['mail2']);
+  assert.equal(await rowOf(town, 'user.ghost'), 'active mail2!default');
+  town.place('user.ghost', { is: 'create' });
+  assert.match((await attempt(town, 'user.ghost')).note, /there already, at mail2/);
+});
+
+test('a server that is in no Murder, has the user and whose row is not written: to be imported', async () => {
+  const town = await trusted();
+  town.has.get(silent)?.add('user.ghost');
+  town.place('user.ghost', { is: 'create', server: 'mail1' });
+  await assert.rejects(attempt(town, 'user.ghost'), { kind: 'refused', message: /mail3 has it, .* import it/ });
+});

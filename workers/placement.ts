@@ -263,6 +263,8 @@ async function failed(error: unknown, { server }: Place, kept: Kept, options: Pl
     await pass({ server, is: 'refused', why: (error as Error).message }, kept, options);
     return;
   }
+  // Nothing has come of it: ordered again, it may go elsewhere.
+  if (isGone) await options.orders.replace(kept, { ...order, begun: false });
   throw error;
 }
 

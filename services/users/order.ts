@@ -100,10 +100,21 @@ export function nextStep(order: Order, facts: Facts): Step {
   }
 }
 
+/**
+ * The order as it follows the one before of the same user. A creation that was refused half-way goes on where it was: its
+ * server may have been told, and may have part of him.
+ */
+export function following(order: Order, before: Order | undefined): Order {
+  const isSame = order.wish.is === 'create' && before?.wish.is === 'create' && before.state === 'refused';
+  return isSame && before.begun && before.place ? { ...order, begun: true, place: before.place } : order;
+}
+
 function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): Step {
   const { row, doubt } = facts.user;
   const { place } = order;
-  const ours = place !== undefined && order.begun && (row === undefined || serverOf(row.location) === place.server);
+  const isMeant = wish.server === undefined || wish.server === place?.server;
+  const ours =
+    place !== undefined && order.begun && isMeant && (row === undefined || serverOf(row.location) === place.server);
   if (row?.state === 'active') {
     if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: 'tell', at: place };
     return alreadyAt(row, wish);
@@ -112,6 +123,11 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   // What an earlier attempt of ours has reserved.
   if (ours && row?.state === 'created') return { do: 'tell', at: place };
   if (row) return wait(underWay(row));
+  if (place && !isMeant)
+    return {
+      do: 'refuse',
+      why: `it was begun at ${readable(place.server)}, which may have it: order it there, or delete it`,
+    };
   // A mailbox that the directory does not have yet may be anywhere: a second one would be made.
   if (doubt !== undefined) return wait(doubt);
   return place ? { do: 'tell', at: place } : { do: 'choose' };

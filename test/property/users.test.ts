@@ -46,6 +46,7 @@ async function play(seed: number): Promise<void> {
     for (const one of names) {
       if (dice.permille(200)) town.down.add(one);
       if (one !== holder && dice.permille(150)) town.refusing.add(one);
+      if (dice.permille(100)) town.refusingMore.add(one);
     }
     // Made where nobody tells the directory: LOCALCREATE, or a directory that was not there.
     const untold = !isThere && dice.permille(100) ? (dice.of(['mail1', 'mail2']) ?? '') : undefined;
@@ -61,7 +62,13 @@ async function play(seed: number): Promise<void> {
     await Promise.all([work(town, name, 40), work(town, name, 40)]);
     town.down.clear();
     town.refusing.clear();
-    const end = await work(town, name, 0);
+    town.refusingMore.clear();
+    let end = await work(town, name, 0);
+    if (end === 'refused' && wish.is === 'create') {
+      // By servers that would not: ordered again, he is made.
+      town.place(name, wish);
+      end = await work(town, name, 0);
+    }
     const story = JSON.stringify({ seed, round, wish, end, order: town.order(name) });
     const left = town.holders(name);
     const [after] = (await town.directory.lookup([name])).entries;
@@ -79,6 +86,8 @@ async function play(seed: number): Promise<void> {
     if (place === silent && !byHand) assert.deepEqual(await town.directory.cases(), [], story);
     if (isTwice) return;
     const isElsewhere = server !== undefined && place !== server;
+    // Somebody else has made him, or all of him was made.
+    if (!byHand && untold === undefined) assert.ok(town.whole.has(`${place} ${name}`), story);
     if (isElsewhere) assert.ok(byHand ?? untold, story);
     assert.equal(town.order(name).state, isElsewhere ? 'refused' : 'done', story);
   }

@@ -108,3 +108,38 @@ test('a server that is in no Murder, has the user and whose row is not written: 
   town.place('user.ghost', { is: 'create', server: 'mail1' });
   await assert.rejects(attempt(town, 'user.ghost'), { kind: 'refused', message: /mail3 has it, .* import it/ });
 });
+
+test('refused behind the INBOX, and ordered again: what is missing is made, at the same server', async () => {
+  const town = await trusted();
+  for (const name of names) town.refusingMore.add(name);
+  town.place('user.half', { is: 'create' });
+  await assert.rejects(attempt(town, 'user.half'), { kind: 'refused' });
+  const { state, begun, place } = town.order('user.half');
+  assert.deepEqual([state, begun, town.holders('user.half')], ['refused', true, [place?.server]]);
+  town.refusingMore.clear();
+  town.place('user.half', { is: 'create', quota: 7 });
+  assert.equal((await attempt(town, 'user.half')).note, `at ${place?.server}!default`);
+  assert.ok(town.whole.has(`${place?.server} user.half`));
+});
+
+test('refused behind the INBOX, and ordered at another server: refused; deleted first, it is made there', async () => {
+  const town = await trusted();
+  town.refusingMore.add('mail1');
+  town.place('user.half', { is: 'create', server: 'mail1' });
+  await assert.rejects(attempt(town, 'user.half'), { kind: 'refused' });
+  town.place('user.half', { is: 'create', server: 'mail2' });
+  await assert.rejects(attempt(town, 'user.half'), { kind: 'refused', message: /it is at mail1, and not at mail2/ });
+  town.place('user.half', { is: 'delete' });
+  assert.equal((await attempt(town, 'user.half')).note, 'deleted');
+  town.place('user.half', { is: 'create', server: 'mail2' });
+  assert.equal((await attempt(town, 'user.half')).note, 'at mail2!default');
+});
+
+test('refused by the server that was asked for, which has nothing of him: ordered again, he may go elsewhere', async () => {
+  const town = await trusted();
+  town.refusing.add('mail1');
+  town.place('user.a', { is: 'create', server: 'mail1' });
+  await assert.rejects(attempt(town, 'user.a'), { kind: 'refused' });
+  town.place('user.a', { is: 'create', server: 'mail2' });
+  assert.equal((await attempt(town, 'user.a')).note, 'at mail2!default');
+});

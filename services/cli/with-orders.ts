@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/schema.ts';
 import type { Bytes } from '../directory/entry.ts';
+import { UnreadableOrder } from '../users/order-store.ts';
 import { UnfitOrder } from '../users/ordering.ts';
 import type { Ordering } from '../users/ordering.ts';
 import type { Order } from '../users/order.ts';
@@ -25,7 +26,8 @@ export async function withOrders<T>(
     return await ask(opened.ordering, opened.decisions);
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    if (error instanceof UnfitOrder) throw new CommandError(exit.data, error.message, { cause: error });
+    if (error instanceof UnfitOrder || error instanceof UnreadableOrder)
+      throw new CommandError(exit.data, error.message, { cause: error });
     throw new CommandError(exit.temporary, `the order could not be taken: ${messageOf(error)}`, { cause: error });
   } finally {
     await opened.close();

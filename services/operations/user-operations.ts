@@ -3,6 +3,7 @@ import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Wish } from '../users/order.ts';
+import { UnreadableOrder } from '../users/order-store.ts';
 import { UnfitOrder } from '../users/ordering.ts';
 import type { Ordering } from '../users/ordering.ts';
 import { orderValueOf } from './order-value.ts';
@@ -22,7 +23,7 @@ export interface UserOperations {
 
 export function userOperations(ordering: Pick<Ordering, 'place' | 'read'>): UserOperations {
   const show = async (name: Bytes) => {
-    const found = await ordering.read(name);
+    const found = await ordering.read(name).catch(refuseUnreadable);
     if (found) return orderValueOf(found);
     throw new Refusal('missing', `${readable(name)}: no order is known`);
   };
@@ -40,4 +41,9 @@ export function userOperations(ordering: Pick<Ordering, 'place' | 'read'>): User
       return show(name);
     },
   };
+}
+
+function refuseUnreadable(error: unknown): never {
+  if (error instanceof UnreadableOrder) throw new Refusal('data', error.message, { cause: error });
+  throw error;
 }

@@ -11,6 +11,7 @@ const number = z.number();
 const considered = z.object({
   name: z.string(),
   out: z.string().optional().meta({ description: 'Why it could not be chosen.' }),
+  lasting: z.literal(true).optional().meta({ description: 'It will be whenever the same is asked for.' }),
   share: number.meta({ description: 'The chance that it had, of 100.' }),
   availableKiB: number.optional().meta({ description: 'As it was told, before promises.' }),
   totalKiB: number.optional(),
@@ -49,6 +50,7 @@ export const decisionValue = z
       .optional()
       .meta({ description: 'An empty partition leaves the choice to the server.' }),
     refused: z.string().optional().meta({ description: 'Why nothing was chosen.' }),
+    lasting: z.literal(true).optional().meta({ description: 'Nothing ever will be, for the same request.' }),
   })
   .meta({ id: 'Decision', description: 'The last decision on where a user goes, with all it was taken by.' });
 

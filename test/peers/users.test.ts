@@ -81,7 +81,12 @@ describe('users', { skip: withoutCyrus() }, () => {
     for (const [args, why] of [
       [['nowhere', '--server', 'mail9'], /mail9/],
       [['nowhere', '--partition', 'u9', '--server', 'mail1'], /invalid partition/],
+      [['nowhere', '--partition', 'u9'], /mail1: has refused it: .*invalid partition.*mail2: has refused it/],
+      [['nowhere', '--zone', 'atlantis'], /in no zone/],
       [['a"b'], /may|no user/],
+      [['a&b'], /no user's name may have/],
+      [['nowhere', '--quota', '9999999999'], /is no quota/],
+      [['nowhere', '--quota', '999999999999T'], /is no quota/],
     ] as const) {
       const refused = await rookery('user', 'create', ...args, '--wait', '20');
       assert.equal(refused.code, 65, JSON.stringify([args, refused]));

@@ -79,6 +79,10 @@ export function placementProcessor(options: PlacementOptions): Processor<'placem
       signal.throwIfAborted();
       const kept = await opened(name, options);
       if (!kept) return { is: 'done', note: 'nothing is ordered' };
+      if (kept.order.state === 'cancelled') {
+        await options.placer.release(name);
+        return { is: 'done', note: kept.order.note };
+      }
       const step = nextStep(kept.order, await look(kept.order, options));
       if (step.do === 'wait') {
         if (kept.order.note !== step.why) await options.orders.replace(kept, { ...kept.order, note: step.why });

@@ -55,7 +55,7 @@ function told(found: Order | undefined, { format }: FormatOption, surroundings: 
   if (!found) throw new CommandError(exit.temporary, 'the order is not known any more');
   const { name, state, note } = found;
   if (format === 'json') surroundings.out(JSON.stringify(orderValueOf(found)));
-  if (state === 'refused') throw new CommandError(exit.data, `${readable(name)}: ${note}`);
+  if (state === 'refused' || state === 'cancelled') throw new CommandError(exit.data, `${readable(name)}: ${note}`);
   if (state === 'open') throw new CommandError(exit.temporary, `${readable(name)}: not done yet: ${note}`);
   if (format !== 'json') surroundings.out(`${readable(name)}: ${note}`);
 }
@@ -110,6 +110,24 @@ function rename(surroundings: Surroundings): Command {
     });
 }
 
+function cancel(surroundings: Surroundings): Command {
+  return new Command('cancel')
+    .description('take back what was ordered of a user, as long as no server has anything of it')
+    .argument('<name>', 'the user')
+    .addOption(configOption())
+    .addHelpText(
+      'after',
+      '\nExit codes: 65 there is no open order, or its server may have been told.\n\nExamples:\n  rookery user cancel jdoe',
+    )
+    .action(async (text: string, options: ConfigOption) => {
+      const config = configOf(options, surroundings);
+      const by = bytesFromText(operatorOf(surroundings));
+      const name = inboxOf(text, config);
+      const { note } = await withOrders(config, surroundings, (ordering) => ordering.cancel(name, by));
+      surroundings.out(`${readable(name)}: ${note}`);
+    });
+}
+
 function show(surroundings: Surroundings): Command {
   return new Command('show')
     .description('show what was ordered of a user last, and what became of it')
@@ -136,7 +154,7 @@ function show(surroundings: Surroundings): Command {
 
 export function userCommand(surroundings: Surroundings, end: (code: number) => void): Command {
   const command = new Command('user').description('make, delete and rename users; workers carry it out');
-  for (const child of [create, remove, rename, show]) command.addCommand(child(surroundings));
+  for (const child of [create, remove, rename, cancel, show]) command.addCommand(child(surroundings));
   command.addCommand(importCommand(surroundings, end));
   return command;
 }

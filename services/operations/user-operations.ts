@@ -17,11 +17,13 @@ export interface UserOperations {
    * there can be no such user, as unsafe while another order of the same user is open.
    */
   order(name: Bytes, wish: Wish, by: string): Promise<OrderValue>;
+  /** Takes an open order back. Refused as unsafe where there is none, or its server may have been told. */
+  cancel(name: Bytes, by: string): Promise<OrderValue>;
   /** What was ordered last. Refused as missing where nothing is known of it (any more). */
   show(name: Bytes): Promise<OrderValue>;
 }
 
-export function userOperations(ordering: Pick<Ordering, 'place' | 'read'>): UserOperations {
+export function userOperations(ordering: Pick<Ordering, 'place' | 'read' | 'cancel'>): UserOperations {
   const show = async (name: Bytes) => {
     const found = await ordering.read(name).catch(refuseUnreadable);
     if (found) return orderValueOf(found);
@@ -29,6 +31,13 @@ export function userOperations(ordering: Pick<Ordering, 'place' | 'read'>): User
   };
   return {
     show,
+    async cancel(name, by) {
+      const cancelled = await ordering.cancel(name, bytesFromText(by)).catch((error: unknown) => {
+        if (error instanceof UnfitOrder) throw new Refusal('unsafe', error.message, { cause: error });
+        throw error;
+      });
+      return orderValueOf(cancelled);
+    },
     async order(name, wish, by) {
       const placed = await ordering.place(name, wish, bytesFromText(by)).catch((error: unknown) => {
         if (error instanceof UnfitOrder) throw new Refusal('data', error.message, { cause: error });

@@ -28,7 +28,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
-        ...{ ...onDirectory(directory, config), ...onUsers(users, events) },
+        ...{ ...onDirectory(directory, config), ...onUsers(users, events, config) },
         ...{ queues: onQueues(events), scaling: onPools(config, events) },
       },
       ratePerMinute: config.api.rate_limit,

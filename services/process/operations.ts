@@ -14,6 +14,7 @@ import { scalingOperations } from '../operations/scaling-operations.ts';
 import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import { userOperations } from '../operations/user-operations.ts';
 import { Ordering } from '../users/ordering.ts';
+import { lackAsked } from './asking-backends.ts';
 import type { Users } from './open-users.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
@@ -39,12 +40,13 @@ export function onQueues(queues: OperatorsQueues): QueueOperations {
 export function onUsers(
   { orders, decisions }: Pick<Users, 'orders' | 'decisions'>,
   { producer }: Pick<Events, 'producer'>,
+  config: Config,
 ): OnUsers {
   const ring = (name: Bytes) => {
     producer.ring('placement', { name });
   };
   return {
-    users: asked('the orders', userOperations(new Ordering({ orders, ring }))),
+    users: asked('the orders', userOperations(new Ordering({ orders, ring, lacks: lackAsked(config) }))),
     placement: asked('the decisions', placementOperations(decisions)),
   };
 }

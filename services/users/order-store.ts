@@ -36,7 +36,7 @@ const form: z.ZodType<Order> = z.strictObject({
     wish,
     by: bytes,
     since: z.int(),
-    state: z.enum(['open', 'done', 'refused']),
+    state: z.enum(['open', 'done', 'refused', 'cancelled']),
     place: z.exactOptional(place),
   },
   ...{
@@ -80,7 +80,7 @@ export class UnreadableOrder extends Error {
   readonly text: string;
 
   constructor(name: Bytes, text: string) {
-    super(`what was ordered of ${readable(name)} cannot be read: order it again, or cancel it`);
+    super(`what was ordered of ${readable(name)} cannot be read: order it again`);
     this.text = text;
   }
 }

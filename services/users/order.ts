@@ -37,8 +37,8 @@ export interface Order {
   /** Who has ordered it, and when, in milliseconds since 1970. */
   by: Bytes;
   since: number;
-  /** What was refused stays for people to see; to try it again opens it again. */
-  state: 'open' | 'done' | 'refused';
+  /** What was refused stays for people to see; to try it again opens it again. What was cancelled stays so. */
+  state: 'open' | 'done' | 'refused' | 'cancelled';
   /** Of a creation: what was chosen. Of the others: where the user was when they began. */
   place?: Place;
   /** The server of the place may have been told: from now on nobody else may be, unless it has refused for certain. */

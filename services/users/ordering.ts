@@ -1,4 +1,5 @@
 // Taking an order: whose it may be, kept before it is rung for, so that a ring that is lost loses nothing.
+import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { isUser, unfitUserName } from '../address/user-name.ts';
 import { highestQuota } from '../backends/imap-quota.ts';
@@ -11,9 +12,11 @@ export class UnfitOrder extends Error {
 }
 
 export interface OrderingOptions {
-  orders: Pick<OrderStore, 'place' | 'read'>;
+  orders: Pick<OrderStore, 'place' | 'read' | 'replace'>;
   /** Has a worker look at the order of a user. */
   ring: (name: Bytes) => void;
+  /** Whether a backend says that it has no such mailbox. Left out: nobody can be asked. */
+  lacks?: (server: Bytes, name: Bytes) => Promise<boolean>;
   /** Milliseconds since 1970. */
   clock?: () => number;
 }
@@ -22,7 +25,7 @@ export class Ordering {
   readonly #options: Required<OrderingOptions>;
 
   constructor(options: OrderingOptions) {
-    this.#options = { clock: Date.now, ...options };
+    this.#options = { clock: Date.now, lacks: () => Promise.resolve(false), ...options };
   }
 
   /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis does not answer. */
@@ -34,6 +37,33 @@ export class Ordering {
     // Also for what was ordered before: its ring may have been lost.
     this.#options.ring(name);
     return placed;
+  }
+
+  /**
+   * Takes an open order back: before any server was told, or a creation of which its server says that it has nothing. Rejects
+   * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come.
+   */
+  async cancel(name: Bytes, by: Bytes): Promise<Order> {
+    for (;;) {
+      const kept = await this.#options.orders.read(name);
+      if (kept?.order.state !== 'open') throw new UnfitOrder(`${readable(name)} has no open order`);
+      const { place, ...order } = kept.order;
+      if (order.begun && !(await this.#isUntouched(kept.order))) {
+        const server = readable(place?.server ?? '');
+        throw new UnfitOrder(
+          `${readable(name)}: ${server} may have been told, and does not say that it has nothing of it`,
+        );
+      }
+      const cancelled = { ...order, state: 'cancelled', begun: false, note: `cancelled by ${readable(by)}` } as const;
+      if (!(await this.#options.orders.replace(kept, cancelled))) continue;
+      // What was promised to it is given back.
+      this.#options.ring(name);
+      return cancelled;
+    }
+  }
+
+  async #isUntouched({ name, wish, place }: Order): Promise<boolean> {
+    return wish.is === 'create' && place !== undefined && this.#options.lacks(place.server, name);
   }
 
   /** What became of the order of a user; undefined where none is known (any more). */

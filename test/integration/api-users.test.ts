@@ -86,6 +86,17 @@ test('another wish has to wait for the open order; a deletion is ordered by admi
   assert.deepEqual([status, (ordered as OrderValue).order, (ordered as OrderValue).by], [202, 'delete', 'boss']);
 });
 
+test('an open order is taken back by whoever may order, and another one may follow', async () => {
+  const path = '/v1/users/user.carl';
+  assert.equal((await ask('operate', 'POST', '/v1/users', { name: 'user.carl', server: 'mail1' }))[0], 202);
+  assert.equal((await ask('read', 'DELETE', `${path}/order`))[0], 403);
+  const [status, value] = await ask('operate', 'DELETE', `${path}/order`);
+  const { state, note } = value as OrderValue;
+  assert.deepEqual([status, state, note], [200, 'cancelled', 'cancelled by ops']);
+  assert.deepEqual(await refused('operate', 'DELETE', `${path}/order`), [409, 'user.carl has no open order']);
+  assert.equal((await ask('admin', 'DELETE', path))[0], 202);
+});
+
 test('what can be no user, and a wrong wish, are told as such', async () => {
   const [unfit, why] = await refused('operate', 'POST', '/v1/users', { name: 'user.jdoe.Sent' });
   assert.deepEqual([unfit, why.startsWith("user.jdoe.Sent is no user's INBOX")], [400, true]);
@@ -129,7 +140,7 @@ test('the last decision on a user is told as it was kept', async () => {
 
 test('a pool is told how many workers it should have, without a change to anything', async () => {
   const state = async () => (await ask('read', 'GET', '/v1/scaling/default'))[1] as Record<string, number>;
-  await until('the orders of the other tests wait', async () => (await state())['depth'] === 3);
+  await until('the orders of the other tests wait', async () => (await state())['depth'] === 4);
   const { desired, active } = await state();
   assert.deepEqual([desired, active], [1, 0]);
   const none = await refused('read', 'GET', '/v1/scaling/moves');

@@ -70,6 +70,27 @@ test('a creation that was refused half-way keeps its place when it is ordered ag
   assert.deepEqual((await ordering.read('user.other'))?.begun, false);
 });
 
+test('an open order is taken back before its server was told, or where it says that it has nothing', async () => {
+  const lacking = new Set<string>();
+  const careful = new Ordering({
+    orders,
+    ring: () => undefined,
+    lacks: (server) => Promise.resolve(lacking.has(server)),
+  });
+  const place = { server: 'mail1', partition: '' };
+  await orders.place(orderOf('user.c', { place }));
+  assert.equal((await careful.cancel('user.c', 'ann')).note, 'cancelled by ann');
+  assert.deepEqual((await careful.read('user.c'))?.state, 'cancelled');
+  assert.ok(!(await orders.open(10)).includes('user.c'));
+  await assert.rejects(careful.cancel('user.c', 'ann'), /user\.c has no open order/);
+  await orders.place(orderOf('user.c', { place, begun: true }));
+  await assert.rejects(careful.cancel('user.c', 'ann'), /mail1 may have been told/);
+  lacking.add('mail1');
+  await careful.cancel('user.c', 'ann');
+  await orders.place(orderOf('user.c', { place, begun: true, wish: { is: 'delete' } }));
+  await assert.rejects(careful.cancel('user.c', 'ann'), /mail1 may have been told/);
+});
+
 test('open orders are rung for again, but not those that were given up for good', async () => {
   const given = [
     ['user.away', 'away'],

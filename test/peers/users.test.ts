@@ -175,4 +175,13 @@ describe('users', { skip: withoutCyrus() }, () => {
     await murder.startBackend('mail2');
     await until('it is made when its server is back', async () => (await serverOf('user.patient')) === 'mail2', 60_000);
   });
+
+  test('while no backend runs he waits, and is made by the first one that is back', async () => {
+    await Promise.all(BACKENDS.map((name) => murder.cyrus.node(name).stop()));
+    const both = await rookery('user', 'create', 'both1', '--wait', '3');
+    assert.equal(both.code, 75, both.out);
+    await murder.startBackend('mail1');
+    await until('it is made', async () => (await serverOf('user.both1')) === 'mail1', 120_000);
+    await murder.startBackend('mail2');
+  });
 });

@@ -143,3 +143,11 @@ test('refused by the server that was asked for, which has nothing of him: ordere
   town.place('user.a', { is: 'create', server: 'mail2' });
   assert.equal((await attempt(town, 'user.a')).note, 'at mail2!default');
 });
+
+test('what was cancelled stays so, whoever is rung for it', async () => {
+  const town = await trusted();
+  town.place('user.a', { is: 'create' });
+  town.orders.set('user.a', JSON.stringify({ ...town.order('user.a'), state: 'cancelled', note: 'cancelled by ann' }));
+  assert.deepEqual(await attempt(town, 'user.a'), { is: 'done', note: 'cancelled by ann' });
+  assert.deepEqual([town.holders('user.a'), town.order('user.a').state], [[], 'cancelled']);
+});

@@ -1,6 +1,6 @@
 // Fields that several requests have.
 import { z } from 'zod';
-import { queueNames } from '../events/queues.ts';
+import { queueName, queueWords } from '../events/queues.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { field } from './validation.ts';
@@ -15,7 +15,7 @@ export function limitField(most: number, usual: number) {
   return field(number.default(usual), 'How many at most.', `a whole number from 1 to ${most}`);
 }
 
-export const queueField = field(z.enum(queueNames), 'The queue.', `one of ${queueNames.join(', ')}`);
+export const queueField = field(queueName, 'The queue.', `one of ${queueWords}`);
 
 export const jobField = field(
   z.string().regex(/^[^\x00-\x20]{1,128}$/),
@@ -28,6 +28,26 @@ const longestName = 1024;
 
 export function nameField(doc: string, expects = 'a mailbox name, as user.jdoe') {
   return field(z.string().min(1).max(longestName), doc, expects);
+}
+
+/** A user, by whatever he is called. */
+export function userField(doc: string) {
+  return nameField(doc, 'a login, an address or the name of an INBOX: jdoe, jdoe@example.org, user.jdoe');
+}
+
+/** A time in a query or a body. */
+export function timeField(doc: string) {
+  return field(z.iso.datetime().optional(), doc, 'a time, ISO 8601 in UTC');
+}
+
+/** A number in a query: digits. */
+export function numberField(least: number, most: number, doc: string) {
+  const number = z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.int().min(least).max(most));
+  return field(number, doc, `a whole number from ${least} to ${most}`);
 }
 
 /** How a name is written: it is made of bytes, and an URL takes text. */

@@ -9,6 +9,7 @@ import { placeOf } from '../directory/tree.ts';
 import type { EventLog } from '../events/processor.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
 import type { Advance, Lead, NewTreeEvent, TreeLists } from '../events/tree-lists.ts';
+import { isAway } from '../redis/away.ts';
 import { changeBatches } from './change-batches.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -73,7 +74,9 @@ async function stoodBy(options: ChangeSourceOptions, stopped: AbortSignal): Prom
       lastError = '';
     } catch (error) {
       const { message } = error as Error;
-      if (message !== lastError) log.error({ err: error, queue: subscriber.queue }, 'changes: no events for now');
+      // An outage of Redis is told of by its connections.
+      if (message !== lastError && !isAway(error))
+        log.error({ err: error, queue: subscriber.queue }, 'changes: no events for now');
       lastError = message;
     }
     await sleep(lostAfter / renewals, undefined, { signal: stopped }).catch(() => undefined);
@@ -157,8 +160,15 @@ async function resynced(reason: string, leading: Leading): Promise<Position> {
 const start: Head = { seq: 0, nonce: '' };
 
 /** False when another process has the lead, or Redis another position than it had. */
-function appended(told: readonly NewTreeEvent[], advance: Advance, { events, subscriber, lead }: Leading) {
-  return events.append(subscriber.queue, told, lead, advance);
+function appended(told: readonly Told[], advance: Advance, { events, subscriber, lead }: Leading) {
+  const wanted = told.flatMap(({ tree, body }): NewTreeEvent[] => (body === undefined ? [] : [{ tree, body }]));
+  return events.append(subscriber.queue, wanted, lead, advance);
+}
+
+/** What a subscriber says of a change of a tree, if anything. */
+interface Told {
+  tree: Bytes;
+  body: string | undefined;
 }
 
 /** Renews the lead until stopped. `lost` is aborted when it is another's, or can't be renewed in time. */

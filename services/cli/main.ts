@@ -1,6 +1,6 @@
 // The program `rookery`: one command line carried out in the real world.
 import type { ScalingHands, StartWorkers } from '../process/role.ts';
-import { stopAsked } from '../process/stop-asked.ts';
+import { onReload, stopAsked } from '../process/stop-asked.ts';
 import { version } from '../process/version.ts';
 import { runProgram } from './program.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -32,12 +32,16 @@ const surroundings: Surroundings = {
   openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
+  openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
+  openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),
+  ring: async (config, names) => (await import('../process/open-events.ts')).ringReconcile(config, names),
   placementFigures: async (config, now) =>
     (await import('../process/placement-settings.ts')).configuredFacts(config, now),
   startRoles: async (options) =>
     (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers, scaling }),
   stopAsked,
+  onReload,
 };
 
 process.exitCode = await runProgram(process.argv.slice(2), surroundings, version);

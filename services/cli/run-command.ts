@@ -1,10 +1,12 @@
 // rookery up and rookery run: start, say so, and stay until asked to stop.
 import { Command, Option } from 'commander';
+import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/schema.ts';
-import { isQueueName, queueNames } from '../events/queues.ts';
+import { isQueueName, queueWords } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { configFile, configOf, configOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
+import { workedHere } from '../process/replicas.ts';
 import { poolsOf, unpooled } from '../process/scaling-pools.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { roles, rolesOf } from './roles.ts';
@@ -15,15 +17,23 @@ async function started(options: StartOptions, surroundings: Surroundings): Promi
   try {
     return await surroundings.startRoles(options);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(exit.unavailable, `could not start: ${reason}`, { cause: error });
   }
 }
 
-/** Runs until asked to stop, or done; asked while still starting, it stops as soon as it has started. */
-async function stayUp(options: StartOptions, surroundings: Surroundings): Promise<void> {
+/**
+ * Runs until asked to stop, or done; asked while still starting, it stops as soon as it has started. The configuration is
+ * read again (`read`) when that is asked for.
+ */
+async function stayUp(options: StartOptions, read: () => Config, surroundings: Surroundings): Promise<void> {
   const asked = surroundings.stopAsked();
-  const running = await started(options, surroundings);
+  const starting = started(options, surroundings);
+  surroundings.onReload(() => {
+    starting.then((running) => running.reload(read)).catch(() => undefined);
+  });
+  const running = await starting;
   surroundings.out('ready');
   const end = await Promise.race([asked.then(() => undefined), running.done]);
   if (end !== undefined) surroundings.out(`ends: ${end}`);
@@ -36,10 +46,11 @@ async function stayUp(options: StartOptions, surroundings: Surroundings): Promis
  */
 function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
   const { local, keda } = config.scaling;
-  const queues = local ? unpooled(poolsOf(config)) : queueNames;
+  const queues = local ? unpooled(config, poolsOf(config)) : workedHere(config);
   const idle: Role[] = [
     ...(queues.length === 0 ? ['worker' as const] : []),
     ...(local || keda ? [] : ['autoscaler' as const]),
+    ...(config.lookup.listen ? [] : ['lookup' as const]),
   ];
   const wanted = roles.filter((role) => !idle.includes(role));
   return { roles: wanted, ...(local && queues.length > 0 && { worker: { queues } }) };
@@ -53,12 +64,13 @@ function up(surroundings: Surroundings): Command {
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery up\n  rookery up --config /etc/rookery/rookery.yaml',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM; reads its configuration again on SIGHUP.\n\nExamples:\n  rookery up\n  rookery up --config /etc/rookery/rookery.yaml',
     )
     .action(async (options: ConfigOption) => {
-      const config = configOf(options, surroundings);
+      const read = () => configOf(options, surroundings);
+      const config = read();
       const file = configFile(options, surroundings);
-      await stayUp({ config, configFile: file, out: surroundings.out, ...everything(config) }, surroundings);
+      await stayUp({ config, configFile: file, out: surroundings.out, ...everything(config) }, read, surroundings);
     });
 }
 
@@ -77,7 +89,7 @@ const drainDefaults = { idle: 2, deadline: 300 };
 function queuesOf(text: string): QueueName[] {
   return [...new Set(text.split(','))].map((name) => {
     if (isQueueName(name)) return name;
-    throw new CommandError(exit.usage, `'${name}' is no queue: there are ${queueNames.join(', ')}`);
+    throw new CommandError(exit.usage, `'${name}' is no queue: there are ${queueWords}`);
   });
 }
 
@@ -104,7 +116,7 @@ function run(surroundings: Surroundings): Command {
   return new Command('run')
     .description(`start one or more roles: ${roles.join(', ')}`)
     .argument('<role...>', `of ${roles.join(', ')}`)
-    .addOption(new Option('--queues <list>', `for worker: only these, of ${queueNames.join(', ')}`).argParser(queuesOf))
+    .addOption(new Option('--queues <list>', `for worker: only these, of ${queueWords}`).argParser(queuesOf))
     .addOption(new Option('--concurrency <number>', 'for worker: jobs of a queue at a time').argParser(wholeNumber))
     .option('--drain-once', 'for worker: end when the queues are empty, or the deadline is near')
     .addOption(
@@ -122,14 +134,15 @@ function run(surroundings: Surroundings): Command {
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20\n  rookery run worker --drain-once --deadline 600',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM; reads its configuration again on SIGHUP.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20\n  rookery run worker --drain-once --deadline 600',
     )
     .action(async (names: string[], options: ConfigOption & WorkerOptions) => {
       const wanted = rolesOf(names);
       const worker = workerOf(options, wanted);
-      const config = configOf(options, surroundings);
+      const read = () => configOf(options, surroundings);
       const file = configFile(options, surroundings);
-      await stayUp({ config, configFile: file, roles: wanted, out: surroundings.out, ...worker }, surroundings);
+      const start = { config: read(), configFile: file, roles: wanted, out: surroundings.out, spread: true };
+      await stayUp({ ...start, ...worker }, read, surroundings);
     });
 }
 

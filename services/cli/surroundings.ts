@@ -1,10 +1,13 @@
 // What the commands need of the world; main.ts has the real one.
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { JobView } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { Bytes } from '../address/bytes.ts';
+import type { KeptAudit } from '../operations/audit-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
-import type { DecisionStore } from '../users/decision-store.ts';
-import type { Ordering } from '../users/ordering.ts';
+import type { OperatorsUsers } from '../process/operations.ts';
+import type { Events } from '../process/role.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { ServerFacts } from '../placement/facts.ts';
 import type { Role } from './roles.ts';
@@ -16,6 +19,8 @@ export interface StartOptions {
   out: (line: string) => void;
   /** Where the configuration was read from, for worker processes that the role autoscaler starts. */
   configFile: string | undefined;
+  /** Where the configuration leaves it open, the role lmtp has a process for each core. */
+  spread?: boolean;
   /** For the role worker: which queues, and how many jobs of each at a time, where the command line says so. */
   worker?: {
     queues?: readonly QueueName[] | undefined;
@@ -26,14 +31,19 @@ export interface StartOptions {
 }
 
 /** The queues, as a command looks at them. */
-export interface OpenBacklog extends OperatorsQueues {
+export interface OpenBacklog extends OperatorsQueues, Pick<Events, 'demand'> {
   close(): Promise<void>;
 }
 
 /** The orders of users, as a command has to do with them. */
-export interface OpenOrders {
-  ordering: Ordering;
-  decisions: Pick<DecisionStore, 'read'>;
+export interface OpenOrders extends OperatorsUsers {
+  close(): Promise<void>;
+}
+
+/** The replicas of backends, as a command rings for them. */
+export interface OpenReplicas {
+  ring(backend: Bytes, trees: readonly Bytes[]): Promise<void>;
+  followed(backend: Bytes, tree: Bytes, within: number): Promise<JobView | undefined>;
   close(): Promise<void>;
 }
 
@@ -46,6 +56,8 @@ export interface OpenUsage {
 export interface Running {
   /** Resolves when what was started has come to an end by itself; most roles never do. */
   done: Promise<string>;
+  /** Goes on by the configuration read anew, as far as that can be had; tells the log. Never rejects. */
+  reload(read: () => Config): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,11 +73,18 @@ export interface Surroundings {
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
   openUsage: (config: Config) => Promise<OpenUsage>;
+  /** Rejects when the events' Redis does not answer. */
+  openReplicas: (config: Config) => Promise<OpenReplicas>;
+  openAudit: (config: Config) => Promise<KeptAudit & { close(): void }>;
+  /** Has the workers look into these names at once. Rejects when the events' Redis does not answer. */
+  ring: (config: Config, names: readonly Bytes[]) => Promise<void>;
   /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */
   placementFigures: (config: Config, now: number) => Promise<ServerFacts[]>;
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;
+  /** Calls back each time the process is asked to read its configuration again (SIGHUP). */
+  onReload: (asked: () => void) => void;
 }
 
 /** Who gives the command, for records of it. */

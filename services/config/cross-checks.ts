@@ -1,4 +1,5 @@
 // What keys must agree on with each other, where each is right by itself.
+import { canBeReplicated } from '../events/queues.ts';
 import { nearest } from './nearest.ts';
 import type { Config } from './schema.ts';
 import { shownValue } from './shown-value.ts';
@@ -26,6 +27,7 @@ function collide(a: ConfiguredAddress, b: ConfiguredAddress): boolean {
 function* listeners(config: Config): Generator<[Path, ConfiguredAddress]> {
   for (const [index, address] of config.directory.listen.entries()) yield [['directory', 'listen', index], address];
   for (const [index, address] of config.lmtp.listen.entries()) yield [['lmtp', 'listen', index], address];
+  for (const [index, address] of (config.lookup.listen ?? []).entries()) yield [['lookup', 'listen', index], address];
   yield [['api', 'listen'], config.api.listen];
   if (config.scaling.keda) yield [['scaling', 'keda'], config.scaling.keda];
 }
@@ -54,6 +56,16 @@ function* users(config: Config): Generator<Disagreement> {
     const hint = nearest(user.server, backends);
     const expected = `the name of one of the backends${hint === undefined ? '' : `; did you mean ${hint}?`}`;
     yield disagreement([...path, 'server'], user.server, expected, [['backends']]);
+  }
+}
+
+/** Whoever may submit by AUTH PLAIN has a password. */
+function* submitters({ lmtp }: Config): Generator<Disagreement> {
+  for (const [name, user] of Object.entries(lmtp.users)) {
+    if (user.password !== undefined || user.password_file !== undefined) continue;
+    const path = ['lmtp', 'users', name];
+    const expected = 'text of 1 to 1024 characters on one line (or give password_file)';
+    yield disagreement([...path, 'password'], undefined, expected, secretKeys(path));
   }
 }
 
@@ -161,6 +173,35 @@ function* serverlist(config: Config): Generator<Disagreement> {
   }
 }
 
+/** Where a replica is brought up to its backend must be known to have one; and a queue must be able to have its name. */
+function* replicas(config: Config): Generator<Disagreement> {
+  const there = Object.keys(config.backends).filter((name) => config.backends[name]?.replica);
+  for (const name of there) {
+    if (canBeReplicated(name)) continue;
+    const expected =
+      'left out: a backend with a replica may have letters, digits, dots, hyphens and underscores in its name';
+    yield disagreement(['backends', name, 'replica'], {}, expected, []);
+  }
+  const here = config.workers.backends;
+  for (const name of here) {
+    if (there.includes(name)) continue;
+    const expected = `names of backends that have a replica: ${there.join(', ') || 'there are none'}`;
+    yield disagreement(['workers', 'backends'], here, expected, [['backends']]);
+  }
+}
+
+/** Whom a first message makes, role lmtp makes: a map that names only backends would leave his mail waiting for ever. */
+function* firstMessages({ lookup, users }: Config): Generator<Disagreement> {
+  const { domains, first_message } = lookup.transport;
+  if (domains.length === 0 || users.autocreate.names.length === 0 || first_message) return;
+  const path = ['lookup', 'transport', 'first_message'];
+  const expected = '{ host, port } or { path } of a listener of role lmtp, where users.autocreate has names';
+  yield disagreement(path, undefined, expected, [
+    ['lookup', 'transport', 'domains'],
+    ['users', 'autocreate', 'names'],
+  ]);
+}
+
 /** A pool must be able to be what it should; and no queue may be counted in two. */
 function* pools({ scaling }: Config): Generator<Disagreement> {
   const taken = new Map<string, Path>();
@@ -184,10 +225,13 @@ function* pools({ scaling }: Config): Generator<Disagreement> {
 export function* disagreements(config: Config): Generator<Disagreement> {
   yield* redis(config);
   yield* users(config);
+  yield* submitters(config);
   yield* backends(config);
   yield* hosts(config);
   yield* tokens(config);
   yield* serverlist(config);
   yield* sharedListeners(config);
+  yield* replicas(config);
+  yield* firstMessages(config);
   yield* pools(config);
 }

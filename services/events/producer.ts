@@ -73,7 +73,7 @@ export class Producer {
     this.#sending ??= this.#send();
   }
 
-  /** As `ring`, for whoever can wait and has many: resolves when Redis has taken them all, rejects when it does not. */
+  /** As `ring`, for whoever wants to know: resolves when Redis has all of it, rejects when that does not answer. */
   async rung<Q extends QueueName>(queue: Q, payloads: readonly Payload<Q>[]): Promise<void> {
     const rings = payloads.map((payload) => ({ queue, job: writeJob(queue, payload) }));
     for (let at = 0; at < rings.length; at += batchSize) await this.#handOver(rings.slice(at, at + batchSize));

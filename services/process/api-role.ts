@@ -6,10 +6,12 @@ import { ApiServer } from '../api/server.ts';
 import { Tokens } from '../api/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
-import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
+import { Ordering } from '../users/ordering.ts';
+import { lackAsked } from './asking-backends.ts';
 import { openUsers } from './open-users.ts';
-import { onDirectory, onPools, onQueues, onUsers } from './operations.ts';
+import { onAudit, onDirectory, onPools, onQueues, onUsage, onUsers } from './operations.ts';
+import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
@@ -19,8 +21,14 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
   await events.queues.begun();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
+  const users = openUsers(config, start.outages.of('events'));
+  const { orders, decisions, history } = users;
+  const { producer } = events;
+  const ordering = new Ordering({
+    ...{ orders, lacks: lackAsked(config) },
+    ring: (name) => {
+      producer.ring('placement', { name });
+    },
   });
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
@@ -28,8 +36,15 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
-        ...{ ...onDirectory(directory, config), ...onUsers(users, events, config) },
-        ...{ queues: onQueues(events), scaling: onPools(config, events) },
+        ...onDirectory(directory, config, (name) => {
+          producer.ring('reconcile', { name });
+        }),
+        ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
+        ...{
+          queues: onQueues({ ...events, names: queuesOf(config) }),
+          scaling: onPools(config, events),
+          audit: onAudit(trail),
+        },
       },
       ratePerMinute: config.api.rate_limit,
       count: (route, role, outcome) => {
@@ -43,7 +58,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     users.close();
   };
   try {
-    const address = await api.listen(config.api.listen);
+    // A copy: fastify writes into what it is given.
+    const address = await api.listen({ ...config.api.listen });
     return { name: 'HTTP', addresses: [address], stop };
   } catch (error) {
     await stop();
@@ -55,10 +71,10 @@ function tokensOf({ api }: Config): Tokens {
   return new Tokens(Object.entries(api.tokens).map(([name, { token = '', role }]) => ({ name, token, role })));
 }
 
-function boardOf({ api }: Config, { queues }: Events): BoardOptions {
+function boardOf(config: Config, { queues }: Events): BoardOptions {
   return {
-    level: api.board,
-    queues: queueNames.map((name) => queues.handle(name)),
+    level: config.api.board,
+    queues: queuesOf(config).map((name) => queues.handle(name)),
     answers: () => queues.answers,
     about: (queue, data) => {
       const subject = subjectOf(queue as QueueName, data);

@@ -1,45 +1,39 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
 import type { Address } from '../backends/registry.ts';
-import { mailboxPattern } from '../address/mailbox-pattern.ts';
-import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Config } from '../config/schema.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
-import type { Route } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
-import type { Metrics } from '../metrics/metrics.ts';
+import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
-import { isUser } from '../address/user-name.ts';
 import { Ordering } from '../users/ordering.ts';
+import { countedRoute, madeByFirstMessage } from './first-look.ts';
+import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
-  const { config, registry, log, mailLog, metrics } = start;
+  const { registry, log } = start;
+  let { config } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
-  const proxy = new Proxy({
-    ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
-    report: (outcome) => {
-      mailLog.recipient(outcome);
-      metrics.observeOutcome(outcome);
-    },
-  });
+  const handler = await handlerOf(start, pools, users?.autocreate);
   const listener = new LmtpListener({
-    ...{ servername: config.servername, settings: lmtpSettings(config), handler: proxy, log },
+    ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
   });
   const stop = async () => {
-    await listener.close(start.grace);
-    await pools.close(start.grace);
+    const grace = config.lmtp.shutdown_grace * 1000;
+    await listener.close(grace);
+    await pools.close(grace);
     users?.close();
   };
   const addresses: Address[] = [];
   try {
-    for (const address of config.lmtp.listen) addresses.push(await listener.listen(address));
+    for (const { address, door } of entrancesOf(config))
+      addresses.push(await listener.listen(address, door, { shared: start.lmtpPart }));
   } catch (error) {
     await stop();
     throw error;
@@ -54,7 +48,39 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
         [waiting, backend, 'waiting'] as const,
       ]),
   );
-  return { name: 'LMTP', addresses, stop };
+  const prepare = (next: Config): Promise<() => void> => {
+    const changed = { settings: lmtpSettings(next), handler: handler(next) };
+    const certificates = certificatesOf(next);
+    return Promise.resolve(() => {
+      config = next;
+      listener.reload(changed, certificates);
+    });
+  };
+  return { name: 'LMTP', addresses, prepare: async (next) => prepare(next), stop };
+}
+
+/** What stands behind the listener, by a configuration. */
+async function handlerOf(start: RoleStart, pools: BackendPools, autocreate: Autocreate | undefined) {
+  const { registry, metrics, mailLog } = start;
+  const [nearCache, replicas] = [await start.nearCache(), await replicasTold(start)];
+  return (config: Config): Proxy => {
+    const router = new Router(nearCache, registry, config.lmtp, autocreate);
+    return new Proxy({
+      ...{ servername: config.servername, settings: backendSettings(config), pools },
+      router: { route: (path) => countedRoute(router.route(path), metrics) },
+      delivered: replicas && replicas.delivered.bind(replicas),
+      report: (outcome) => {
+        mailLog.recipient(outcome);
+        metrics.observeOutcome(outcome);
+      },
+    });
+  };
+}
+
+/** Who is told of what was delivered; undefined where no backend has a replica. */
+async function replicasTold({ config, events }: RoleStart): Promise<Replicas | undefined> {
+  if (!Object.values(config.backends).some(({ replica }) => replica)) return undefined;
+  return (await events()).replicas;
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */
@@ -62,21 +88,19 @@ async function autocreateOf({
   config,
   log,
   events,
+  outages,
 }: RoleStart): Promise<{ autocreate: Autocreate; close(): void } | undefined> {
-  const { names, rate, hold } = config.users.autocreate;
-  if (names.length === 0) return undefined;
-  const patterns = names.map((pattern) => mailboxPattern(bytesFromText(pattern)));
+  const { rate, hold } = config.users.autocreate;
+  const wants = madeByFirstMessage(config);
+  if (!wants) return undefined;
   const { producer } = await events();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
-  });
+  const users = openUsers(config, outages.of('events'));
   const ring = (name: Bytes) => {
     producer.ring('placement', { name });
   };
   const autocreate = new Autocreate({
     ordering: new Ordering({ orders: users.orders, ring }),
-    wants: (mailbox) => isUser(mailbox) && patterns.some((fits) => fits(mailbox)),
-    ...{ rate, hold: hold * 1000, log },
+    ...{ wants, rate, hold: hold * 1000, log },
   });
   return {
     autocreate,
@@ -84,13 +108,4 @@ async function autocreateOf({
       users.close();
     },
   };
-}
-
-/** A route, its lookup counted by what it found; without one (`failure` of a recipient before it) nothing is counted. */
-async function counted(routing: Promise<Route>, metrics: Metrics, failure: string | undefined): Promise<Route> {
-  const route = await routing;
-  const { finding } = route;
-  if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
-  else if (route.failure !== undefined && failure === undefined) metrics.countLookup('failed');
-  return route;
 }

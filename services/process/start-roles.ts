@@ -1,9 +1,12 @@
 // Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
+import { availableParallelism } from 'node:os';
 import { readable } from '../address/bytes.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { NearCache } from '../directory/near-cache.ts';
+import type { RedisDirectory } from '../directory/redis/redis-directory.ts';
 import { distrust } from '../directory/freshness.ts';
 import { makeLogger, unsearched } from '../logging/logger.ts';
 import type { Logger } from '../logging/logger.ts';
@@ -15,20 +18,28 @@ import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
+import { startLookupRole } from './lookup-role.ts';
 import { openDirectory } from './open-directory.ts';
+import { openNearCache, stillDone } from './open-near-cache.ts';
+import type { OpenNearCache } from './open-near-cache.ts';
 import { accessRedis } from './redis-access.ts';
+import { RedisOutages } from './redis-outages.ts';
 import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
+import { Reloading } from './reloading.ts';
+import type { Prepare } from './reloading.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
+export const roles = ['directory', 'lmtp', 'lookup', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
-  lmtp: startLmtpRole,
+  lmtp: async (start) =>
+    start.lmtpProcesses === 1 ? startLmtpRole(start) : (await import('./lmtp-processes.ts')).startLmtpProcesses(start),
+  lookup: startLookupRole,
   // Loaded when needed, as the queues are: it is large.
   api: async (start) => (await import('./api-role.ts')).startApiRole(start),
   worker: startWorkerRole,
@@ -52,6 +63,10 @@ export interface StartOptions {
   /** Where the configuration was read from, for worker processes. */
   configFile?: string | undefined;
   worker?: WorkersWish;
+  /** Where the configuration leaves it open, the role lmtp has a process for each core. */
+  spread?: boolean;
+  /** This process is one of several of the role lmtp. */
+  lmtpPart?: boolean;
 }
 
 export interface Running {
@@ -60,6 +75,9 @@ export interface Running {
   addresses: Partial<Record<Role, Address[]>>;
   /** Resolves when a role has done what it was started for; most never do. Never rejects. */
   done: Promise<string>;
+  /** Takes on what can be had of another configuration, whole or not at all, and tells the log. Never rejects. */
+  reload(read: () => Config): Promise<void>;
+  prepare: Prepare;
   stop(): Promise<void>;
 }
 
@@ -76,14 +94,16 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     stops.push(() => redis.stop());
     out(`Redis    ${redis.name}`);
     const { metrics = new Metrics(version) } = options;
+    const outages = new RedisOutages(log);
     const memory = new ChainMemory(config.data, log);
     const directory = await openDirectory(config, {
       memory,
       onDoubt: (doubt) => {
         log.warn({ redis: redis.name, doubt }, 'directory: what is acknowledged may be lost');
       },
+      hearer: outages.of('directory'),
       onError: (error) => {
-        log.error({ err: error }, 'directory');
+        outages.met('directory', error);
       },
       onLoss: (loss) => {
         log.error({ loss }, 'directory: data were lost: a new epoch begins, in which absence is not proof');
@@ -92,21 +112,46 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     });
     stops.push(() => memory.close());
     stops.push(() => directory.close());
-    const start = roleStart(options, directory, metrics, log, stops);
+    const mail = unsearched(log);
+    const start = roleStart(options, directory, metrics, { log, mail, outages }, stops);
     const addresses: Running['addresses'] = {};
     const ends: Promise<string>[] = [];
+    const prepares: Prepare[] = [];
     for (const role of options.roles) {
       const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
       if (started.done) ends.push(started.done);
+      if (started.prepare) prepares.push((next) => started.prepare?.(next) ?? Promise.resolve(() => undefined));
+      Object.assign(start.checks, started.checks);
       out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
-    return { directory, addresses, done: Promise.race(ends), stop };
+    const prepare = prepareAll(prepares, [log, mail]);
+    const reloading = new Reloading(config, log, prepare);
+    const reload = (read: () => Config) => reloading.reload(read);
+    return { directory, addresses, done: Promise.race(ends), reload, prepare, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** All roles are ready for another configuration before the first goes on with it. */
+function prepareAll(prepares: readonly Prepare[], logs: readonly Logger[]): Prepare {
+  return async (config) => {
+    const commits = await Promise.all(prepares.map((prepare) => prepare(config)));
+    return () => {
+      for (const log of logs) log.level = config.log.level;
+      for (const commit of commits) commit();
+    };
+  };
+}
+
+/** As many as there are cores, but no more than are of use beside a Redis. */
+function lmtpProcesses({ config, spread = false, lmtpPart = false }: StartOptions): number {
+  const { workers } = config.lmtp;
+  if (lmtpPart) return 1;
+  return workers === 'auto' ? (spread ? Math.min(availableParallelism(), 8) : 1) : workers;
 }
 
 async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
@@ -118,18 +163,14 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
 }
 
 function roleStart(
-  {
-    config,
-    worker = {},
-    startWorkers = noWorkers,
-    scaling = { local: noWorkers, keda: noWorkers },
-    configFile,
-  }: StartOptions,
-  directory: Directory,
+  options: StartOptions,
+  directory: RedisDirectory,
   metrics: Metrics,
-  log: Logger,
+  { log, mail, outages }: { log: Logger; mail: Logger; outages: RedisOutages },
   stops: (() => Promise<void>)[],
 ): RoleStart {
+  const { config, worker = {}, startWorkers = noWorkers, configFile, lmtpPart = false } = options;
+  const { scaling = { local: noWorkers, keda: noWorkers } } = options;
   const registry = registryOf(config);
   const standing = () =>
     directory.standing().catch((error: unknown) => {
@@ -143,20 +184,29 @@ function roleStart(
     watch(metrics, name, source);
   };
   let events: Promise<Events> | undefined;
+  let nearCache: NearCache | undefined;
+  const node = nodeName(config.servername);
   return {
-    ...{ config, directory, registry, log, metrics, trusted, grace },
-    mailLog: new MailLog(unsearched(log)),
+    ...{ config, directory, registry, log, outages, metrics, trusted, grace },
+    mailLog: new MailLog(mail),
     watch: watchHere,
-    events: () => (events ??= openedEvents(config, log, watchHere, stops)),
+    events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),
     workers: { start: startWorkers, scaling, wish: worker, configFile },
-    node: nodeName(config.servername),
+    ...{ lmtpPart, lmtpProcesses: lmtpProcesses(options) },
+    node,
+    nearCache: async () => {
+      nearCache ??= await openedNearCache({ config, directory, reader: node, log, metrics, watch: watchHere }, stops);
+      return nearCache;
+    },
     checks: {
       directory: async () => {
+        if (nearCache && stillDone(nearCache.state) !== undefined) return undefined;
         const { epoch } = await standing();
         return epoch < 1 ? 'the directory has lost its data' : undefined;
       },
     },
     notes: {
+      directory: () => nearCache && stillDone(nearCache.state),
       trust: doubt,
       reconciliation: async () => {
         const { count } = await directory.caseload();
@@ -182,17 +232,23 @@ function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => P
   });
 }
 
+async function openedNearCache(options: OpenNearCache, stops: (() => Promise<void>)[]): Promise<NearCache> {
+  const cache = await openNearCache(options);
+  stops.push(() => cache.close());
+  return cache;
+}
+
 /** Loaded when needed: BullMQ is large. Closed after the role that asked first, and so after all that ring. */
 async function openedEvents(
   config: Config,
-  log: Logger,
+  { log, outages }: { log: Logger; outages: RedisOutages },
   watch: RoleStart['watch'],
   stops: (() => Promise<void>)[],
 ): Promise<Events> {
   const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
-  const events = openEvents(config, log);
+  const events = openEvents(config, log, outages.of('events'));
   stops.push(() => events.close());
-  watchBacklog(events.backlog, watch);
+  watchBacklog(config, events.backlog, watch);
   watchTrees(events, watch);
   return events;
 }

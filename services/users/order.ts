@@ -39,7 +39,7 @@ export interface Order {
   since: number;
   /** What was refused stays for people to see; to try it again opens it again. What was cancelled stays so. */
   state: 'open' | 'done' | 'refused' | 'cancelled';
-  /** Of a creation: what was chosen. Of the others: where the user was when they began. */
+  /** Of a creation: what was chosen. Of the others: where the user was when they began, or when the same was done before. */
   place?: Place;
   /** The server of the place may have been told: from now on nobody else may be, unless it has refused for certain. */
   begun: boolean;
@@ -102,11 +102,17 @@ export function nextStep(order: Order, facts: Facts): Step {
 
 /**
  * The order as it follows the one before of the same user. A creation that was refused half-way goes on where it was: its
- * server may have been told, and may have part of him.
+ * server may have been told, and may have part of him. A rename that was done, and is ordered once more, knows where: who is
+ * there under the new name is him, and nobody in his way.
  */
 export function following(order: Order, before: Order | undefined): Order {
-  const isSame = order.wish.is === 'create' && before?.wish.is === 'create' && before.state === 'refused';
-  return isSame && before.begun && before.place ? { ...order, begun: true, place: before.place } : order;
+  if (!before?.place) return order;
+  const { wish } = order;
+  const { state, begun, place } = before;
+  if (wish.is === 'create' && before.wish.is === 'create' && state === 'refused' && begun)
+    return { ...order, begun, place };
+  const isAgain = wish.is === 'rename' && before.wish.is === 'rename' && wish.to === before.wish.to && state === 'done';
+  return isAgain ? { ...order, place } : order;
 }
 
 function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): Step {
@@ -156,7 +162,9 @@ function ofDeletion(order: Order, facts: Facts): Step {
 function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): Step {
   const { user, target } = facts;
   const arrived = target?.row;
-  const ours = order.begun && arrived && serverOf(arrived.location) === order.place?.server;
+  // What was renamed before, and is ordered once more (see `following`), is his where the old name is nobody's.
+  const isKnown = order.begun || user.row === undefined;
+  const ours = isKnown && arrived && serverOf(arrived.location) === order.place?.server;
   if (arrived && !ours)
     return { do: 'refuse', why: `${readable(to)} is there already, at ${readable(arrived.location)}` };
   if (user.row?.state === 'active') {

@@ -34,10 +34,14 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
     openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
     openOrders: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openReplicas: () => Promise.reject(new Error('Redis does not answer at /x')),
     openUsage: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openAudit: () => Promise.reject(new Error('Redis does not answer at /x')),
+    ring: () => Promise.reject(new Error('Redis does not answer at /x')),
     placementFigures: (config, now) => Promise.resolve(configuredFacts(config, now)),
     startRoles: () => Promise.reject(new Error('address taken')),
     stopAsked: () => Promise.resolve(),
+    onReload: () => undefined,
     ...more,
   };
   return { code: await runProgram(args, surroundings, '1.2.3'), out, err };

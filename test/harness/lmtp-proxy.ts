@@ -6,13 +6,16 @@ import type { RecipientSettings } from '../../services/address/recipient.ts';
 import { Registry, type Address, type Backend } from '../../services/backends/registry.ts';
 import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
+import { NearCache } from '../../services/directory/near-cache.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
 import { Router } from '../../services/lmtp/router.ts';
 import {
   backendDefaults,
   lmtpDefaults,
+  plainDoor,
   type BackendSettings,
+  type Door,
   type LmtpSettings,
 } from '../../services/lmtp/settings.ts';
 import { Proxy } from '../../services/lmtp/transaction.ts';
@@ -42,6 +45,8 @@ const hasty: BackendSettings = {
 export interface ProxyRun {
   address: Address;
   outcomes: Outcome[];
+  /** `mailbox at server`, for each recipient whose message was taken. */
+  delivered: string[];
   pools: BackendPools;
   listener: LmtpListener;
   /** Rows by name; change it to change the directory. */
@@ -55,6 +60,7 @@ export interface ProxySetup {
   users: Record<string, string>;
   settings?: Partial<BackendSettings>;
   listening?: Partial<LmtpSettings>;
+  door?: Partial<Door>;
   /** For AUTH PLAIN; the password is `s3cret` unless another is given. */
   username?: string;
   password?: string;
@@ -104,21 +110,23 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const settings = { ...hasty, ...setup.settings };
   const pools = new BackendPools(registry, settings, 'mx.test');
   const outcomes: Outcome[] = [];
+  const delivered: string[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
-    router: new Router(directory, registry, recipientSettings, 300),
+    router: new Router(await unfollowed(directory), registry, recipientSettings),
     pools,
     settings,
+    delivered: (mailbox, server) => delivered.push(`${mailbox} at ${server}`),
     report: (outcome) => outcomes.push(outcome),
   });
   const listening = { ...lmtpDefaults, ...setup.listening };
   const listener = new LmtpListener({ servername: 'mx.test', settings: listening, handler, log: quietLog });
-  const address = await listener.listen({ host: '127.0.0.1', port: 0 });
+  const address = await listener.listen({ host: '127.0.0.1', port: 0 }, { ...plainDoor, ...setup.door });
   t.after(async () => {
     await listener.close(0);
     await pools.close(0);
   });
-  return { address, outcomes, pools, listener, rows, lookup };
+  return { address, outcomes, delivered, pools, listener, rows, lookup };
 }
 
 /** An MTA: commands one by one or all at once, and the replies to them. */
@@ -196,4 +204,21 @@ export class Mta {
     this.socket.write('QUIT\r\n');
     if (!this.#closed) await once(this.socket, 'close');
   }
+}
+
+/** What routes mail asks the directory, which changes nothing: for tests that have no log to follow. */
+async function unfollowed(directory: Pick<Directory, 'lookup'>): Promise<NearCache> {
+  const feed = { reached: () => Promise.resolve(), close: () => undefined };
+  const cache = new NearCache({
+    directory: { ...directory, head: () => Promise.resolve([]), follow: () => feed },
+    leases: {
+      renew: () => directory.lookup([]).then(() => []),
+      end: () => Promise.resolve(),
+      held: () => Promise.resolve([]),
+    },
+    ...{ reader: 'mx', rows: 0, lease: 10_000, renewal: 2_000, maxStale: 0, patience: 300 },
+    ...{ mayMove: () => false, onState: () => undefined, onAnswer: () => undefined },
+  });
+  await cache.begin();
+  return cache;
 }

@@ -20,6 +20,13 @@ export function withoutCyrus(): Absence {
   );
 }
 
+/** A Cyrus server and its replica. */
+export function withoutReplication(): Absence {
+  return absence(withoutCyrus, () =>
+    missingPrograms('/usr/lib/cyrus/bin/sync_client', '/usr/lib/cyrus/bin/sync_server'),
+  );
+}
+
 /** A Postfix of our own in a scratch folder. */
 export function withoutPostfix(): Absence {
   return absence(
@@ -35,6 +42,14 @@ export function withoutSmtpTools(): Absence {
 
 export function withoutSwaks(): Absence {
   return absence(() => missingPrograms('swaks'));
+}
+
+/** swaks with what it needs for TLS. */
+export function withoutSwaksTls(): Absence {
+  return absence(
+    () => missingPrograms('swaks'),
+    () => spawnSync('perl', ['-MNet::SSLeay', '-e', '1']).status !== 0 && 'not installed: libnet-ssleay-perl',
+  );
 }
 
 /** Prometheus' own judge of what is to be scraped. */

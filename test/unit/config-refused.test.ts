@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { ConfigError } from '../../services/config/config-error.ts';
 import type { Problem } from '../../services/config/config-error.ts';
 import { loadConfig } from '../../services/config/load.ts';
+import { certificateFile } from '../harness/certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-refused-'));
 after(() => {
@@ -32,6 +33,29 @@ function problemsOf(content: unknown, env: Record<string, string> = {}): readonl
 }
 
 const keysOf = (problems: readonly Problem[]) => problems.map(({ key }) => key).sort();
+
+test('certificates and keys are looked at while loading', () => {
+  const at = certificateFile;
+  const listen = [{ host: 'a', port: 1 }];
+  const refusal = (lmtp: object): string[] =>
+    problemsOf({ lmtp: { listen, ...lmtp } }).map(({ key, expected }) => `${key}: ${expected}`);
+  const pair = { tls_server_cert: at('server.crt'), tls_server_key: at('server.key') };
+  assert.deepEqual(refusal({ ...pair, tls_client_ca_file: at('ca.crt') }), []);
+  assert.match(refusal({ ...pair, tls_server_key: at('client.key') }).join(), /^lmtp\.tls_server_key: the key to tls_/);
+  assert.match(
+    refusal({ ...pair, tls_server_cert: at('README.md'), tls_client_ca_file: '/nowhere' }).join(),
+    /^lmtp\.tls_client_ca_file: [^,]*there is no such file,lmtp\.tls_server_cert: [^,]*there is none in it$/,
+  );
+  assert.match(refusal({ tls_server_cert: at('server.crt') }).join(), /^lmtp\.tls_server_key: the file of the private/);
+  const own = { ...listen[0], tls_server_cert: at('server.crt'), tls_server_key: at('ca.crt') };
+  assert.match(refusal({ listen: [own] }).join(), /^lmtp\.listen\[0\]\.tls_server_key: a file of a private key/);
+  assert.match(refusal({ listen: [{ ...listen[0], tls: 'implicit' }] }).join(), /^lmtp\.listen\[0\]\.tls: off where/);
+  assert.match(
+    refusal({ preauth_networks: ['10.0.0.0/33', 'mail'] }).join(),
+    /preauth_networks\[0\]: a list of addresses/,
+  );
+  assert.match(refusal({ users: { mta: {} } }).join(), /^lmtp\.users\.mta\.password: text/);
+});
 
 test('every wrong key is named at once, with its value and what it may be', () => {
   const problems = problemsOf({
@@ -126,10 +150,19 @@ test("a user's host: one of his server's", () => {
   assert.deepEqual(refusal({ host: '::ffff:10.0.0.3', server: 'm' }, pair), []);
 });
 
+test('a map transport that knows no way for users whom their first message makes', () => {
+  const config = { users: { autocreate: { names: ['user.%'] } }, lookup: { transport: { domains: ['example.org'] } } };
+  assert.deepEqual(keysOf(problemsOf(config)), ['lookup.transport.first_message']);
+  const way = { ...config.lookup.transport, first_message: { path: '/run/rookery/lmtp.sock' } };
+  assert.deepEqual(problemsOf({ ...config, lookup: { transport: way } }), []);
+  assert.deepEqual(problemsOf({ users: config.users }), []);
+});
+
 test('two listeners at one address', () => {
   const same = { host: '127.0.0.1', port: 2003 };
   assert.deepEqual(keysOf(problemsOf({ lmtp: { listen: [same, same] } })), ['lmtp.listen[1]']);
   assert.deepEqual(keysOf(problemsOf({ api: { listen: { host: '0.0.0.0', port: 2003 } } })), ['api.listen']);
+  assert.deepEqual(keysOf(problemsOf({ lookup: { listen: [same] } })), ['lookup.listen[0]']);
   assert.deepEqual(keysOf(problemsOf({ lmtp: { listen: [{ path: '/a' }, { path: '/a' }] } })), ['lmtp.listen[1]']);
   assert.deepEqual(
     problemsOf({
@@ -235,4 +268,21 @@ test('wrong variables are named by their own name, or by their key', () => {
     problems.find(({ key }) => key.endsWith('LIMITS'))?.expected ?? '',
     /did you mean ROOKERY_LMTP__SIZE_LIMIT\?/,
   );
+});
+
+test('a replica has a queue of its own name, and is brought up to its backend where there is one', () => {
+  const problems = problemsOf({
+    backends: { '[::1]': { replica: {} }, mail1: { replica: {} }, mail2: {} },
+    workers: { backends: ['mail1', 'mail2'] },
+  });
+  assert.deepEqual(keysOf(problems), ['backends.[::1].replica', 'workers.backends']);
+  assert.deepEqual(
+    keysOf(
+      problemsOf({
+        backends: { mail1: { replica: { sync_client: [], imapd_conf: 'imapd.conf', folder: 'x', timeout: 0 } } },
+      }),
+    ),
+    ['folder', 'imapd_conf', 'sync_client', 'timeout'].map((name) => `backends.mail1.replica.${name}`),
+  );
+  assert.deepEqual(problemsOf({ backends: { mail1: { replica: {} } }, workers: { backends: ['mail1'] } }), []);
 });

@@ -3,17 +3,16 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
 import { loginOf } from '../services/address/user-name.ts';
 import type { Registry } from '../services/backends/registry.ts';
-import type { Directory, Lookup, Writer } from '../services/directory/directory.ts';
+import type { Directory, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
-import { distrust, finding } from '../services/directory/freshness.ts';
 import type { Holding } from '../services/directory/reconciliation.ts';
-import { placeOf } from '../services/directory/tree.ts';
 import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
 import { nextStep } from '../services/users/order.ts';
-import type { Facts, Order, Passed, Place, Seen, Step, Wish } from '../services/users/order.ts';
+import type { Order, Passed, Place, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
+import { look } from './order-facts.ts';
 
 /**
  * What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). One that speaks no
@@ -66,9 +65,6 @@ const longWait = 2000;
 /** How long servers that a new user is not meant for may take to say whether they have him, in milliseconds. */
 const soon = 1000;
 
-/** An epoch is named by when it began, in microseconds since 1970; here to milliseconds. */
-const microseconds = 1000;
-
 /** More steps than any order has: an order that goes in circles is a fault. */
 const mostSteps = 40;
 
@@ -103,38 +99,6 @@ async function opened(name: Bytes, { orders }: PlacementOptions): Promise<Kept |
   const kept = await orders.read(name);
   if (kept?.order.state !== 'refused') return kept;
   return orders.replace(kept, { ...kept.order, state: 'open', passed: [] });
-}
-
-async function look(order: Order, options: PlacementOptions): Promise<Facts> {
-  const { directory, registry } = options;
-  const { standing, ...user } = await see(order.name, options);
-  const { tree } = placeOf(order.name);
-  const rows = order.wish.is === 'create' ? [] : await directory.tree(order.name);
-  const folders = rows.filter(
-    ({ name, state }) => name !== order.name && name.startsWith(`${tree}.`) && state !== 'tombstone',
-  );
-  const lost = standing.lost === undefined ? undefined : standing.epoch / microseconds;
-  const isDoubtful = lost !== undefined || standing.doubt !== undefined;
-  const why = isDoubtful ? distrust(standing, registry.witnesses()) : undefined;
-  return {
-    user,
-    ...(order.wish.is === 'rename' && { target: await see(order.wish.to, options) }),
-    folders: folders.length,
-    ...(lost !== undefined && { lost }),
-    ...(why !== undefined && { distrust: why }),
-    isSilent: (server) => registry.find(server)?.mupdate === false,
-  };
-}
-
-async function see(name: Bytes, { directory, registry }: PlacementOptions): Promise<Seen & Pick<Lookup, 'standing'>> {
-  const asked = Date.now();
-  const read = await directory.lookup([name]);
-  // What is deleted, and is but not told to MTAs yet, may be made anew.
-  const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
-  const lookup = { ...read, entries: [row] };
-  const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
-  const found = finding({ ...facts, autocreate: false });
-  return { row, doubt: found.found || found.proven ? undefined : found.reason, standing: read.standing };
 }
 
 type Taken = Exclude<Step, { do: 'wait' }>;

@@ -29,6 +29,7 @@ export class LmtpSession extends SMTPConnection {
   #busy = false;
   #held = '';
   #mtaQueueId: Bytes = '';
+  readonly #gone = new AbortController();
 
   constructor(server: SMTPServer, socket: Socket, id: string, host: SessionHost) {
     super(server, socket, { id });
@@ -64,6 +65,9 @@ export class LmtpSession extends SMTPConnection {
         pause: (next) => {
           this.#flush();
           this._whenWritable(next);
+        },
+        left: () => {
+          this.#gone.abort();
         },
         end: () => {
           this.#clientEnded();
@@ -160,7 +164,8 @@ export class LmtpSession extends SMTPConnection {
     const read = readMail(line, this.#host.facts.settings);
     if ('refusal' in read) return this.#noted(read.refusal, line);
     const { id, remoteAddress: client } = this;
-    const facts: SessionFacts = { id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId };
+    const gone = this.#gone.signal;
+    const facts: SessionFacts = { id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId, gone };
     this.#open = { transaction: this.#host.facts.handler.begin(read.sender, facts), accepted: 0 };
     return codes.senderOk;
   }

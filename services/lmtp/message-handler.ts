@@ -13,6 +13,8 @@ export interface SessionFacts {
   client: string;
   /** What the MTA calls the message (XFORWARD IDENT); empty when it has not told us. */
   mtaQueueId: Bytes;
+  /** Aborted when the client is gone, or has sent all it ever will: nothing more is to be begun for it. */
+  gone: AbortSignal;
 }
 
 /** MAIL FROM, read and found good. */

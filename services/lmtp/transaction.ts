@@ -16,7 +16,7 @@ import type {
 import { outcomeOf, type Told } from './outcome-of.ts';
 import { clientLost, localError, recipientOk } from './reply-codes.ts';
 import type { Reply } from './reply.ts';
-import type { Route, Router } from './router.ts';
+import type { Hold, Route, Router } from './router.ts';
 import type { BackendSettings } from './settings.ts';
 import { receivedLine } from './trace.ts';
 import { uniqueId } from './unique-id.ts';
@@ -58,6 +58,7 @@ class Transaction implements MailTransaction {
   readonly #sender: Sender;
   readonly #session: SessionFacts;
   readonly #delivery = new Delivery<Accepted>();
+  readonly #hold: Hold;
   #octets = 0;
   /** Why the directory could not be asked about a recipient. */
   #failure: string | undefined;
@@ -66,11 +67,12 @@ class Transaction implements MailTransaction {
     this.#options = options;
     this.#sender = sender;
     this.#session = session;
+    this.#hold = { signal: session.gone };
   }
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path, this.#failure);
+    const route = await this.#options.router.route(recipient.path, this.#hold, this.#failure);
     const { decision } = route;
     this.#failure ??= route.failure;
     if (decision.action === 'deliver') {

@@ -22,7 +22,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, failure) => counted(router.route(path, failure), metrics, failure) },
+    router: { route: (path, hold, failure) => counted(router.route(path, hold, failure), metrics, failure) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);

@@ -8,7 +8,7 @@ import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
-import { Router } from '../../services/lmtp/router.ts';
+import { Router, type Autocreate } from '../../services/lmtp/router.ts';
 import {
   backendDefaults,
   lmtpDefaults,
@@ -60,6 +60,7 @@ export interface ProxySetup {
   password?: string;
   connections?: number;
   trusted?: boolean;
+  autocreate?: Autocreate;
 }
 
 export async function runProxy(t: TestContext, setup: ProxySetup): Promise<ProxyRun> {
@@ -106,7 +107,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const outcomes: Outcome[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
-    router: new Router(directory, registry, recipientSettings, 300),
+    router: new Router(directory, registry, recipientSettings, 300, setup.autocreate),
     pools,
     settings,
     report: (outcome) => outcomes.push(outcome),

@@ -6,6 +6,7 @@ import type { Times } from '../services/directory/rules.ts';
 import type { Counts } from '../services/changes/counts.ts';
 import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
 import { treeProcessor } from '../services/events/tree-drain.ts';
+import type { ApplyTreeEvents } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
 import type { UserForm } from '../services/placement/new-user.ts';
 import type { UsageHistory } from '../services/placement/usage-history.ts';
@@ -45,13 +46,16 @@ export function serve(start: ServeStart): RunningWorkers {
   const admins = new ImapAdmins(registry, imapTimeout);
   const placer = users.placing(registry, admins, counts);
   const servers = userServers({ registry, admins, form: users.form });
+  const counted: ApplyTreeEvents = async (work) => {
+    for (const server of await counts.apply(work)) await placer.counted(work.tree, server);
+  };
   const processors: Processors = {
     reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree with one that can't be counted waits.
     counts: treeProcessor({
-      ...{ lists: trees.lists('counts'), apply: counts.apply, poison: 'wait', batch, lostAfter, pause, log },
+      ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', batch, lostAfter, pause, log },
     }),
   };
   const workers = startWorkers({ ...start, processors });

@@ -146,7 +146,6 @@ function worker(town: Town, permille: number): PlacementOptions {
         if (server === undefined) throw new Fault('away');
         return Promise.resolve({ server, partition: 'default' });
       },
-      settle: () => Promise.resolve(),
       release: () => Promise.resolve(),
     },
     log: { info: () => undefined, warn: () => undefined },

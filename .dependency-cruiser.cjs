@@ -27,6 +27,7 @@ const pure = [
   '^services/directory/(entry|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
+  '^services/lookup/(socketmap|key|answer)[.]ts$',
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
   '^services/sasl/',

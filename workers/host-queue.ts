@@ -23,6 +23,7 @@ import { formOf } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
 import { nextPause } from '../services/events/retry.ts';
 import { traceId } from '../services/events/trace.ts';
+import { isAway } from '../services/redis/away.ts';
 import type { workerConnection } from '../services/redis/connection.ts';
 import { JobDesk } from './host-desk.ts';
 
@@ -31,6 +32,12 @@ const moment = 1_000;
 
 /** How often it is looked whether jobs have been put off, in milliseconds. */
 const handover = 10;
+
+/**
+ * How often locks are looked at while one holds: a job whose worker has died is run again when half to one and a quarter of
+ * the time have passed after which a worker is taken for lost. A look costs one command, whoever makes it.
+ */
+const looks = 4;
 
 /**
  * How often a job may lose its worker before it fails. A rollout that is in a hurry kills a worker or two under the same
@@ -68,7 +75,8 @@ export class QueueWorker<Q extends QueueName> {
       ...{ connection, prefix: keyPrefix, concurrency: start.concurrency, name: start.name },
       // A lock is renewed when half of this has passed.
       lockDuration: start.lostAfter,
-      stalledInterval: start.lostAfter,
+      // A job without a lock is run again at the second look that finds it active.
+      stalledInterval: start.lostAfter / looks,
       maxStalledCount: mostLosses,
       ...{ removeOnComplete: start.kept.done, removeOnFail: start.kept.dead },
     });
@@ -100,7 +108,8 @@ export class QueueWorker<Q extends QueueName> {
     const queue = this.#queue;
     this.#worker.on('error', (error) => {
       // Said once: while Redis is away there would be one each second. At the end, connections are meant to break.
-      if (!this.#stopping && error.message !== this.#lastError) log.error({ err: error, queue }, 'worker');
+      const said = error.message === this.#lastError || isAway(error);
+      if (!this.#stopping && !said) log.error({ err: error, queue }, 'worker');
       this.#lastError = error.message;
     });
     this.#worker.on('failed', (job, error) => {

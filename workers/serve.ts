@@ -38,8 +38,8 @@ export interface ServeStart extends WorkersStart {
 /** How events of a tree are applied again that could not be, in milliseconds: soon at first, then once a minute. */
 const pause = { first: 1_000, longest: 60_000 };
 
-/** How many events of a tree are applied at once. */
-const batch = 100;
+/** How many events of a tree are counted at once, and how many trees a job works on at a time: what is asked of Redis goes together. */
+const atOnce = { batch: 100, trees: 10 };
 
 export function serve(start: ServeStart): RunningWorkers {
   const { directory, registry, times, imapTimeout, trees, counts, lostAfter, users, log } = start;
@@ -55,7 +55,7 @@ export function serve(start: ServeStart): RunningWorkers {
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree with one that can't be counted waits.
     counts: treeProcessor({
-      ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', batch, lostAfter, pause, log },
+      ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', ...atOnce, lostAfter, pause, log },
     }),
   };
   const workers = startWorkers({ ...start, processors });

@@ -1,11 +1,12 @@
 // npm start: the whole house on one machine, with two backends that store Maildir, five users and a first message.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { addressText } from '../../services/backends/registry.ts';
 import type { Address } from '../../services/backends/registry.ts';
 import { ConfigError } from '../../services/config/config-error.ts';
+import { makeDataFolder } from '../../services/config/data-folder.ts';
 import { loadConfig } from '../../services/config/load.ts';
 import type { Config } from '../../services/config/schema.ts';
 import type { Directory } from '../../services/directory/directory.ts';
@@ -31,7 +32,7 @@ const out = (line: string) => void process.stdout.write(`${line}\n`);
 async function main(): Promise<void> {
   const asked = stopAsked();
   const config = configured();
-  await mkdir(config.data, { recursive: true });
+  makeDataFolder(config.data);
   // The terminal is for the story; warnings and worse still come through.
   const log = makeLogger({ level: process.env['ROOKERY_LOG__LEVEL'] ?? 'warn' });
   const backends = await startBackends(config, log);

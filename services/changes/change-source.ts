@@ -9,6 +9,7 @@ import { placeOf } from '../directory/tree.ts';
 import type { EventLog } from '../events/processor.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
 import type { Advance, Lead, NewTreeEvent, TreeLists } from '../events/tree-lists.ts';
+import { isAway } from '../redis/away.ts';
 import { changeBatches } from './change-batches.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -73,7 +74,9 @@ async function stoodBy(options: ChangeSourceOptions, stopped: AbortSignal): Prom
       lastError = '';
     } catch (error) {
       const { message } = error as Error;
-      if (message !== lastError) log.error({ err: error, queue: subscriber.queue }, 'changes: no events for now');
+      // An outage of Redis is told of by its connections.
+      if (message !== lastError && !isAway(error))
+        log.error({ err: error, queue: subscriber.queue }, 'changes: no events for now');
       lastError = message;
     }
     await sleep(lostAfter / renewals, undefined, { signal: stopped }).catch(() => undefined);

@@ -2,11 +2,11 @@
 import { nearest } from '../config/nearest.ts';
 import { CommandError, exit } from './exit-codes.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
+export const roles = ['directory', 'lmtp', 'lookup', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 /** Roles that the design names and a later version brings. */
-const later = ['follower', 'lookup'];
+const later = ['follower'];
 
 function isRole(name: string): name is Role {
   return (roles as readonly string[]).includes(name);

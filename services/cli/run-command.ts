@@ -1,5 +1,6 @@
 // rookery up and rookery run: start, say so, and stay until asked to stop.
 import { Command, Option } from 'commander';
+import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/schema.ts';
 import { isQueueName, queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
@@ -15,6 +16,7 @@ async function started(options: StartOptions, surroundings: Surroundings): Promi
   try {
     return await surroundings.startRoles(options);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(exit.unavailable, `could not start: ${reason}`, { cause: error });
   }
@@ -40,6 +42,7 @@ function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
   const idle: Role[] = [
     ...(queues.length === 0 ? ['worker' as const] : []),
     ...(local || keda ? [] : ['autoscaler' as const]),
+    ...(config.lookup.listen ? [] : ['lookup' as const]),
   ];
   const wanted = roles.filter((role) => !idle.includes(role));
   return { roles: wanted, ...(local && queues.length > 0 && { worker: { queues } }) };

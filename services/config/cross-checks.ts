@@ -26,6 +26,7 @@ function collide(a: ConfiguredAddress, b: ConfiguredAddress): boolean {
 function* listeners(config: Config): Generator<[Path, ConfiguredAddress]> {
   for (const [index, address] of config.directory.listen.entries()) yield [['directory', 'listen', index], address];
   for (const [index, address] of config.lmtp.listen.entries()) yield [['lmtp', 'listen', index], address];
+  for (const [index, address] of (config.lookup.listen ?? []).entries()) yield [['lookup', 'listen', index], address];
   yield [['api', 'listen'], config.api.listen];
   if (config.scaling.keda) yield [['scaling', 'keda'], config.scaling.keda];
 }
@@ -161,6 +162,18 @@ function* serverlist(config: Config): Generator<Disagreement> {
   }
 }
 
+/** Whom a first message makes, role lmtp makes: a map that names only backends would leave his mail waiting for ever. */
+function* firstMessages({ lookup, users }: Config): Generator<Disagreement> {
+  const { domains, first_message } = lookup.transport;
+  if (domains.length === 0 || users.autocreate.names.length === 0 || first_message) return;
+  const path = ['lookup', 'transport', 'first_message'];
+  const expected = '{ host, port } or { path } of a listener of role lmtp, where users.autocreate has names';
+  yield disagreement(path, undefined, expected, [
+    ['lookup', 'transport', 'domains'],
+    ['users', 'autocreate', 'names'],
+  ]);
+}
+
 /** A pool must be able to be what it should; and no queue may be counted in two. */
 function* pools({ scaling }: Config): Generator<Disagreement> {
   const taken = new Map<string, Path>();
@@ -189,5 +202,6 @@ export function* disagreements(config: Config): Generator<Disagreement> {
   yield* tokens(config);
   yield* serverlist(config);
   yield* sharedListeners(config);
+  yield* firstMessages(config);
   yield* pools(config);
 }

@@ -81,12 +81,29 @@ const rows = {
     default: 1,
   }),
   redis_timeout: seconds({
-    doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked; a recipient is then put off (451), and with it those after it in the same message.',
+    doc: 'How long the directory waits for an answer of Redis before it says that it could not be asked; a recipient that is not remembered is then put off (451), and others at once until Redis answers again.',
     default: 5,
   }),
   appendfsync: choice(['always', 'everysec', 'no'], {
     doc: 'When the embedded Redis forces accepted writes to disk. always: before they are acknowledged. Of another Redis, its own configuration decides.',
     default: 'always',
+  }),
+};
+
+const memory = {
+  near_cache: count({
+    doc: 'How many rows a process that routes mail keeps in memory, some 400 bytes each. They follow the change log, so that most recipients need no question to Redis, and can be delivered while it is away. 0: none.',
+    min: 0,
+    max: 10_000_000,
+    default: 100_000,
+  }),
+  routing_lease: seconds({
+    doc: 'How long rows in memory are good without a sign of life of Redis; whoever moves a mailbox waits for so long for a process that is silent. It is renewed each fifth of it.',
+    default: 10,
+  }),
+  max_stale: seconds({
+    doc: 'How long, while Redis is away, mail is delivered by rows in memory whose lease has ended. Never to a server with several hosts: which one is in charge may have changed.',
+    default: 3600,
   }),
 };
 
@@ -165,6 +182,7 @@ export const directorySection = key(
       listen,
       users,
       ...rows,
+      ...memory,
       ...sessions,
     })
     .prefault({}),

@@ -7,6 +7,7 @@ import { directorySection } from './directory-section.ts';
 import { key } from './key.ts';
 import { choice, hostName } from './kinds.ts';
 import { lmtpSection } from './lmtp-section.ts';
+import { lookupSection } from './lookup-section.ts';
 import { placementSection } from './placement-section.ts';
 import { redisSection } from './redis-section.ts';
 import { usageSection } from './usage-section.ts';
@@ -48,6 +49,7 @@ export const configSchema = z.strictObject({
   redis: redisSection,
   directory: directorySection,
   lmtp: lmtpSection,
+  lookup: lookupSection,
   backends: backendsSection,
   users: usersSection,
   usage: usageSection,

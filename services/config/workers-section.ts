@@ -117,7 +117,7 @@ export const workersSection = key(
         default: 10,
       }),
       lost_after: seconds({
-        doc: 'How long a worker may be silent before its jobs are taken for lost; at the latest after twice that time another one runs them. Too short a time has jobs run twice when a machine is busy.',
+        doc: 'How long a worker may be silent before its jobs are taken for lost; at the latest after one and a quarter of that time another one runs them. Too short a time has jobs run twice when a machine is busy.',
         default: 30,
       }),
       retries,

@@ -74,8 +74,11 @@ export interface Head {
 /** How far each shard's log has been seen, by shard. */
 export type Position = readonly Head[];
 
-/** What made a change: a command, the end of its session, or what is done about what was found out later. */
-export type Cause = Verb | Ending | 'bind' | 'push' | 'reconcile' | 'claim' | 'undo';
+/**
+ * What made a change: a command, the end of its session, or what is done about what was found out later. `lease`: somebody
+ * took the lease on a tree; the row of its root, which the change names, is as it was.
+ */
+export type Cause = Verb | Ending | 'bind' | 'push' | 'reconcile' | 'claim' | 'undo' | 'lease';
 
 /** One accepted write, as the change log keeps it: the row after it, and what it replaced. */
 export interface Change extends Point {
@@ -239,7 +242,10 @@ export interface Directory {
   resolve(resolution: Resolution): Promise<boolean>;
   /** Notes what an open case waits for; nothing happens where none is open. */
   note(name: Bytes, waiting: string): Promise<void>;
-  /** Takes the lease on a name's tree for so many milliseconds, or renews one's own; false when another holds it. */
+  /**
+   * Takes the lease on a name's tree for so many milliseconds, or renews one's own; false when another holds it. To take it
+   * is a change in the log, so that whoever remembers rows hears of it.
+   */
   lease(name: Bytes, lease: Lease, milliseconds: number): Promise<boolean>;
   /** Gives it back; nothing happens when it is another's, or none. */
   release(name: Bytes, token: string): Promise<void>;

@@ -5,7 +5,8 @@ import type { Case, Caseload } from './case.ts';
 import { resolved } from './resolving.ts';
 import { MemoryGraves } from './memory-graves.ts';
 import { MemoryLeases } from './memory-leases.ts';
-import { MemoryLog } from './memory-log.ts';
+import { MemoryLog, changeOf } from './memory-log.ts';
+import type { Mark } from './memory-log.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
 import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './ruling.ts';
@@ -15,7 +16,6 @@ import type { Settled } from './settling.ts';
 import { placeOf } from './tree.ts';
 import type {
   Answer,
-  Cause,
   Change,
   Concern,
   Directory,
@@ -42,13 +42,6 @@ export interface MemoryDirectoryOptions {
   clock?: () => number;
 }
 
-/** Who makes a change, and by what. */
-interface Mark {
-  session: string;
-  by: string;
-  cause: Cause;
-}
-
 /** Loses everything with its process: what tests compare the real directory with, and never a server's directory. */
 export class MemoryDirectory implements Directory {
   readonly #policy: Policy;
@@ -67,7 +60,10 @@ export class MemoryDirectory implements Directory {
   constructor(options: MemoryDirectoryOptions = {}) {
     this.#policy = options.policy ?? policyOf('strict');
     this.#clock = options.clock ?? Date.now;
-    this.#leases = new MemoryLeases(this.#clock);
+    this.#leases = new MemoryLeases(this.#clock, (tree) => {
+      const row = this.#rows.get(tree);
+      this.#log.append(changeOf(tree, row, row, this.#clock(), { session: '', by: '', cause: 'lease' }));
+    });
     this.#graves = new MemoryGraves(this.#policy.times);
   }
 
@@ -286,10 +282,7 @@ export class MemoryDirectory implements Directory {
     const version = this.#log.length + 1;
     if (next === undefined) this.#rows.delete(name);
     else this.#rows.set(name, { ...next, name, version });
-    this.#log.append({
-      ...{ name, from: row?.location ?? '', time: this.#clock(), ...mark },
-      ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '' },
-    });
+    this.#log.append(changeOf(name, row, next, this.#clock(), mark));
   }
 
   #sorted(wanted: (entry: Entry) => boolean): Entry[] {

@@ -5,10 +5,13 @@ import { placeOf } from './tree.ts';
 
 export class MemoryLeases {
   readonly #clock: () => number;
+  readonly #told: (tree: Bytes) => void;
   readonly #leases = new Map<Bytes, Lease & { until: number }>();
 
-  constructor(clock: () => number) {
+  /** `told` of each lease that is taken, by its tree. */
+  constructor(clock: () => number, told: (tree: Bytes) => void) {
     this.#clock = clock;
+    this.#told = told;
   }
 
   /** The lease on a name's tree; undefined when nobody holds one. */
@@ -20,7 +23,9 @@ export class MemoryLeases {
   take(name: Bytes, lease: Lease, milliseconds: number): boolean {
     const held = this.on(name);
     if (held && held.token !== lease.token) return false;
-    this.#leases.set(placeOf(name).tree, { ...lease, until: this.#clock() + milliseconds });
+    const { tree } = placeOf(name);
+    this.#leases.set(tree, { ...lease, until: this.#clock() + milliseconds });
+    if (!held) this.#told(tree);
     return true;
   }
 

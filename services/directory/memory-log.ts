@@ -1,6 +1,15 @@
 // The change log of the reference model: one shard, all of it kept.
-import type { Change, Feed, FeedListener, Position } from './directory.ts';
-import type { Bytes } from './entry.ts';
+import type { Cause, Change, Feed, FeedListener, Position } from './directory.ts';
+import type { Bytes, Row } from './entry.ts';
+
+/** Who makes a change, and by what. */
+export interface Mark {
+  session: string;
+  by: string;
+  cause: Cause;
+}
+
+type NewChange = Omit<Change, 'shard' | 'seq' | 'nonce'>;
 
 export class MemoryLog {
   readonly #changes: Change[] = [];
@@ -11,7 +20,7 @@ export class MemoryLog {
   }
 
   /** The change gets the next number; gives it. */
-  append(change: Omit<Change, 'shard' | 'seq' | 'nonce'>): number {
+  append(change: NewChange): number {
     const seq = this.#changes.length + 1;
     const numbered = { ...change, shard: 0, seq, nonce: '' };
     this.#changes.push(numbered);
@@ -39,4 +48,18 @@ export class MemoryLog {
   close(): void {
     this.#listeners.clear();
   }
+}
+
+/** The row of a name as it was, and as it is after the change. */
+export function changeOf(
+  name: Bytes,
+  row: Row | undefined,
+  next: Row | undefined,
+  time: number,
+  mark: Mark,
+): NewChange {
+  return {
+    ...{ name, from: row?.location ?? '', time, ...mark },
+    ...{ state: next?.state ?? 'absent', location: next?.location ?? '', acl: next?.acl ?? '' },
+  };
 }

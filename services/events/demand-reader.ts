@@ -2,13 +2,16 @@
 import type { Job } from 'bullmq';
 import type { QueueDemand } from './demand.ts';
 import type { QueueSet } from './queue-set.ts';
+import { isTreeQueue } from './queues.ts';
 import type { QueueName } from './queues.ts';
+import { TreeLists } from './tree-lists.ts';
 
 /** The demand of a queue now. Throws EventsAway while Redis is away. */
 export async function readDemand(queues: QueueSet, name: QueueName): Promise<QueueDemand> {
   const queue = queues.queue(name);
   const now = Date.now();
-  const [counts, due, paused, ...heads] = await Promise.all([
+  const [trees, counts, due, paused, ...heads] = await Promise.all([
+    isTreeQueue(name) ? new TreeLists(queues, name).overdue(0) : undefined,
     queue.getJobCounts('waiting', 'prioritized', 'active'),
     queue.getDelayedCount(now),
     queue.isPaused(),
@@ -18,8 +21,10 @@ export async function readDemand(queues: QueueSet, name: QueueName): Promise<Que
   const next = (heads as (Job | undefined)[][]).flat().filter((job) => job !== undefined);
   const { waiting = 0, prioritized = 0, active = 0 } = counts;
   return {
-    ...{ waiting, prioritized, due, active, paused },
-    oldestAge: Math.max(0, ...next.map((job) => now - takeableSince(job))),
+    // One bell is for many trees, and it is they that workers are needed for.
+    waiting: Math.max(waiting, trees?.count ?? 0),
+    ...{ prioritized, due, active, paused },
+    oldestAge: Math.max(0, trees?.longest ?? 0, ...next.map((job) => now - takeableSince(job))),
   };
 }
 

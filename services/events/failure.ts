@@ -1,6 +1,6 @@
 // Why a look at what a job names goes wrong: the kinds of failure, and what a job keeps of them.
 import { z } from 'zod';
-import { saysAway } from '../redis/connection.ts';
+import { causesOf, saysAway } from '../redis/away.ts';
 
 /**
  * What a processor's error may be:
@@ -32,24 +32,13 @@ export class JobFailure extends Error {
   }
 }
 
-/** How the system says that somebody does not answer (errno(3), getaddrinfo(3)). */
-const awayCodes = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH'],
-  ...['ENETDOWN', 'ENOTFOUND', 'EAI_AGAIN'],
-]);
-
-/** How many causes of causes are looked at. */
-const deepest = 8;
-
 /** The kind of an error: what it or one of its causes says of itself; a fault when none says anything. */
 export function kindOf(error: unknown): ErrorKind {
-  let here = error;
-  for (let depth = 0; depth < deepest && here instanceof Error; depth += 1) {
-    const { kind, code, name } = here as { kind?: unknown; code?: unknown; name: string };
-    const said = errorKinds.find((one) => one === kind);
+  for (const one of causesOf(error)) {
+    const { kind } = one as { kind?: unknown };
+    const said = errorKinds.find((known) => known === kind);
     if (said) return said;
-    if ((typeof code === 'string' && awayCodes.has(code)) || name === 'TimeoutError' || saysAway(here)) return 'away';
-    here = here.cause;
+    if (saysAway(one)) return 'away';
   }
   return 'fault';
 }

@@ -73,12 +73,6 @@ export class Producer {
     this.#sending ??= this.#send();
   }
 
-  /** As `ring`, for whoever can wait and has many: resolves when Redis has taken them all, rejects when it does not. */
-  async rung<Q extends QueueName>(queue: Q, payloads: readonly Payload<Q>[]): Promise<void> {
-    const rings = payloads.map((payload) => ({ queue, job: writeJob(queue, payload) }));
-    for (let at = 0; at < rings.length; at += batchSize) await this.#handOver(rings.slice(at, at + batchSize));
-  }
-
   /** Hands over what waits, if Redis takes it in time. The queues stay open. */
   async close(): Promise<void> {
     this.#closing.abort();

@@ -1,8 +1,8 @@
 // The queues in Redis, over one connection that fails fast: for producers and for whoever looks at what waits.
 import { once } from 'node:events';
 import { Queue } from 'bullmq';
-import { commandConnection, connected } from '../redis/connection.ts';
-import type { RedisPlace } from '../redis/connection.ts';
+import { commandConnection, connected, unheard } from '../redis/connection.ts';
+import type { ConnectionHearer, RedisPlace } from '../redis/connection.ts';
 import { settledWithin } from './bound.ts';
 import type { QueueName } from './queues.ts';
 
@@ -21,15 +21,16 @@ const eventsKept = 1_000;
 /** Redis does not answer where events wait. */
 export class EventsAway extends Error {
   override readonly name = 'EventsAway';
+  readonly kind = 'away';
 }
 
 export class QueueSet {
   readonly #connection: ReturnType<typeof commandConnection>;
   readonly #queues = new Map<QueueName, Queue>();
 
-  /** `onError` is told of each failure of the connection once; it comes back by itself. */
-  constructor(place: RedisPlace, onError: (error: Error) => void) {
-    this.#connection = commandConnection({ place, commandTimeout, onError });
+  /** `hears` is told of each failure of the connection once, and when it is back: it comes back by itself. */
+  constructor(place: RedisPlace, hears: ConnectionHearer = unheard) {
+    this.#connection = commandConnection({ place, commandTimeout, ...hears });
   }
 
   /** Resolves when Redis answers; throws EventsAway, and gives up for good, when it does not within `timeout` ms. */

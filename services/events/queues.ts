@@ -25,6 +25,10 @@ export type TreeQueue = { [Q in QueueName]: Payload<Q> extends { tree: string } 
 
 export const treeQueueNames: readonly TreeQueue[] = ['counts'];
 
+export function isTreeQueue(name: QueueName): name is TreeQueue {
+  return (treeQueueNames as readonly QueueName[]).includes(name);
+}
+
 /** How the jobs of a queue are written down, and for how long they may wait. */
 export interface QueueForm<P> {
   /** Raised with each change of the payload that an older program would misread. */

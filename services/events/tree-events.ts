@@ -1,5 +1,4 @@
 // Events in order per tree: appended to the tree's list, then rung for; whoever is rung works the list off (tree-drain.ts).
-import type { Producer } from './producer.ts';
 import type { QueueSet } from './queue-set.ts';
 import type { TreeQueue } from './queues.ts';
 import { TreeLists } from './tree-lists.ts';
@@ -8,21 +7,16 @@ import type { Advance, Lead, NewTreeEvent } from './tree-lists.ts';
 /** How many events go to Redis in one script, so that it holds up nobody else there: half a millisecond. */
 const batchSize = 200;
 
-/** How many trees one sweep rings for; of more than these, others each time. */
-const mostRings = 5_000;
-
 /**
- * The queue itself keeps no order, and need not: a job of it is only a bell, which says that a tree's list is not empty. It
- * is rung when a list gets its first event. A list that has had events has its bell, or a worker that goes on until it is
- * empty; should the bell be lost (a crash between append and ring, a job that failed or was removed), the sweep rings again.
+ * The queue itself keeps no order, and need not: a job of it is only a bell, which says that some list is not empty. It is rung
+ * when a list gets its first event. A list that has had events has a worker that goes on until it is empty, or a bell; should
+ * that be lost (a crash between append and ring, a job that failed or was removed), the sweep rings again.
  */
 export class TreeEvents {
   readonly #queues: QueueSet;
-  readonly #producer: Producer;
 
-  constructor(queues: QueueSet, producer: Producer) {
+  constructor(queues: QueueSet) {
     this.#queues = queues;
-    this.#producer = producer;
   }
 
   lists(queue: TreeQueue): TreeLists {
@@ -45,33 +39,24 @@ export class TreeEvents {
       const isLast = at + batchSize >= events.length;
       const begun = await lists.append(events.slice(at, at + batchSize), lead, { from, to: isLast ? to : undefined });
       if (!begun) return false;
-      await this.#producer.rung(
-        queue,
-        begun.map((tree) => ({ tree })),
-      );
+      if (begun[0] !== undefined) await lists.bells.ring(begun[0]);
     }
     return true;
   }
 
-  /** Rings for lists whose first event has waited for so many milliseconds: most have a bell, which makes it no ring. Gives their number. */
+  /** Rings when trees could be taken for so many milliseconds and nobody has; gives their number. */
   async sweep(queue: TreeQueue, quietFor: number): Promise<number> {
     const lists = this.lists(queue);
-    const before = Date.now() - quietFor;
-    const { count } = await lists.quiet(before, 0, 0);
-    // Those that stay blocked are the oldest: always the same ones would be rung for.
-    const from = count > mostRings ? Math.floor(Math.random() * (count - mostRings)) : 0;
-    const { trees } = await lists.quiet(before, from, mostRings);
-    await this.#producer.rung(
-      queue,
-      trees.map((tree) => ({ tree })),
-    );
-    return trees.length;
+    const { count, tree } = await lists.overdue(quietFor);
+    if (count > 0) await lists.bells.ring(tree);
+    return count;
   }
 
   /** Gives an event that was set aside back to its tree, behind what waits there; false when there is none with this id. */
   async giveBack(queue: TreeQueue, id: number): Promise<boolean> {
-    const back = await this.lists(queue).giveBack(id);
-    if (back?.begun) await this.#producer.rung(queue, [{ tree: back.tree }]);
+    const lists = this.lists(queue);
+    const back = await lists.giveBack(id);
+    if (back?.begun) await lists.bells.ring(back.tree);
     return back !== undefined;
   }
 }

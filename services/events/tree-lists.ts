@@ -5,6 +5,7 @@ import type { Reply } from '../redis/script.ts';
 import type { QueueSet } from './queue-set.ts';
 import { keyPrefix } from './queue-set.ts';
 import type { TreeQueue } from './queues.ts';
+import { TreeBells } from './tree-bells.ts';
 
 export interface NewTreeEvent {
   /** A byte string. */
@@ -40,8 +41,33 @@ export interface Advance {
 export interface Hold {
   tree: string;
   token: string;
-  /** How long it holds after each sign of life, in milliseconds. */
+}
+
+/** A tree to work on, and its first events. */
+export interface Taken {
+  hold: Hold;
+  events: TreeEvent[];
+}
+
+/** What a worker has room for. */
+export interface Room {
+  trees: number;
+  /** Of one tree, at most. */
+  events: number;
+  /** Under which new trees are taken: nobody else's, and each time another one. */
+  token: string;
+  /** How long a hold lasts after each sign of life, in milliseconds. */
   holds: number;
+}
+
+export interface Found {
+  taken: Taken[];
+  /** One that may be taken as well. */
+  other: string | undefined;
+  /** In how many milliseconds one may be taken; undefined when no tree waits. */
+  pause: number | undefined;
+  /** Trees whose hold was lost, with what was done there: nothing of it is removed. */
+  lost: string[];
 }
 
 export interface Failure {
@@ -50,6 +76,8 @@ export interface Failure {
   alone: boolean;
   /** After how many attempts it is set aside; undefined: never, and its tree waits. */
   attempts: number | undefined;
+  /** The pause after the first failure, in milliseconds, doubled with each one after it; and the longest. */
+  pause: { first: number; longest: number };
 }
 
 /** An event that was set aside: it failed too often. */
@@ -83,24 +111,31 @@ const appendScript = new Script(source('append'));
 const leadScript = new Script(source('lead'));
 const leaveScript = new Script(source('leave'));
 const giveBackScript = new Script(source('give-back'));
-const takeScript = ofTree('take');
-const trimScript = ofTree('trim');
+const nextScript = ofTree('next');
 const failScript = ofTree('fail');
 const renewScript = ofTree('renew');
 const releaseScript = ofTree('release');
+const overdueScript = new Script(source('overdue'));
 
 /**
  * Keys, after a queue's prefix: `list:<tree>` its events, the oldest first, as `id at body`; `token:<tree>` whose hold it
- * is; `waiting` the trees with a list, by the time of its first event; `trouble` what failed first in a tree; `dead` what was
- * set aside; `lease` and `position` of the queue's source; `meta` the last id, and the number of events in all lists.
+ * is; `waiting` the trees with a list, by the time of its first event; `due` the same trees, by when they may be taken (once
+ * taken: when the hold is over); `trouble` what failed first in a tree; `dead` what was set aside; `lease` and `position` of the queue's source; `meta` the last id, and the number of events in all lists.
  */
 export class TreeLists {
   readonly prefix: string;
+  readonly bells: TreeBells;
   readonly #queues: QueueSet;
 
   constructor(queues: QueueSet, queue: TreeQueue) {
     this.#queues = queues;
+    this.bells = new TreeBells(queues, queue);
     this.prefix = `${keyPrefix}:trees:${queue}:`;
+  }
+
+  /** Where a tree's token is. */
+  tokenKey(tree: string): string {
+    return `${this.prefix}token:${tree}`;
   }
 
   /**
@@ -124,42 +159,50 @@ export class TreeLists {
     await this.#run(leaveScript, [token]);
   }
 
-  /** Takes a tree's list: its first events, or for how many milliseconds another's hold lasts. */
-  async take(hold: Hold, most: number): Promise<TreeEvent[] | number> {
-    const reply = await this.#onTree(takeScript, hold, [String(most)]);
-    return Array.isArray(reply) ? eventsIn(reply) : Number(reply);
+  /**
+   * Removes events that are done, so many of each tree, and gives what is next: more events of the same trees, and of those that
+   * could be taken for the longest. Trees with more events for which there is no room are given up.
+   */
+  async next(room: Room, done: readonly { hold: Hold; count: number }[] = []): Promise<Found> {
+    const { trees, events, token, holds } = room;
+    const said = done.flatMap(({ hold, count }) => [hold.tree, hold.token, String(count)]);
+    const args = [String(holds), String(trees), String(events), token, ...said];
+    const reply = await this.#run(nextScript, args);
+    const [lost, taken, other, pause] = Array.isArray(reply) ? reply : [];
+    return {
+      lost: stringsIn(lost),
+      taken: Array.isArray(taken) ? taken.map(takenIn) : [],
+      other: other === '' ? undefined : String(other),
+      pause: Number(pause) < 0 ? undefined : Number(pause),
+    };
   }
 
-  /** Removes events that are done; gives the next ones, none being the end. Undefined, and nothing done, when the hold was lost. */
-  async trim(hold: Hold, done: number, most: number): Promise<TreeEvent[] | undefined> {
-    const reply = await this.#onTree(trimScript, hold, [String(done), String(most)]);
-    return Array.isArray(reply) ? eventsIn(reply) : undefined;
+  /**
+   * The first event has failed: how often it has by now, when it may be tried again, and whether it is set aside. Undefined when
+   * the hold was lost.
+   */
+  async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; pause: number; aside: boolean } | undefined> {
+    const { reason, alone, attempts = 0, pause } = failure;
+    const said = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
+    const args = [...said, String(pause.first), String(pause.longest)];
+    const reply = listIn(await this.#run(failScript, ['0', hold.tree, hold.token, ...args]));
+    return reply && { attempts: Number(reply[0]), pause: Number(reply[1]), aside: reply.length > 2 };
   }
 
-  /** The first event has failed: how often it has by now, and whether it is set aside. Undefined when the hold was lost. */
-  async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; aside: boolean } | undefined> {
-    const { reason, alone, attempts = 0 } = failure;
-    const args = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
-    const reply = listIn(await this.#onTree(failScript, hold, args));
-    return reply && { attempts: Number(reply[0]), aside: reply.length > 1 };
+  /** Gives the trees whose hold was lost. */
+  async renew(holds: number, held: readonly Hold[]): Promise<string[]> {
+    const said = held.flatMap(({ tree, token }) => [tree, token]);
+    return stringsIn(await this.#run(renewScript, [String(holds), ...said]));
   }
 
-  /** False when the hold was lost. */
-  async renew(hold: Hold): Promise<boolean> {
-    return (await this.#onTree(renewScript, hold, [])) === '1';
+  async release({ tree, token }: Hold): Promise<void> {
+    await this.#run(releaseScript, ['0', tree, token]);
   }
 
-  async release(hold: Hold): Promise<void> {
-    await this.#onTree(releaseScript, hold, []);
-  }
-
-  /** Trees whose first event was appended before that time: how many, and some of them. */
-  async quiet(before: number, from: number, most: number): Promise<{ count: number; trees: string[] }> {
-    const key = `${this.prefix}waiting`;
-    const count = await this.#queues.redis.zcount(key, '-inf', before);
-    const range = ['-inf', String(before), 'LIMIT', String(from), String(most)];
-    const trees = replyFrom(await this.#queues.redis.callBuffer('ZRANGEBYSCORE', [key, ...range]));
-    return { count, trees: stringsIn(trees) };
+  /** Trees that nobody has taken though they could be for so many milliseconds: how many, one of them, and the longest time. */
+  async overdue(by: number): Promise<{ count: number; tree: string; longest: number }> {
+    const [count, tree = '', longest] = stringsIn(await this.#run(overdueScript, [String(by)]));
+    return { count: Number(count), tree, longest: Number(longest) };
   }
 
   /** The trees with a list: all that have one the whole time, and perhaps some that had one for a moment. */
@@ -208,10 +251,6 @@ export class TreeLists {
     return { events: Number(events ?? 0), ...{ trees, troubled, dead, oldest } };
   }
 
-  #onTree(script: Script, { tree, token, holds }: Hold, args: readonly string[]): Promise<Reply> {
-    return this.#run(script, [tree, token, String(holds), ...args]);
-  }
-
   #run(script: Script, args: readonly string[]): Promise<Reply> {
     return script.run(this.#queues.redis, this.prefix, [this.prefix, ...args]);
   }
@@ -219,6 +258,12 @@ export class TreeLists {
 
 function listIn(reply: Reply): string[] | undefined {
   return Array.isArray(reply) ? stringsIn(reply) : undefined;
+}
+
+/** As next.lua writes it down. */
+function takenIn(reply: Reply): Taken {
+  const [tree = '', token = '', events = []] = Array.isArray(reply) ? reply : [];
+  return { hold: { tree: String(tree), token: String(token) }, events: eventsIn(events) };
 }
 
 function eventsIn(reply: Reply): TreeEvent[] {

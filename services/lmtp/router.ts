@@ -2,7 +2,7 @@
 import type { Path } from '../address/path.ts';
 import { targetOf, type RecipientSettings, type Target } from '../address/recipient.ts';
 import type { Registry } from '../backends/registry.ts';
-import type { Directory, Lookup } from '../directory/directory.ts';
+import type { Directory } from '../directory/directory.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { finding, type Finding, type Witnesses } from '../directory/freshness.ts';
 import { decide, firstMail, unasked, unknown, type Decision } from './routing.ts';
@@ -42,37 +42,32 @@ export class Router {
   readonly #directory: Pick<Directory, 'lookup'>;
   readonly #registry: Registry;
   readonly #settings: RecipientSettings;
-  readonly #lookupTimeout: number;
   readonly #witnesses: Witnesses;
   readonly #autocreate: Autocreate | undefined;
 
-  /** `lookupTimeout` in milliseconds: a directory that is silent for so long counts as away. */
+  /** The directory rejects what it can't answer in time, and soon (near-cache.ts): a message may have many recipients. */
   constructor(
     directory: Pick<Directory, 'lookup'>,
     registry: Registry,
     settings: RecipientSettings,
-    lookupTimeout: number,
     autocreate?: Autocreate,
   ) {
     this.#autocreate = autocreate;
     this.#directory = directory;
     this.#registry = registry;
     this.#settings = settings;
-    this.#lookupTimeout = lookupTimeout;
     this.#witnesses = registry.witnesses();
   }
 
   /**
    * Never rejects: what cannot be found out is a reason to put the recipient off. Without `hold`, that of the message, no
-   * mailbox is made. `failure` is that of a recipient before this one in the same message: the directory is not asked
-   * again then, or each of many recipients would wait for it.
+   * mailbox is made.
    */
-  async route(path: Path, hold?: Hold, failure?: string): Promise<Route> {
+  async route(path: Path, hold?: Hold): Promise<Route> {
     const asked = Date.now();
     const target = targetOf(path, this.#settings);
     const none = { path, target, entry: undefined, finding: undefined, failure: undefined };
     if (target.mailbox === '') return { ...none, decision: unknown };
-    if (failure !== undefined) return { ...none, failure, decision: unasked };
     try {
       const route = { ...none, ...(await this.#found(target, asked)) };
       if (route.decision !== firstMail || !hold) return route;
@@ -84,7 +79,7 @@ export class Router {
   }
 
   async #found({ mailbox, shared }: Target, asked: number): Promise<Pick<Route, 'entry' | 'finding' | 'decision'>> {
-    const lookup = await this.#lookup(mailbox);
+    const lookup = await this.#directory.lookup([mailbox]);
     const [[entry], [concern]] = [lookup.entries, lookup.concerns];
     const autocreate = !shared && this.#autocreate?.wants(mailbox) === true;
     const facts = { names: [mailbox], lookup, witnesses: this.#witnesses, asked, autocreate };
@@ -93,18 +88,4 @@ export class Router {
   }
 
   readonly #reachable = (server: Bytes): boolean => this.#registry.find(server)?.lmtp !== undefined;
-
-  async #lookup(mailbox: Bytes): Promise<Lookup> {
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Error(`no answer from the directory in ${this.#lookupTimeout} ms`));
-      }, this.#lookupTimeout);
-    });
-    try {
-      return await Promise.race([this.#directory.lookup([mailbox]), tooLate]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }

@@ -60,8 +60,6 @@ class Transaction implements MailTransaction {
   readonly #delivery = new Delivery<Accepted>();
   readonly #hold: Hold;
   #octets = 0;
-  /** Why the directory could not be asked about a recipient. */
-  #failure: string | undefined;
 
   constructor(options: ProxyOptions, sender: Sender, session: SessionFacts) {
     this.#options = options;
@@ -72,9 +70,8 @@ class Transaction implements MailTransaction {
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path, this.#hold, this.#failure);
+    const route = await this.#options.router.route(recipient.path, this.#hold);
     const { decision } = route;
-    this.#failure ??= route.failure;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });
       return recipientOk;

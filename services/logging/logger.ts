@@ -1,6 +1,7 @@
 // The log: JSON lines with ISO times, and no secrets in them.
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { isAway } from '../redis/away.ts';
 
 export type { Logger } from 'pino';
 
@@ -22,10 +23,19 @@ export function makeLogger(options: LoggerOptions): Logger {
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
+    serializers: { err: errorFields, error: errorFields },
     redact: { paths: redacted, censor: '(hidden)' },
   };
   return pino(settings, options.destination ?? standardError());
+}
+
+/** An error's fields. Where it only says that somebody does not answer, the stack tells nothing and would be there each time. */
+function errorFields(error: Error): object {
+  const fields = pino.stdSerializers.err(error);
+  if (!isAway(error)) return fields;
+  // Where several addresses were tried the message is empty.
+  const { type, message, code } = fields;
+  return { type, message: message || String(code), code: code as unknown };
 }
 
 /**

@@ -20,9 +20,21 @@ export const counters = {
     help: 'Names looked up in the directory, by what was found.',
     labels: ['result'],
   },
+  rookery_near_cache_answers_total: {
+    help: 'Lookups answered, by where from: memory, memory without a lease (stale), the directory itself.',
+    labels: ['source'],
+  },
   rookery_directory_losses_total: {
     help: 'Losses of data in Redis that this process has seen; a new epoch began with each.',
     labels: [],
+  },
+  rookery_lookup_answers_total: {
+    help: 'Questions of MTAs by socketmap: the map (none where there is no such one) and the answer: OK, NOTFOUND, TEMP, PERM.',
+    labels: ['map', 'answer'],
+  },
+  rookery_lookup_closed_total: {
+    help: 'Socketmap connections closed on clients: timeout, malformed, limit.',
+    labels: ['why'],
   },
   rookery_dead_letters_total: {
     help: 'Jobs given up, by queue and by why: refused, away, busy, fault, unfit, newer, lost.',
@@ -44,6 +56,11 @@ export const histograms = {
     help: 'From RCPT to the last reply about the recipient, by what became of it.',
     labels: ['outcome'],
     buckets: seconds,
+  },
+  rookery_lookup_seconds: {
+    help: 'From a question by socketmap to its answer.',
+    labels: ['map'],
+    buckets: [0.001, ...seconds.slice(0, 11)],
   },
   rookery_job_seconds: {
     help: 'How long workers had a job, by queue and by how that ended: done, open, later, given back, lost, retried, dead.',

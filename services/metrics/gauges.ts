@@ -13,6 +13,7 @@ interface GaugeFacts {
 /** The gauges there are. Names, helps and labels stay in one place, so that dashboards can be checked against them. */
 const gauges = {
   rookery_lmtp_sessions: { help: 'LMTP sessions open now.', labels: [] },
+  rookery_lookup_connections: { help: 'Socketmap connections open now.', labels: [] },
   rookery_backend_connections: {
     help: 'Connections to a backend: busy, idle, or waited for.',
     labels: ['backend', 'state'],
@@ -22,6 +23,11 @@ const gauges = {
     labels: ['role'],
   },
   rookery_directory_epoch: { help: 'The epoch of the directory: a new one begins with each loss of data.', labels: [] },
+  rookery_near_cache_rows: { help: 'Rows of the directory that this process remembers for routing.', labels: [] },
+  rookery_routing_lease_held: {
+    help: '1 while what is remembered follows the directory, 0 while it is asked for each recipient, or away.',
+    labels: [],
+  },
   rookery_reconciliation_cases: {
     help: 'Names whose row may not tell the truth, and that wait to be looked into.',
     labels: [],

@@ -34,7 +34,9 @@ export async function startUpdate(
   if (!sent) return undefined;
   const { rows, later, at: from } = sent;
   if (!(await wire.room())) return { rows, stream: undefined };
-  const line = (change: Change) => (wanted(change.location) || wanted(change.from) ? changed(tag, change) : '');
+  // A lease changes no row.
+  const concerns = ({ cause, location, from }: Change) => cause !== 'lease' && (wanted(location) || wanted(from));
+  const line = (change: Change) => (concerns(change) ? changed(tag, change) : '');
   const resend = new Resend({ wire, rows: later, text, rate: settings.resend_rate });
   return { rows, stream: new Stream({ directory, from, wire, line, resend, lost }) };
 }

@@ -9,6 +9,7 @@ import { addressText } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { serverOf } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import { patient } from '../directory/patience.ts';
 import { recipientOk } from '../lmtp/reply-codes.ts';
 import { wireText } from '../lmtp/reply.ts';
 import { Router } from '../lmtp/router.ts';
@@ -83,7 +84,7 @@ export function routeOperations(
   registry: Registry,
   { addresses, patience }: RouteSettings,
 ): RouteOperations {
-  const router = new Router(directory, registry, addresses, patience);
+  const router = new Router(patient(directory, patience), registry, addresses);
   return {
     async explain(address) {
       const route = await router.route(pathOf(address, addresses.lmtp_strict_rfc2821));

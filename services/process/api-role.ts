@@ -19,9 +19,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
   await events.queues.begun();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
-  });
+  const users = openUsers(config, start.outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },

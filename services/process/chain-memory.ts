@@ -1,9 +1,10 @@
 // What this installation knows of the directory's history, kept outside of Redis: so that a Redis that comes back with less
 // is recognised also by a process that has just started.
 import { readFileSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDataFolder } from '../config/data-folder.ts';
 import type { Place } from '../directory/redis/chain-watch.ts';
 import type { Log } from './log.ts';
 
@@ -15,6 +16,7 @@ const places = z.array(z.strictObject({ epoch: z.int().nonnegative(), seq: z.int
  * seen. Where the folder can't be written nothing is remembered, and the log says so once.
  */
 export class ChainMemory {
+  readonly #folder: string;
   readonly #file: string;
   readonly #log: Pick<Log, 'warn'>;
   #latest: readonly Place[] | undefined;
@@ -22,6 +24,7 @@ export class ChainMemory {
   #failed = false;
 
   constructor(dataFolder: string, log: Pick<Log, 'warn'>) {
+    this.#folder = dataFolder;
     this.#file = join(dataFolder, 'chain.json');
     this.#log = log;
   }
@@ -62,7 +65,7 @@ export class ChainMemory {
   /** Whole or not at all, also when the machine stops in the middle. */
   async #replace(text: string): Promise<void> {
     const next = `${this.#file}.${process.pid}`;
-    await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
+    makeDataFolder(this.#folder);
     const file = await open(next, 'w', 0o600);
     try {
       await file.writeFile(text);

@@ -1,6 +1,7 @@
 // What a directory node does for those who want to hear of its changes: it makes events of them, and looks for lost bells.
 import { startChangeSource } from '../changes/change-source.ts';
 import type { Subscriber } from '../changes/subscriber.ts';
+import { isAway } from '../redis/away.ts';
 import type { Events, RoleStart } from './role.ts';
 
 export interface Feeding {
@@ -18,7 +19,8 @@ export function startFeeding({ config, directory, log }: RoleStart, { trees, cou
   const sweep = async () => {
     for (const { queue } of subscribers) {
       await trees.sweep(queue, quietFor).catch((error: unknown) => {
-        log.error({ err: error, queue }, 'events: lists without a bell could not be looked for');
+        // An outage is told of as one.
+        if (!isAway(error)) log.error({ err: error, queue }, 'events: lists without a bell could not be looked for');
       });
     }
   };

@@ -1,28 +1,25 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
 import type { Address } from '../backends/registry.ts';
-import { mailboxPattern } from '../address/mailbox-pattern.ts';
-import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
-import type { Route } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
-import type { Metrics } from '../metrics/metrics.ts';
 import { Autocreate } from '../users/autocreate.ts';
-import { isUser, Ordering } from '../users/ordering.ts';
+import { Ordering } from '../users/ordering.ts';
+import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const { config, registry, log, mailLog, metrics } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const router = new Router(start.directory, registry, config.lmtp, directoryPatience(config), users?.autocreate);
+  const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, hold, failure) => counted(router.route(path, hold, failure), metrics, failure) },
+    router: { route: (path, hold) => countedRoute(router.route(path, hold), metrics) },
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);
@@ -61,21 +58,19 @@ async function autocreateOf({
   config,
   log,
   events,
+  outages,
 }: RoleStart): Promise<{ autocreate: Autocreate; close(): void } | undefined> {
-  const { names, rate, hold } = config.users.autocreate;
-  if (names.length === 0) return undefined;
-  const patterns = names.map((pattern) => mailboxPattern(bytesFromText(pattern)));
+  const { rate, hold } = config.users.autocreate;
+  const wants = madeByFirstMessage(config);
+  if (!wants) return undefined;
   const { producer } = await events();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
-  });
+  const users = openUsers(config, outages.of('events'));
   const ring = (name: Bytes) => {
     producer.ring('placement', { name });
   };
   const autocreate = new Autocreate({
     ordering: new Ordering({ orders: users.orders, ring }),
-    wants: (mailbox) => isUser(mailbox) && patterns.some((fits) => fits(mailbox)),
-    ...{ rate, hold: hold * 1000, log },
+    ...{ wants, rate, hold: hold * 1000, log },
   });
   return {
     autocreate,
@@ -83,13 +78,4 @@ async function autocreateOf({
       users.close();
     },
   };
-}
-
-/** A route, its lookup counted by what it found; without one (`failure` of a recipient before it) nothing is counted. */
-async function counted(routing: Promise<Route>, metrics: Metrics, failure: string | undefined): Promise<Route> {
-  const route = await routing;
-  const { finding } = route;
-  if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
-  else if (route.failure !== undefined && failure === undefined) metrics.countLookup('failed');
-  return route;
 }

@@ -1,11 +1,11 @@
 // Opens the directory that the configuration names, for a role or for one command of an operator.
 import type { Config } from '../config/schema.ts';
 import { ChainMemory } from './chain-memory.ts';
-import type { ConnectionSettings } from '../redis/connection.ts';
+import type { ConnectionHearer, ConnectionSettings } from '../redis/connection.ts';
 import type { Acknowledgement } from '../directory/redis/writes.ts';
 import { policyOf } from '../directory/rules.ts';
 import { RedisDirectory } from '../directory/redis/redis-directory.ts';
-import { blockingConnection, commandConnection, connected } from '../redis/connection.ts';
+import { blockingConnection, commandConnection, connected, unheard } from '../redis/connection.ts';
 import { timesOf } from './settings.ts';
 import { redisName, redisPlace } from './redis-access.ts';
 
@@ -17,7 +17,9 @@ export class DirectoryAway extends Error {
 }
 
 export interface OpenOptions {
-  /** Told of failures of the connections, which come back by themselves. */
+  /** Told of the connections, which come back by themselves. */
+  hearer?: ConnectionHearer;
+  /** Told of what goes wrong while the directory looks after itself. */
   onError?: (error: Error) => void;
   /** Told of settings of Redis with which what is acknowledged may be lost. */
   onDoubt?: (doubt: string) => void;
@@ -29,10 +31,10 @@ export interface OpenOptions {
 
 /** Opens the directory, making it where there is none. Throws DirectoryAway when Redis does not answer. */
 export async function openDirectory(config: Config, options: OpenOptions = {}): Promise<RedisDirectory> {
-  const { onError = () => undefined, onDoubt = () => undefined, onLoss, memory } = options;
+  const { hearer = unheard, onError = () => undefined, onDoubt = () => undefined, onLoss, memory } = options;
   const place = redisPlace(config);
   const commandTimeout = config.directory.redis_timeout * 1000;
-  const settings = { place, commandTimeout, onError };
+  const settings = { place, commandTimeout, ...hearer };
   const commands = commandConnection(settings);
   try {
     await connected(commands, commandTimeout);

@@ -11,22 +11,21 @@ import { TreeEvents } from '../events/tree-events.ts';
 import type { TreeLoad } from '../events/tree-lists.ts';
 import { queueNames, treeQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { ConnectionHearer } from '../redis/connection.ts';
 import type { Sample } from '../metrics/gauges.ts';
 import type { Log } from './log.ts';
 import type { Events, RoleStart } from './role.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
 
 /** Opens them whether or not Redis answers: who rings does not wait for it. */
-export function openEvents(config: Config, log: Log): Events & { close(): Promise<void> } {
-  const queues = new QueueSet(eventsPlace(config), (error) => {
-    log.error({ err: error }, 'events');
-  });
+export function openEvents(config: Config, log: Log, hearer: ConnectionHearer): Events & { close(): Promise<void> } {
+  const queues = new QueueSet(eventsPlace(config), hearer);
   const producer = new Producer({ queues, log });
   const close = async () => {
     await producer.close();
     await queues.close();
   };
-  const trees = new TreeEvents(queues, producer);
+  const trees = new TreeEvents(queues);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
   const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
   return { producer, queues, trees, demand, ...views, close };
@@ -42,7 +41,7 @@ interface OpenQueues {
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */
 export async function openBacklog(config: Config): Promise<OpenQueues> {
   const place = eventsPlace(config);
-  const queues = new QueueSet(place, () => undefined);
+  const queues = new QueueSet(place);
   try {
     await queues.connected();
   } catch (error) {

@@ -15,7 +15,7 @@ export interface OpenOrders extends Pick<Users, 'decisions'> {
 /** Rejects when the events' Redis does not answer. */
 export async function openOrders(config: Config): Promise<OpenOrders> {
   const users = await openUsersNow(config);
-  const queues = new QueueSet(eventsPlace(config), () => undefined);
+  const queues = new QueueSet(eventsPlace(config));
   await queues.connected();
   const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
   const producer = new Producer({ queues, log: silent });

@@ -5,7 +5,8 @@ import type { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { Promises } from '../placement/promises.ts';
 import { UsageHistory } from '../placement/usage-history.ts';
-import { commandConnection, connected } from '../redis/connection.ts';
+import { commandConnection, connected, unheard } from '../redis/connection.ts';
+import type { ConnectionHearer } from '../redis/connection.ts';
 import { DecisionStore } from '../users/decision-store.ts';
 import { OrderStore } from '../users/order-store.ts';
 import { Placing } from '../users/placing.ts';
@@ -25,8 +26,8 @@ export interface Users {
 }
 
 /** Opens them whether or not Redis answers. */
-export function openUsers(config: Config, onError: (error: Error) => void): Users {
-  const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, onError });
+export function openUsers(config: Config, hearer: ConnectionHearer = unheard): Users {
+  const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
   const orders = new OrderStore(redis, config.users.orders_kept);
   const decisions = new DecisionStore(redis, config.users.orders_kept);
   const history = new UsageHistory(redis, config.usage.history);
@@ -46,7 +47,7 @@ export function openUsers(config: Config, onError: (error: Error) => void): User
 /** Opens them for somebody who wants an answer. Rejects, naming the place, when Redis does not answer. */
 export async function openUsersNow(config: Config): Promise<Users> {
   const place = eventsPlace(config);
-  const redis = commandConnection({ place, commandTimeout: patience, onError: () => undefined });
+  const redis = commandConnection({ place, commandTimeout: patience, ...unheard });
   try {
     await connected(redis, patience);
   } catch (error) {
@@ -55,7 +56,7 @@ export async function openUsersNow(config: Config): Promise<Users> {
   } finally {
     redis.disconnect();
   }
-  const users = openUsers(config, () => undefined);
+  const users = openUsers(config);
   await users.orders.begun();
   return users;
 }

@@ -3,6 +3,7 @@ import type { Address, Registry } from '../backends/registry.ts';
 import type { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { NearCache } from '../directory/near-cache.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Backlog } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
@@ -20,6 +21,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
 import type { MailLog } from '../logging/mail-log.ts';
 import type { Log } from './log.ts';
+import type { RedisOutages } from './redis-outages.ts';
 
 /** The queues of events, as roles have to do with them. */
 export interface Events {
@@ -65,11 +67,15 @@ export interface RoleStart {
   directory: Directory;
   registry: Registry;
   log: Log;
+  /** Told of what connections to Redis go through. */
+  outages: RedisOutages;
   mailLog: MailLog;
   metrics: Metrics;
   watch: (name: GaugeName, source: () => Iterable<Sample> | Promise<Iterable<Sample>>) => void;
   /** Whether every backend that must has been heard in this epoch. Rejects when the directory can't be asked. */
   trusted: () => Promise<boolean>;
+  /** What is remembered of the directory, for whoever routes mail; begun when first asked for. */
+  nearCache: () => Promise<NearCache>;
   /** The queues of events, opened when first asked for: not every role has to do with them. */
   events: () => Promise<Events>;
   workers: {
@@ -83,8 +89,8 @@ export interface RoleStart {
   node: string;
   /** What /readyz looks at. */
   checks: Readonly<Record<string, Check>>;
-  /** What it tells besides. */
-  notes: Readonly<Record<string, Check>>;
+  /** What it tells besides. A role may add a note of its own. */
+  readonly notes: Record<string, Check>;
   /** How long work under way may take to end when the role is stopped, in milliseconds. */
   grace: number;
 }

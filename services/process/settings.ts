@@ -2,12 +2,15 @@
 import { Registry } from '../backends/registry.ts';
 import type { ImapAccess, PartitionSpace } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
+import type { NearCacheOptions } from '../directory/near-cache.ts';
 import type { Times } from '../directory/rules.ts';
 import type { Retries, Retry } from '../events/retry.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
+import type { TransportSettings } from '../lookup/maps.ts';
+import type { LookupSettings } from '../lookup/settings.ts';
 import type { UserForm } from '../placement/new-user.ts';
 import { version } from './version.ts';
 
@@ -96,6 +99,22 @@ export function directoryPatience({ directory }: Config): number {
   return directory.redis_timeout * second;
 }
 
+/** In milliseconds. */
+export function nearCacheSettings({
+  directory,
+}: Config): Pick<NearCacheOptions, 'rows' | 'lease' | 'renewal' | 'maxStale' | 'patience'> {
+  const lease = directory.routing_lease * second;
+  return {
+    rows: directory.near_cache,
+    ...{ lease, renewal: lease / renewals },
+    maxStale: directory.max_stale * second,
+    patience: directory.redis_timeout * second,
+  };
+}
+
+/** Four signs of life may be lost before a lease ends: rules.md's 2 s of 10. */
+const renewals = 5;
+
 export function lmtpSettings({ lmtp }: Config): LmtpSettings {
   return {
     size_limit: lmtp.size_limit,
@@ -107,6 +126,20 @@ export function lmtpSettings({ lmtp }: Config): LmtpSettings {
     lmtp_strict_rfc2821: lmtp.lmtp_strict_rfc2821,
     socket_mode: Number.parseInt(lmtp.socket_mode, 8),
   };
+}
+
+export function lookupSettings({ lookup }: Config): LookupSettings {
+  return {
+    connections_limit: lookup.connections_limit,
+    idle_timeout: lookup.idle_timeout * second,
+    request_limit: lookup.request_limit,
+    socket_mode: Number.parseInt(lookup.socket_mode, 8),
+  };
+}
+
+export function transportSettings({ lookup: { transport } }: Config): TransportSettings {
+  const domains = new Set(transport.domains.map((domain) => domain.toLowerCase()));
+  return { service: transport.service, domains, firstMessage: transport.first_message };
 }
 
 export function backendSettings({ lmtp }: Config): BackendSettings {

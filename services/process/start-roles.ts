@@ -4,6 +4,8 @@ import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { NearCache } from '../directory/near-cache.ts';
+import type { RedisDirectory } from '../directory/redis/redis-directory.ts';
 import { distrust } from '../directory/freshness.ts';
 import { makeLogger, unsearched } from '../logging/logger.ts';
 import type { Logger } from '../logging/logger.ts';
@@ -15,20 +17,25 @@ import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
+import { startLookupRole } from './lookup-role.ts';
 import { openDirectory } from './open-directory.ts';
+import { openNearCache, stillDone } from './open-near-cache.ts';
+import type { OpenNearCache } from './open-near-cache.ts';
 import { accessRedis } from './redis-access.ts';
+import { RedisOutages } from './redis-outages.ts';
 import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
 import { startWorkerRole } from './worker-role.ts';
 
-export const roles = ['directory', 'lmtp', 'api', 'worker', 'autoscaler'] as const;
+export const roles = ['directory', 'lmtp', 'lookup', 'api', 'worker', 'autoscaler'] as const;
 export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
   lmtp: startLmtpRole,
+  lookup: startLookupRole,
   // Loaded when needed, as the queues are: it is large.
   api: async (start) => (await import('./api-role.ts')).startApiRole(start),
   worker: startWorkerRole,
@@ -76,14 +83,16 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     stops.push(() => redis.stop());
     out(`Redis    ${redis.name}`);
     const { metrics = new Metrics(version) } = options;
+    const outages = new RedisOutages(log);
     const memory = new ChainMemory(config.data, log);
     const directory = await openDirectory(config, {
       memory,
       onDoubt: (doubt) => {
         log.warn({ redis: redis.name, doubt }, 'directory: what is acknowledged may be lost');
       },
+      hearer: outages.of('directory'),
       onError: (error) => {
-        log.error({ err: error }, 'directory');
+        outages.met('directory', error);
       },
       onLoss: (loss) => {
         log.error({ loss }, 'directory: data were lost: a new epoch begins, in which absence is not proof');
@@ -92,7 +101,7 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     });
     stops.push(() => memory.close());
     stops.push(() => directory.close());
-    const start = roleStart(options, directory, metrics, log, stops);
+    const start = roleStart(options, directory, metrics, { log, outages }, stops);
     const addresses: Running['addresses'] = {};
     const ends: Promise<string>[] = [];
     for (const role of options.roles) {
@@ -125,9 +134,9 @@ function roleStart(
     scaling = { local: noWorkers, keda: noWorkers },
     configFile,
   }: StartOptions,
-  directory: Directory,
+  directory: RedisDirectory,
   metrics: Metrics,
-  log: Logger,
+  { log, outages }: { log: Logger; outages: RedisOutages },
   stops: (() => Promise<void>)[],
 ): RoleStart {
   const registry = registryOf(config);
@@ -143,20 +152,28 @@ function roleStart(
     watch(metrics, name, source);
   };
   let events: Promise<Events> | undefined;
+  let nearCache: NearCache | undefined;
+  const node = nodeName(config.servername);
   return {
-    ...{ config, directory, registry, log, metrics, trusted, grace },
+    ...{ config, directory, registry, log, outages, metrics, trusted, grace },
     mailLog: new MailLog(unsearched(log)),
     watch: watchHere,
-    events: () => (events ??= openedEvents(config, log, watchHere, stops)),
+    events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),
     workers: { start: startWorkers, scaling, wish: worker, configFile },
-    node: nodeName(config.servername),
+    node,
+    nearCache: async () => {
+      nearCache ??= await openedNearCache({ config, directory, reader: node, log, metrics, watch: watchHere }, stops);
+      return nearCache;
+    },
     checks: {
       directory: async () => {
+        if (nearCache && stillDone(nearCache.state) !== undefined) return undefined;
         const { epoch } = await standing();
         return epoch < 1 ? 'the directory has lost its data' : undefined;
       },
     },
     notes: {
+      directory: () => nearCache && stillDone(nearCache.state),
       trust: doubt,
       reconciliation: async () => {
         const { count } = await directory.caseload();
@@ -182,15 +199,21 @@ function watchDirectory(metrics: Metrics, directory: Directory, trusted: () => P
   });
 }
 
+async function openedNearCache(options: OpenNearCache, stops: (() => Promise<void>)[]): Promise<NearCache> {
+  const cache = await openNearCache(options);
+  stops.push(() => cache.close());
+  return cache;
+}
+
 /** Loaded when needed: BullMQ is large. Closed after the role that asked first, and so after all that ring. */
 async function openedEvents(
   config: Config,
-  log: Logger,
+  { log, outages }: { log: Logger; outages: RedisOutages },
   watch: RoleStart['watch'],
   stops: (() => Promise<void>)[],
 ): Promise<Events> {
   const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
-  const events = openEvents(config, log);
+  const events = openEvents(config, log, outages.of('events'));
   stops.push(() => events.close());
   watchBacklog(events.backlog, watch);
   watchTrees(events, watch);

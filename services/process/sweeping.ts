@@ -1,5 +1,6 @@
 // What a directory node does again and again: it shows itself, settles what lost sessions have left, rings for open cases and orders.
 import type { MupdateServer } from '../mupdate/server.ts';
+import { isAway } from '../redis/away.ts';
 import { openUsers } from './open-users.ts';
 import type { Users } from './open-users.ts';
 import type { Events, RoleStart } from './role.ts';
@@ -24,9 +25,7 @@ export interface Sweeping {
 /** Sweeps once, and from then on again and again. */
 export async function startSweeping(start: RoleStart, server: MupdateServer, events: Events): Promise<Sweeping> {
   const sweep = () => sweepNow(start, server, events);
-  const orders = openUsers(start.config, (error) => {
-    start.log.error({ err: error }, 'users');
-  });
+  const orders = openUsers(start.config, start.outages.of('events'));
   await sweep();
   const timers = [
     setInterval(() => void sweep(), sweepEvery),
@@ -55,7 +54,8 @@ async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServ
     if (rung.length > 0) log.warn({ mailboxes: rung }, 'reconciliation is due: their sessions were lost');
     for (const name of rung) events.producer.ring('reconcile', { name });
   } catch (error) {
-    log.error({ err: error }, 'directory: sweep');
+    // An outage is told of as one.
+    if (!isAway(error)) log.error({ err: error }, 'directory: sweep');
   }
 }
 
@@ -68,7 +68,7 @@ async function ringForOrders(
   try {
     for (const name of await orders.open(mostRings)) producer.ring('placement', { name });
   } catch (error) {
-    log.error({ err: error }, 'users: open orders could not be rung for');
+    if (!isAway(error)) log.error({ err: error }, 'users: open orders could not be rung for');
   }
 }
 
@@ -80,6 +80,6 @@ async function ringNow({ directory, log }: RoleStart, { producer }: Events): Pro
       producer.ring('reconcile', { name });
     }
   } catch (error) {
-    log.error({ err: error }, 'directory: open cases could not be rung for');
+    if (!isAway(error)) log.error({ err: error }, 'directory: open cases could not be rung for');
   }
 }

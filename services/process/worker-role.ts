@@ -11,9 +11,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
   const { backlog, trees, counts } = await start.events();
-  const users = openUsers(config, (error) => {
-    log.error({ err: error }, 'users');
-  });
+  const users = openUsers(config, start.outages.of('events'));
   // Where it refuses a queue nothing may stay open.
   const begin = async () =>
     workers.start({

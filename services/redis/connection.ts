@@ -8,12 +8,21 @@ type Options = Omit<RedisOptions, 'replyMapping'>;
 /** Where a Redis is: an URL (`redis://`, `rediss://`, with user and password), or a Unix socket. */
 export type RedisPlace = { url: string } | { socket: string };
 
-export interface ConnectionSettings {
+/** Whoever wants to know how connections are. */
+export interface ConnectionHearer {
+  /** Told of each failure once; a connection comes back by itself. */
+  onError: (error: Error) => void;
+  /** Told each time that a connection can be used. */
+  onReady?: () => void;
+}
+
+/** Nobody wants to know. */
+export const unheard: ConnectionHearer = { onError: () => undefined };
+
+export interface ConnectionSettings extends ConnectionHearer {
   place: RedisPlace;
   /** How long a command may take, in milliseconds, before it counts as failed. */
   commandTimeout: number;
-  /** Told of each failure once; a connection comes back by itself. */
-  onError: (error: Error) => void;
 }
 
 /** How long a blocking command may be told to wait, in milliseconds. */
@@ -77,15 +86,6 @@ export async function connected(redis: Redis, timeout: number): Promise<void> {
   });
 }
 
-/**
- * Whether an error of a connection says that Redis has not answered, or not yet, and nothing of what was asked. ioredis
- * tells most of them apart by their words only; LOADING is Redis' own, while it reads its data.
- */
-export function saysAway({ name, message }: Error): boolean {
-  if (name === 'MaxRetriesPerRequestError') return true;
-  return /^(?:Connection is closed|Command timed out|Stream isn't writeable|Socket timeout|LOADING )/.test(message);
-}
-
 function connect(settings: ConnectionSettings, options: Options): Redis {
   const all: Options = {
     ...options,
@@ -99,6 +99,9 @@ function connect(settings: ConnectionSettings, options: Options): Redis {
     if (error.message !== last) settings.onError(error);
     last = error.message;
   });
-  redis.on('ready', () => (last = ''));
+  redis.on('ready', () => {
+    last = '';
+    settings.onReady?.();
+  });
   return redis;
 }

@@ -1,13 +1,16 @@
 // The files of the embedded Redis: its folder inside the data folder, its socket, its lock, its settings.
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { makeDataFolder, makeFolder } from '../config/data-folder.ts';
 
 /** sun_path holds 108 bytes with its closing NUL (unix(7)). */
 const LONGEST_SOCKET_PATH = 107;
 
 export interface RedisFolder {
+  /** The data folder that it lies in. */
+  data: string;
   /** Holds the append-only files and the snapshot. */
   path: string;
   socket: string;
@@ -22,7 +25,7 @@ export function redisFolder(dataFolder: string): RedisFolder {
   const path = resolve(dataFolder, 'redis');
   const own = join(path, 'redis.sock');
   const socket = Buffer.byteLength(own) <= LONGEST_SOCKET_PATH ? own : shortSocket(path);
-  return { path, socket, lock: join(path, 'lock') };
+  return { data: dataFolder, path, socket, lock: join(path, 'lock') };
 }
 
 function shortSocket(path: string): string {
@@ -35,11 +38,14 @@ function shortSocket(path: string): string {
   );
 }
 
-/** Makes the folders, readable by this user alone. Throws when another user has put a folder in the socket's place. */
+/**
+ * Makes the folders, readable by this user alone. Throws ConfigError when the data folder can't be made, and when another
+ * user has put a folder in the socket's place.
+ */
 export function makeRedisFolder(folder: RedisFolder): void {
-  mkdirSync(folder.path, { recursive: true, mode: 0o700 });
+  makeDataFolder(folder.data, folder.path);
   const place = dirname(folder.socket);
-  mkdirSync(place, { recursive: true, mode: 0o700 });
+  makeFolder(place);
   const found = lstatSync(place);
   if (!found.isDirectory() || found.uid !== userId()) {
     throw new Error(

@@ -4,6 +4,7 @@ import { RedisDirectory } from '../../services/directory/redis/redis-directory.t
 import type { RedisDirectoryOptions } from '../../services/directory/redis/redis-directory.ts';
 import { policyOf } from '../../services/directory/rules.ts';
 import type { Redis } from 'ioredis';
+import type { Bytes } from '../../services/directory/entry.ts';
 
 export interface ScratchDirectory {
   directory: RedisDirectory;
@@ -29,4 +30,26 @@ export async function openScratchDirectory(
     ...{ ...options, commands: redis, blocking },
   });
   return { directory, redis, close: () => directory.close() };
+}
+
+/** Who writes what a test begins with. */
+export const writer = { session: 's1', admin: true, push: false };
+
+/** Makes these mailboxes at their places, and those of `reserved` on their way; then `more` may write. */
+export async function fillDirectory(
+  socket: string,
+  rows: readonly (readonly [name: Bytes, location: Bytes])[],
+  reserved: readonly (readonly [name: Bytes, location: Bytes])[] = [],
+  more: (directory: RedisDirectory) => Promise<unknown> = () => Promise.resolve(),
+): Promise<void> {
+  const scratch = await openScratchDirectory(socket);
+  const { directory } = scratch;
+  for (const [name, location] of rows) {
+    await directory.write({ verb: 'ACTIVATE', name, location, acl: 'jdoe\tlrs\t' }, writer);
+  }
+  for (const [name, location] of reserved) {
+    await directory.write({ verb: 'RESERVE', name, location, acl: '' }, writer);
+  }
+  await more(directory);
+  await scratch.close();
 }

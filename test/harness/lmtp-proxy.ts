@@ -6,6 +6,7 @@ import type { RecipientSettings } from '../../services/address/recipient.ts';
 import { Registry, type Address, type Backend } from '../../services/backends/registry.ts';
 import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
+import { NearCache } from '../../services/directory/near-cache.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
 import { Router, type Autocreate } from '../../services/lmtp/router.ts';
@@ -107,7 +108,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const outcomes: Outcome[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
-    router: new Router(directory, registry, recipientSettings, 300, setup.autocreate),
+    router: new Router(await unfollowed(directory), registry, recipientSettings, setup.autocreate),
     pools,
     settings,
     report: (outcome) => outcomes.push(outcome),
@@ -197,4 +198,21 @@ export class Mta {
     this.socket.write('QUIT\r\n');
     if (!this.#closed) await once(this.socket, 'close');
   }
+}
+
+/** What routes mail asks the directory, which changes nothing: for tests that have no log to follow. */
+async function unfollowed(directory: Pick<Directory, 'lookup'>): Promise<NearCache> {
+  const feed = { reached: () => Promise.resolve(), close: () => undefined };
+  const cache = new NearCache({
+    directory: { ...directory, head: () => Promise.resolve([]), follow: () => feed },
+    leases: {
+      renew: () => directory.lookup([]).then(() => []),
+      end: () => Promise.resolve(),
+      held: () => Promise.resolve([]),
+    },
+    ...{ reader: 'mx', rows: 0, lease: 10_000, renewal: 2_000, maxStale: 0, patience: 300 },
+    ...{ mayMove: () => false, onState: () => undefined, onAnswer: () => undefined },
+  });
+  await cache.begin();
+  return cache;
 }

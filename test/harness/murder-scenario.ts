@@ -36,8 +36,34 @@ export class Scenarios {
   /** Which mailbox a user's mail goes to, and how many messages it was made with. */
   readonly #mailboxes = new Map<string, { mailbox: string; messages: number }>();
 
-  constructor(murder: Murder) {
+  private constructor(murder: Murder) {
     this.#murder = murder;
+  }
+
+  /**
+   * Scenarios in this Murder, in which mail to a steady user of each backend flows from now on; each backend gets the
+   * mailboxes of `more` besides. Stops the Murder where that does not succeed.
+   */
+  static async begin(murder: Murder, more: Readonly<Partial<Record<Backend, string[]>>> = {}): Promise<Scenarios> {
+    const scenarios = new Scenarios(murder);
+    try {
+      await murder.create('mail1', ['user.steady1', ...(more.mail1 ?? [])]);
+      await murder.create('mail2', ['user.steady2', ...(more.mail2 ?? [])]);
+      await scenarios.mailTo({ 'user.steady1': 'steady1', 'user.steady2': 'steady2' });
+      return scenarios;
+    } catch (error) {
+      await murder.stop();
+      throw error;
+    }
+  }
+
+  /** Prints what was seen, and stops the Murder. */
+  async end(): Promise<void> {
+    try {
+      console.log(await this.#finish());
+    } finally {
+      await this.#murder.stop();
+    }
   }
 
   /** From now on mail to these users, by mailbox; each must have got all of it after every scenario. */
@@ -88,7 +114,7 @@ export class Scenarios {
   }
 
   /** Waits a while for what is still in doubt, and gives what was seen as a table in Markdown. */
-  async finish(): Promise<string> {
+  async #finish(): Promise<string> {
     const begun = Date.now();
     const last = [...this.#open.keys()];
     const doubts = async (): Promise<string[]> => {

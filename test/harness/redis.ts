@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, before, beforeEach } from 'node:test';
 import { EmbeddedRedis, type EmbeddedRedisOptions } from '../../services/redis/embedded.ts';
 
 export interface ScratchRedis {
@@ -44,6 +45,33 @@ export async function startRedis(options: Omit<EmbeddedRedisOptions, 'data'> = {
       await redis.stop();
       redis = await start();
     },
+  };
+}
+
+/** One for all tests of a file, empty at the begin of each. Hooks `before` of the file do not wait for it. */
+export function redisOfFile(options: Omit<EmbeddedRedisOptions, 'data'> = {}): Omit<ScratchRedis, 'stop'> {
+  let started: ScratchRedis | undefined;
+  const running = (): ScratchRedis => {
+    if (!started) throw new Error('it is started before the first test');
+    return started;
+  };
+  before(async () => {
+    started = await startRedis(options);
+  });
+  after(() => started?.stop());
+  beforeEach(() => redisSays(running().socket, 'FLUSHALL'));
+  return {
+    get socket() {
+      return running().socket;
+    },
+    get dataFolder() {
+      return running().dataFolder;
+    },
+    get pid() {
+      return running().pid;
+    },
+    kill9: () => running().kill9(),
+    restart: () => running().restart(),
   };
 }
 

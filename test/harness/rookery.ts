@@ -76,7 +76,7 @@ export class Rookery {
   }
 
   /** Where a role listens, as the program says: the first `host:port` or path on its line. */
-  address(name: 'LMTP' | 'MUPDATE' | 'HTTP'): { host: string; port: number } {
+  address(name: 'LMTP' | 'Lookup' | 'MUPDATE' | 'HTTP'): { host: string; port: number } {
     const [, host = '', port] = new RegExp(`^${name} +([^ :]+):(\\d+)`, 'm').exec(this.#out) ?? [];
     return { host, port: Number(port) };
   }

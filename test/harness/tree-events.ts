@@ -15,7 +15,7 @@ export const queue = 'counts';
 
 export function openTrees(socket: string) {
   const opened = openQueues(socket);
-  const trees = new TreeEvents(opened.queues, opened.producer);
+  const trees = new TreeEvents(opened.queues);
   return { ...opened, trees, lists: trees.lists(queue) };
 }
 
@@ -27,7 +27,7 @@ export function workTrees(
 ) {
   const { queues, lists, close } = openTrees(socket);
   const draining = {
-    ...{ lists, apply, poison: 'wait' as const, batch: 100, pause: { first: 10, longest: 50 } },
+    ...{ lists, apply, poison: 'wait' as const, batch: 100, trees: 10, pause: { first: 10, longest: 50 } },
     ...{ lostAfter: 1_000, log: quietLog, ...options },
   };
   const running = queues

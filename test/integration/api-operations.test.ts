@@ -1,37 +1,15 @@
-// The operators' API on the real program and a real Redis: each route with each role, wrong requests, bounds, the audit.
+// The operators' API on the real program and a real Redis: each route with each role, wrong requests, the audit.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { JobFailure } from '../../services/events/failure.ts';
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
-import { openScratchDirectory } from '../harness/directory.ts';
-import { openQueues, work } from '../harness/events.ts';
-import { withoutPromtool } from '../harness/peers.ts';
+import { apiBase, roles, startApi, tokens } from '../harness/api.ts';
+import type { Role } from '../harness/api.ts';
+import { fillDirectory, writer } from '../harness/directory.ts';
+import { leaveFailedJob, openQueues } from '../harness/events.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
-import { Rookery } from '../harness/rookery.ts';
+import type { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
-
-const tokens = { read: 'reading-0123456789', operate: 'operating-0123456789', admin: 'administering-0123456789' };
-type Role = keyof typeof tokens;
-const roles = Object.keys(tokens) as Role[];
-const anyPort = { host: '127.0.0.1', port: 0 };
-const config = (redis: ScratchRedis, api: object = {}) => ({
-  redis: { url: redis.socket },
-  backends: { mail1: { lmtp: { host: '127.0.0.1', port: 24 } }, mail2: {} },
-  ...{ directory: { listen: [anyPort] }, lmtp: { listen: [anyPort] } },
-  api: {
-    listen: anyPort,
-    tokens: {
-      reader: { token: tokens.read },
-      ops: { token: tokens.operate, role: 'operate' },
-      boss: { token_file: 'boss.token', role: 'admin' },
-    },
-    ...api,
-  },
-});
 
 let redis: ScratchRedis;
 let rookery: Rookery;
@@ -40,48 +18,31 @@ let failedJob: string;
 
 before(async () => {
   redis = await startRedis();
-  const scratch = await openScratchDirectory(redis.socket);
-  const writer = { session: 's1', admin: true, push: false };
-  for (const [name, location] of [
+  const rows = [
     ['user.jdoe', 'mail1!default'],
     ['user.jdoe.Sent', 'mail1!default'],
     ['user.ann', 'mail2!p2'],
     ['user.b\xff', 'mail2!p2'],
-  ] as const) {
-    await scratch.directory.write({ verb: 'ACTIVATE', name, location, acl: 'jdoe\tlrs\t' }, writer);
-  }
+  ] as const;
   // Else the node that sweeps would ring for what a lost session has written.
-  await scratch.directory.end('s1', 'logout');
-  await scratch.close();
-  failedJob = await oneFailedJob();
-  rookery = await Rookery.layOut(config(redis));
-  await writeFile(join(rookery.folder, 'boss.token'), `${tokens.admin}\n`);
-  await rookery.start('run', 'directory', 'lmtp', 'api');
-  base = baseOf(rookery);
+  await fillDirectory(redis.socket, rows, [], (directory) => directory.end(writer.session, 'logout'));
+  failedJob = await leaveFailedJob(redis.socket, 'user.jdoe', 'mail1 takes no more');
+  await ringForAnn();
+  rookery = await startApi(redis.socket, ['run', 'directory', 'lmtp', 'api']);
+  base = apiBase(rookery);
 });
 after(async () => {
   await rookery.stop();
   await redis.stop();
 });
 
-function baseOf(running: Rookery): string {
-  const { host, port } = running.address('HTTP');
-  return `http://${host}:${port}`;
-}
-
-/** Leaves a failed job about user.jdoe and a waiting one about user.ann; gives the id of the failed one. */
-async function oneFailedJob(): Promise<string> {
+/** Leaves a waiting job about user.ann. */
+async function ringForAnn(): Promise<void> {
   const { producer, backlog, queues, close } = openQueues(redis.socket);
   await queues.connected();
-  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'mail1 takes no more')));
-  producer.ring('reconcile', { name: 'user.jdoe' });
-  await until('it failed', async () => (await backlog.counts('reconcile')).failed === 1);
-  await failing.stop();
   producer.ring('reconcile', { name: 'user.ann' });
-  await until('the next one waits', async () => (await backlog.counts('reconcile')).waiting === 1);
-  const [job] = await backlog.jobs('reconcile', ['failed'], 1);
+  await until('it waits', async () => (await backlog.counts('reconcile')).waiting === 1);
   await close();
-  return job?.id ?? '';
 }
 
 interface Job {
@@ -338,116 +299,6 @@ test('requests are counted by route, role and outcome', async () => {
     assert.match(text, line);
   }
   assert.doesNotMatch(text, /jdoe|nosuch/);
-});
-
-test('a token has so many requests a minute, and who guesses is slowed down as well', async (t) => {
-  const slow = await Rookery.layOut(config(redis, { rate_limit: 5 }));
-  t.after(() => slow.stop());
-  await writeFile(join(slow.folder, 'boss.token'), tokens.admin);
-  await slow.start('run', 'api');
-  const at = (path: string, token: string) =>
-    fetch(`${baseOf(slow)}${path}`, { headers: { authorization: `Bearer ${token}` } });
-  for (const [token, first] of [
-    [tokens.read, 200],
-    ['guess-0123456789ab', 401],
-  ] as const) {
-    const answers = [];
-    for (let count = 0; count < 6; count += 1) answers.push((await at('/v1/queues', token)).status);
-    assert.deepEqual(answers, [first, first, first, first, first, 429]);
-  }
-  const told = await at('/v1/queues', tokens.read);
-  assert.match(told.headers.get('retry-after') ?? '', /^\d+$/);
-  assert.match(((await told.json()) as ProblemValue).detail, /^more than 5 requests a minute \(api\.rate_limit\)/);
-  assert.equal((await at('/queues/', tokens.read)).status, 429, 'the board counts, too');
-  assert.equal((await at('/v1/queues', tokens.operate)).status, 200, 'another token');
-  assert.equal((await at('/livez', tokens.read)).status, 200);
-});
-
-test('the board of `api.board: operate` changes queues for that role, but not for another site', async (t) => {
-  const { producer, backlog, queues, close } = openQueues(redis.socket);
-  t.after(close);
-  await queues.connected();
-  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'no')));
-  producer.ring('reconcile', { name: 'user.board' });
-  await until('it failed', async () => (await backlog.counts('reconcile')).failed >= 1);
-  await failing.stop();
-  const [job] = await backlog.jobs('reconcile', ['failed'], 1);
-  const operated = await Rookery.layOut(config(redis, { board: 'operate' }));
-  t.after(() => operated.stop());
-  await writeFile(join(operated.folder, 'boss.token'), tokens.admin);
-  await operated.start('run', 'api');
-  const retry = (token: string, headers = {}) =>
-    fetch(`${baseOf(operated)}/queues/api/queues/reconcile/${job?.id ?? ''}/retry`, {
-      ...{ method: 'PUT', headers: { authorization: `Bearer ${token}`, ...headers } },
-    });
-  assert.equal((await retry(tokens.read)).status, 403);
-  assert.equal((await retry(tokens.operate, { 'sec-fetch-site': 'cross-site' })).status, 403);
-  assert.ok((await retry(tokens.operate)).status < 300);
-  const [again] = await backlog.jobs('reconcile', ['waiting'], 1);
-  assert.equal(again?.id, job?.id);
-});
-
-test('while Redis is away each request is told so, and none is held up', async (t) => {
-  const other = await startRedis();
-  t.after(() => other.stop());
-  const orphan = await Rookery.layOut(config(other));
-  t.after(() => orphan.stop());
-  await writeFile(join(orphan.folder, 'boss.token'), tokens.admin);
-  await orphan.start('run', 'api');
-  await other.kill9();
-  const at = (path: string) =>
-    fetch(`${baseOf(orphan)}${path}`, { headers: { authorization: `Bearer ${tokens.admin}` } });
-  for (const [path, whom] of [
-    ['/v1/directory/status', 'the directory'],
-    ['/v1/mailboxes/user.jdoe', 'the directory'],
-    ['/v1/queues', 'the queues'],
-    ['/queues/api/queues', 'the queues'],
-    ['/v1/audit', 'the audit'],
-  ] as const) {
-    const told = (await (await at(path)).json()) as ProblemValue;
-    assert.deepEqual([told.status, told.type], [503, 'urn:rookery:problem:unavailable'], path);
-    assert.match(told.detail, new RegExp(`^${whom} could not be asked: `));
-  }
-  assert.equal(((await (await at('/v1/health')).json()) as { ready: boolean }).ready, false);
-  const route = (await (await at('/v1/route?recipient=jdoe%40example.org')).json()) as { action: string };
-  assert.equal(route.action, 'defer', 'which is what an MTA would be told');
-  await other.restart();
-  await until('it is back', async () => (await at('/v1/queues')).status === 200);
-  assert.equal((await at('/queues/api/queues')).status, 200);
-});
-
-test('without tokens nobody has access, and two names with one token are refused at the start', async (t) => {
-  const closed = await Rookery.layOut(config(redis, { tokens: {} }));
-  t.after(() => closed.stop());
-  await closed.start('run', 'api');
-  for (const path of ['/v1/queues', '/queues/']) {
-    const response = await fetch(`${baseOf(closed)}${path}`, { headers: { authorization: `Bearer ${tokens.read}` } });
-    assert.equal(response.status, 403, path);
-    assert.match(await response.text(), /nobody has access: the configuration has no tokens \(api\.tokens\)/);
-  }
-  assert.equal((await fetch(`${baseOf(closed)}/readyz`)).status, 200);
-  const token = 'twice-0123456789';
-  const twice = await Rookery.layOut(config(redis, { tokens: { a: { token }, b: { token } } }));
-  t.after(() => twice.stop());
-  await assert.rejects(twice.start('run', 'api'), /api\.tokens\.b has the token of api\.tokens\.a/);
-});
-
-test('rookery up shows metrics that promtool has nothing against', { skip: withoutPromtool() }, async (t) => {
-  const whole = await Rookery.layOut(config(redis));
-  t.after(() => whole.stop());
-  await writeFile(join(whole.folder, 'boss.token'), tokens.admin);
-  await whole.start();
-  const at = (path: string) =>
-    fetch(`${baseOf(whole)}${path}`, { headers: { authorization: `Bearer ${tokens.admin}` } });
-  await at('/v1/queues');
-  await at('/v1/route?recipient=nobody%40example.org');
-  const text = await (await at('/metrics')).text();
-  const names: string[] = text.match(/(?<=^# TYPE )\S+/gm) ?? [];
-  assert.ok(names.includes('rookery_api_requests_total') && names.includes('rookery_queue_jobs'));
-  const strange = names.filter((name) => !/^(rookery|process|nodejs)_/.test(name));
-  assert.deepEqual(strange, [], 'ours have one prefix; those of the process and of Node have the usual ones');
-  const check = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-  assert.deepEqual([check.status, check.stdout, check.stderr], [0, '', '']);
 });
 
 test('no token is ever logged', () => {

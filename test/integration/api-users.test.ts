@@ -6,14 +6,13 @@ import type { Decision } from '../../services/placement/decision.ts';
 import type { OrderValue } from '../../services/operations/order-value.ts';
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import { openUsersNow } from '../../services/process/open-users.ts';
-import { openQueues } from '../harness/events.ts';
+import { apiBase, startApi, tokens } from '../harness/api.ts';
+import type { Role } from '../harness/api.ts';
+import { queuesFor } from '../harness/events.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
-import { Rookery } from '../harness/rookery.ts';
+import type { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
-
-const tokens = { read: 'reading-0123456789', operate: 'operating-0123456789', admin: 'administering-0123456789' };
-type Role = keyof typeof tokens;
 
 let redis: ScratchRedis;
 let rookery: Rookery;
@@ -21,22 +20,8 @@ let base: string;
 
 before(async () => {
   redis = await startRedis();
-  rookery = await Rookery.layOut({
-    redis: { url: redis.socket },
-    backends: { mail1: { lmtp: { host: '127.0.0.1', port: 24 } } },
-    scaling: { pools: { default: { max: 4 } } },
-    api: {
-      listen: { host: '127.0.0.1', port: 0 },
-      tokens: {
-        reader: { token: tokens.read },
-        ops: { token: tokens.operate, role: 'operate' },
-        boss: { token: tokens.admin, role: 'admin' },
-      },
-    },
-  });
-  await rookery.start('run', 'api');
-  const { host, port } = rookery.address('HTTP');
-  base = `http://${host}:${port}`;
+  rookery = await startApi(redis.socket, ['run', 'api'], { scaling: { pools: { default: { max: 4 } } } });
+  base = apiBase(rookery);
 });
 after(async () => {
   await rookery.stop();
@@ -59,9 +44,7 @@ async function refused(...asked: Parameters<typeof ask>): Promise<[number, strin
 }
 
 test('a user is ordered once, for whoever may, and a worker is rung for', async (t) => {
-  const { backlog, queues, close } = openQueues(redis.socket);
-  t.after(close);
-  await queues.connected();
+  const { backlog } = await queuesFor(t, redis.socket);
   const wanted = { server: 'mail1', quota: 1024 };
   const body = { name: 'user.jdoe', ...wanted };
   assert.equal((await ask('read', 'POST', '/v1/users', body))[0], 403);

@@ -8,14 +8,12 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { openDirectory } from '../../services/process/open-directory.ts';
 import { openBacklog } from '../../services/process/open-events.ts';
-import { JobFailure } from '../../services/events/failure.ts';
-import { openScratchDirectory } from '../harness/directory.ts';
+import { fillDirectory } from '../harness/directory.ts';
 import { rookery as carriedOut } from '../harness/cli.ts';
-import { openQueues, work } from '../harness/events.ts';
+import { leaveFailedJob } from '../harness/events.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { Rookery } from '../harness/rookery.ts';
-import { until } from '../harness/until.ts';
 
 const bin = resolve(import.meta.dirname, '../../services/cli/rookery');
 const token = 'administering-0123456789';
@@ -31,28 +29,19 @@ let base: string;
 
 before(async () => {
   redis = await startRedis();
-  const scratch = await openScratchDirectory(redis.socket);
-  const writer = { session: 's1', admin: true, push: false };
-  for (const [name, location] of [
+  const rows = [
     ['user.jdoe', 'mail1!default'],
     ['user.jdoe.Sent\x07', 'mail1!default'],
-    ['user.j/ö?#', 'mail2!p2'],
+    [Buffer.from('user.j/ö?#').toString('latin1'), 'mail2!p2'],
     ['user.b\xff', 'mail2!p2'],
-  ] as const) {
-    const bytes = name.includes('ö') ? Buffer.from(name).toString('latin1') : name;
-    await scratch.directory.write({ verb: 'ACTIVATE', name: bytes, location, acl: 'jdoe\tlrs\t' }, writer);
-  }
-  const other = { session: 's2', server: 'mail2', admin: false, push: true, by: 'mail2' };
-  await scratch.directory.write({ verb: 'ACTIVATE', name: 'user.jdoe', location: 'mail2!default', acl: '' }, other);
-  await scratch.directory.write({ verb: 'RESERVE', name: 'user.new', location: 'mail2!p2', acl: '' }, writer);
-  await scratch.close();
-  const { producer, backlog, queues, close } = openQueues(redis.socket);
-  await queues.connected();
-  const failing = work(redis.socket, () => Promise.reject(new JobFailure('refused', 'mail1 takes no more:\nno room')));
-  producer.ring('reconcile', { name: 'user.jdoe' });
-  await until('it failed', async () => (await backlog.counts('reconcile')).failed === 1);
-  await failing.stop();
-  await close();
+  ] as const;
+  await fillDirectory(redis.socket, rows, [['user.new', 'mail2!p2']], (directory) =>
+    directory.write(
+      { verb: 'ACTIVATE', name: 'user.jdoe', location: 'mail2!default', acl: '' },
+      { session: 's2', server: 'mail2', admin: false, push: true, by: 'mail2' },
+    ),
+  );
+  await leaveFailedJob(redis.socket, 'user.jdoe', 'mail1 takes no more:\nno room');
   const anyPort = { host: '127.0.0.1', port: 0 };
   rookery = await Rookery.layOut({
     redis: { url: redis.socket },

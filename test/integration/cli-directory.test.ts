@@ -1,41 +1,27 @@
 // The operator's commands against a directory in a real Redis, with no server of ours running.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
 import { after, before, test } from 'node:test';
-import { openScratchDirectory } from '../harness/directory.ts';
+import { fillDirectory } from '../harness/directory.ts';
+import { operatorIn } from '../harness/operator.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 
-const bin = resolve(import.meta.dirname, '../../services/cli/rookery');
 const backends = '{ mail1: { lmtp: { host: 127.0.0.1, port: 24 } }, mail2: {} }';
 let redis: ScratchRedis;
-
 before(async () => {
   redis = await startRedis();
-  const scratch = await openScratchDirectory(redis.socket);
-  const writer = { session: 's1', admin: true, push: false };
-  for (const [name, location] of [
+  const rows = [
     ['user.jdoe', 'mail1!default'],
     ['user.jdoe.Sent', 'mail1!default'],
     ['user.ann', 'mail2!p2'],
-  ] as const) {
-    await scratch.directory.write({ verb: 'ACTIVATE', name, location, acl: 'jdoe\tlrs\t' }, writer);
-  }
-  await scratch.directory.write({ verb: 'RESERVE', name: 'user.new', location: 'mail2!p2', acl: '' }, writer);
-  await scratch.close();
+  ] as const;
+  await fillDirectory(redis.socket, rows, [['user.new', 'mail2!p2']]);
 });
 after(() => redis.stop());
 
 /** Finds Redis where `rookery up` would keep it: in the data folder. */
-function rookery(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const env = { PATH: process.env['PATH'], ROOKERY_DATA: redis.dataFolder, ROOKERY_BACKENDS: backends };
-  return new Promise((done) => {
-    execFile(bin, args, { env }, (error, out, err) => {
-      done({ code: error ? Number(error.code) : 0, out, err });
-    });
-  });
-}
+const rookery = (...words: string[]) =>
+  operatorIn({ ROOKERY_DATA: redis.dataFolder, ROOKERY_BACKENDS: backends }, ...words);
 
 test('mailboxes are listed, found and shown from the embedded Redis', async () => {
   const list = await rookery('mailbox', 'list', '*jdoe*');

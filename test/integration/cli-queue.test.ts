@@ -1,9 +1,10 @@
 // `rookery queue` and the role worker, as an operator meets them, on a real Redis.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openQueues, work } from '../harness/events.ts';
+import { queuesFor, work } from '../harness/events.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
+import { operator } from '../harness/operator.ts';
 import { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
 
@@ -29,9 +30,7 @@ const rows = (text: string) =>
     .map((line) => line.split(/ {2,}/));
 
 test('queues are listed, jobs shown with their reasons, failed ones tried again, and a worker does them', async (t) => {
-  const { producer, backlog, queues, close } = openQueues(redis.socket);
-  t.after(close);
-  await queues.connected();
+  const { producer, backlog } = await queuesFor(t, redis.socket);
   const failing = work(redis.socket, () => Promise.reject(new Error('mail1 does not answer:\nno route')));
   producer.ring('reconcile', { name: asBytes });
   await until('it failed', async () => (await backlog.counts('reconcile')).failed === 1);
@@ -39,7 +38,7 @@ test('queues are listed, jobs shown with their reasons, failed ones tried again,
   producer.ring('reconcile', { name: 'user.waits' });
   await until('the next one waits', async () => (await backlog.counts('reconcile')).waiting === 1);
 
-  const list = await rookery.command('queue', 'list');
+  const list = await operator(rookery.configFile, 'queue', 'list');
   assert.deepEqual([list.code, list.err], [0, '']);
   const [head, ...lines] = rows(list.out);
   assert.deepEqual(
@@ -49,12 +48,12 @@ test('queues are listed, jobs shown with their reasons, failed ones tried again,
   const [queue, ...numbers] = lines[3] ?? [];
   assert.deepEqual(head, ['QUEUE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'COMPLETED', 'OLDEST']);
   assert.deepEqual([queue, ...numbers.slice(0, 5)], ['reconcile', '1', '0', '0', '1', '0']);
-  const line = (await rookery.command('queue', 'list', '-f', 'json')).out.split('\n')[3] ?? '';
+  const line = (await operator(rookery.configFile, 'queue', 'list', '-f', 'json')).out.split('\n')[3] ?? '';
   assert.deepEqual((JSON.parse(line) as { jobs: object }).jobs, {
     ...{ waiting: 1, active: 0, delayed: 0, failed: 1, completed: 0 },
   });
 
-  const shown = rows((await rookery.command('queue', 'show', 'reconcile')).out);
+  const shown = rows((await operator(rookery.configFile, 'queue', 'show', 'reconcile')).out);
   assert.deepEqual(
     shown.map(([, state, about]) => [state, about]),
     [
@@ -63,15 +62,15 @@ test('queues are listed, jobs shown with their reasons, failed ones tried again,
       ['failed', name],
     ],
   );
-  const failed = await rookery.command('queue', 'show', 'reconcile', '--state', 'failed', '-f', 'json');
+  const failed = await operator(rookery.configFile, 'queue', 'show', 'reconcile', '--state', 'failed', '-f', 'json');
   const { id, reason, attempts } = JSON.parse(failed.out) as { id: string; reason: string; attempts: number };
   assert.deepEqual([reason, attempts], ['mail1 does not answer:\nno route', 3]);
 
-  const none = await rookery.command('queue', 'retry', 'reconcile', '--id', 'x1');
+  const none = await operator(rookery.configFile, 'queue', 'retry', 'reconcile', '--id', 'x1');
   assert.deepEqual([none.code, none.err], [65, 'rookery: reconcile has no failed job x1\n']);
-  const one = await rookery.command('queue', 'retry', 'reconcile', '--id', id);
+  const one = await operator(rookery.configFile, 'queue', 'retry', 'reconcile', '--id', id);
   assert.deepEqual([one.code, one.out], [0, '1 job is tried again\n']);
-  assert.equal((await rookery.command('queue', 'retry', 'reconcile')).out, '0 jobs are tried again\n');
+  assert.equal((await operator(rookery.configFile, 'queue', 'retry', 'reconcile')).out, '0 jobs are tried again\n');
 
   await rookery.start('run', 'worker', 'api', '--queues', 'reconcile', '--concurrency', '2');
   assert.match(rookery.out, /^Worker +reconcile, 2 jobs at a time$/m);
@@ -84,14 +83,14 @@ test('queues are listed, jobs shown with their reasons, failed ones tried again,
 });
 
 test('what names no queue is wrong usage; queues that are away are 69, in one line', async (t) => {
-  assert.equal((await rookery.command('queue', 'show', 'nosuch')).code, 64);
-  assert.equal((await rookery.command('queue', 'show', 'reconcile', '--state', 'nosuch')).code, 64);
-  assert.equal((await rookery.command('run', 'worker', '--queues', 'nosuch')).code, 64);
-  assert.equal((await rookery.command('run', 'worker', '--concurrency', '0')).code, 64);
-  assert.equal((await rookery.command('run', 'lmtp', '--concurrency', '3')).code, 64);
+  assert.equal((await operator(rookery.configFile, 'queue', 'show', 'nosuch')).code, 64);
+  assert.equal((await operator(rookery.configFile, 'queue', 'show', 'reconcile', '--state', 'nosuch')).code, 64);
+  assert.equal((await operator(rookery.configFile, 'run', 'worker', '--queues', 'nosuch')).code, 64);
+  assert.equal((await operator(rookery.configFile, 'run', 'worker', '--concurrency', '0')).code, 64);
+  assert.equal((await operator(rookery.configFile, 'run', 'lmtp', '--concurrency', '3')).code, 64);
   const away = await Rookery.layOut({});
   t.after(() => away.stop());
-  const { code, err } = await away.command('queue', 'list');
+  const { code, err } = await operator(away.configFile, 'queue', 'list');
   assert.equal(code, 69);
   assert.match(err, /^rookery: the queues cannot be opened: Redis does not answer at .*rookery up.*\n$/);
 });

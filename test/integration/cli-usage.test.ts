@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { configSchema } from '../../services/config/schema.ts';
 import { openUsage } from '../../services/process/open-usage.ts';
 import { startRedis } from '../harness/redis.ts';
+import { operator } from '../harness/operator.ts';
 import { Rookery } from '../harness/rookery.ts';
 
 test('the last answers and the silent ones are shown, the history of one, and what is not there', async (t) => {
@@ -27,7 +28,7 @@ test('the last answers and the silent ones are shown, the history of one, and wh
       .trimEnd()
       .split('\n')
       .map((line) => line.split(/ {2,}/));
-  const shown = await rookery.command('usage', 'show');
+  const shown = await operator(rookery.configFile, 'usage', 'show');
   assert.deepEqual([shown.code, shown.err], [0, '']);
   const epoch = '1970-01-01T00:00:00.000Z';
   assert.deepEqual(rows(shown.out), [
@@ -36,15 +37,15 @@ test('the last answers and the silent ones are shown, the history of one, and wh
     ['mail2', epoch, '75%', '25', '100', 'silent: mail2: gone'],
     ['mail3', 'never', '?', '?', '?', 'silent: not asked yet'],
   ]);
-  const json = await rookery.command('usage', 'show', 'mail2', '-n', '1', '-f', 'json');
+  const json = await operator(rookery.configFile, 'usage', 'show', 'mail2', '-n', '1', '-f', 'json');
   assert.deepEqual(JSON.parse(json.out), silent);
-  assert.equal((await rookery.command('usage', 'show', 'mail3')).out.trim(), 'no figure is there');
-  const unknown = await rookery.command('usage', 'show', 'mail9');
+  assert.equal((await operator(rookery.configFile, 'usage', 'show', 'mail3')).out.trim(), 'no figure is there');
+  const unknown = await operator(rookery.configFile, 'usage', 'show', 'mail9');
   assert.equal(unknown.code, 65);
   assert.match(unknown.err, /there is no backend mail9: there are mail1, mail2, mail3/);
 
   await redis.kill9();
-  const away = await rookery.command('usage', 'show');
+  const away = await operator(rookery.configFile, 'usage', 'show');
   assert.equal(away.code, 69);
   assert.match(away.err, /the figures cannot be read: Redis does not answer at/);
 });

@@ -7,9 +7,10 @@ import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { JobFailure } from '../../services/events/failure.ts';
 import type { ErrorKind } from '../../services/events/failure.ts';
-import { openQueues, workOn } from '../harness/events.ts';
+import { queuesFor, workOn } from '../harness/events.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
+import { operator } from '../harness/operator.ts';
 import { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
 
@@ -30,9 +31,7 @@ beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
 
 /** Queues in which these jobs have failed, each with the kind that its name ends with. */
 async function withDead(t: TestContext, names: readonly string[]) {
-  const opened = openQueues(redis.socket);
-  t.after(() => opened.close());
-  await opened.queues.connected();
+  const opened = await queuesFor(t, redis.socket);
   const { producer, backlog } = opened;
   const failing = workOn(
     redis.socket,
@@ -91,16 +90,16 @@ test('a retry that is killed in the middle loses nothing', async (t) => {
   const [failed, waiting] = [await subjects('failed'), await subjects('waiting')];
   assert.deepEqual([...new Set([...failed, ...waiting])].sort(), names);
   assert.equal(new Set(waiting).size, waiting.length);
-  assert.equal((await rookery.command('queue', 'retry', 'moves')).code, 0);
+  assert.equal((await operator(rookery.configFile, 'queue', 'retry', 'moves')).code, 0);
   assert.deepEqual([await subjects('failed'), await subjects('waiting')], [[], names]);
 });
 
 test('the commands: what would be done, what is done, one job with all that is known of it', async (t) => {
   const { backlog, subjects } = await withDead(t, ['user.a-away', 'user.b-refused', 'user.c-refused']);
-  const dry = await rookery.command('queue', 'retry', 'moves', '--kind', 'refused', '--dry-run');
+  const dry = await operator(rookery.configFile, 'queue', 'retry', 'moves', '--kind', 'refused', '--dry-run');
   assert.match(dry.out, /user\.[bc]-refused .*\n.*user\.[bc]-refused .*\n2 jobs would be tried again\n$/);
   assert.equal((await subjects('failed')).length, 3);
-  const all = await rookery.command('queue', 'discard', 'moves');
+  const all = await operator(rookery.configFile, 'queue', 'discard', 'moves');
   assert.deepEqual(
     [all.code, all.err],
     [
@@ -108,17 +107,17 @@ test('the commands: what would be done, what is done, one job with all that is k
       'rookery: say which ones: --id, --kind, --about, --older-than, or --all; in the API id, kind, about, before or all\n',
     ],
   );
-  const young = await rookery.command('queue', 'discard', 'moves', '--older-than', '7d');
+  const young = await operator(rookery.configFile, 'queue', 'discard', 'moves', '--older-than', '7d');
   assert.equal(young.out, '0 jobs are discarded\n');
-  const gone = await rookery.command('queue', 'discard', 'moves', '--about', 'user.b%');
+  const gone = await operator(rookery.configFile, 'queue', 'discard', 'moves', '--about', 'user.b%');
   assert.equal(gone.out, '1 job is discarded\n');
   assert.deepEqual(await subjects('failed'), ['user.a-away', 'user.c-refused']);
-  const wrong = await rookery.command('queue', 'retry', 'moves', '--older-than', 'soon');
+  const wrong = await operator(rookery.configFile, 'queue', 'retry', 'moves', '--older-than', 'soon');
   assert.equal(wrong.code, 64);
   assert.match(wrong.err, /'soon' is invalid.*90s, 30m, 12h, 7d/);
 
   const [job] = await backlog.jobs('moves', ['failed'], 1);
-  const shown = await rookery.command('queue', 'show', 'moves', '--id', job?.id ?? '');
+  const shown = await operator(rookery.configFile, 'queue', 'show', 'moves', '--id', job?.id ?? '');
   for (const line of [
     /^state +failed$/m,
     /^about +user\.c-refused$/m,
@@ -132,9 +131,9 @@ test('the commands: what would be done, what is done, one job with all that is k
   ]) {
     assert.match(shown.out, line);
   }
-  const json = await rookery.command('queue', 'show', 'moves', '--id', job?.id ?? '', '-f', 'json');
+  const json = await operator(rookery.configFile, 'queue', 'show', 'moves', '--id', job?.id ?? '', '-f', 'json');
   const { kind, log } = JSON.parse(json.out) as { kind: string; log: string[] };
   assert.deepEqual([kind, log.length], ['refused', 1]);
-  const none = await rookery.command('queue', 'show', 'moves', '--id', '999');
+  const none = await operator(rookery.configFile, 'queue', 'show', 'moves', '--id', '999');
   assert.deepEqual([none.code, none.err], [65, 'rookery: moves has no job 999\n']);
 });

@@ -67,10 +67,15 @@ test('a job that is worked on is active, and one that is tried again later does 
     };
   });
   const patient = { ...shortRetries, fault: { attempts: 2, pause: 60_000, longest: 60_000 } };
-  const workers = work(redis.socket, () => failing, { retries: patient });
+  let begun = false;
+  const looking = () => {
+    begun = true;
+    return failing;
+  };
+  const workers = work(redis.socket, looking, { retries: patient });
   t.after(() => workers.stop());
   await queue().add('reconcile', { v: 1, name: 'dXNlcg' }, { timestamp: 1 });
-  await until('it is active', async () => (await demand()).active === 1);
+  await until('it is active', async () => begun && (await demand()).active === 1);
   assert.deepEqual(await demand(), { ...nothing, active: 1 });
   fail();
   await until('it waits to be tried again', async () => (await demand()).active === 0);

@@ -1,18 +1,12 @@
 // Ringing the queues while Redis is there, away, or hangs: whoever rings never waits and never fails.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { keptLog, openQueues } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+const redis = redisOfFile();
 
 function open(t: TestContext, options?: Parameters<typeof openQueues>[1]) {
   const opened = openQueues(redis.socket, options);

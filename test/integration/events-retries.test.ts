@@ -1,6 +1,6 @@
 // What becomes of jobs that fail, by the kind of failure, and what stays known of each, on a real Redis.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Worker } from 'bullmq';
 import type { JobState } from '../../services/events/backlog.ts';
@@ -9,39 +9,24 @@ import type { ErrorKind } from '../../services/events/failure.ts';
 import type { Outcome, Processors, WorkersStart } from '../../services/events/processor.ts';
 import { keyPrefix } from '../../services/events/queue-set.ts';
 import { commandConnection, connected } from '../../services/redis/connection.ts';
-import { keptLog, openQueues, shortRetries, workOn } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { keptLog, queuesFor, shortRetries, workersFor, workOn } from '../harness/events.ts';
+import { redisOfFile, startRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 const done: Outcome = { is: 'done', note: 'all is right' };
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+const redis = redisOfFile();
 
 async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket);
-  t.after(() => opened.close());
-  await opened.queues.connected();
-  const { backlog } = opened;
-  const settled = async (state: JobState, count: number) => {
-    await until(`${count} ${state}`, async () => (await backlog.counts('moves'))[state] === count);
-    return backlog.jobs('moves', [state], 100);
-  };
-  return { ...opened, settled };
+  const { settled, ...opened } = await queuesFor(t, redis.socket);
+  return { ...opened, settled: (state: JobState, count: number) => settled('moves', state, count) };
 }
 
 type Moves = NonNullable<Processors['moves']>;
 
 function worker(t: TestContext, moves: Moves, options: Partial<WorkersStart> = {}) {
-  const workers = workOn(redis.socket, { moves }, options);
-  t.after(() => workers.stop());
-  return workers;
+  return workersFor(t, redis.socket, { moves }, options);
 }
 
 test('each kind of failure has its attempts; what is refused is a dead letter at once; all keep why', async (t) => {

@@ -1,42 +1,27 @@
 // Workers on a real Redis: what becomes of jobs that finish, fail, wait, can't be read, or lose their worker.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { JobState } from '../../services/events/backlog.ts';
 import type { Outcome, Processor, WorkersStart } from '../../services/events/processor.ts';
-import { keptLog, openQueues, work } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { keptLog, queuesFor, work, workersFor } from '../harness/events.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 const done: Outcome = { is: 'done', note: 'all is right' };
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+const redis = redisOfFile();
 
 async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket);
-  t.after(() => opened.close());
-  await opened.queues.connected();
-  const { backlog } = opened;
-  const settled = async (state: JobState, count: number) => {
-    await until(`${count} ${state}`, async () => (await backlog.counts('reconcile'))[state] === count);
-    return backlog.jobs('reconcile', [state], 100);
-  };
+  const { settled, ...opened } = await queuesFor(t, redis.socket);
   const ring = (name: string) => {
     opened.producer.ring('reconcile', { name });
   };
-  return { ...opened, settled, ring };
+  return { ...opened, settled: (state: JobState, count: number) => settled('reconcile', state, count), ring };
 }
 
 function worker(t: TestContext, processor: Processor<'reconcile'>, options: Partial<WorkersStart> = {}) {
-  const workers = work(redis.socket, processor, options);
-  t.after(() => workers.stop());
-  return workers;
+  return workersFor(t, redis.socket, { reconcile: processor }, options);
 }
 
 /** Something that the test opens, and whoever waits for it then goes on. */

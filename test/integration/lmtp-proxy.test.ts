@@ -226,17 +226,20 @@ test('a directory that hangs is waited for once a message, not once a recipient'
   const mail1 = await backend(t);
   const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });
   let asked = 0;
+  let hangs = true;
   const { answer } = proxy.lookup;
   proxy.lookup.answer = async (names) => {
-    asked++;
-    return names[0] === 'user.ann' ? answer(names) : new Promise(() => undefined);
+    asked += names.length;
+    return hangs && names[0] !== 'user.ann' ? new Promise(() => undefined) : answer(names);
   };
   const mta = await Mta.greet(proxy.address);
   const said = await mta.envelope(['<ann>', '<bob>', '<cas>', '<ann>']);
   const away = '451 4.4.3 Directory is not available';
   assert.deepEqual([said, asked], [['250 2.1.5 Ok', away, away, away], 2]);
   assert.equal((await mta.body('x\r\n', 1)).length, 1);
-  assert.match((await mta.send(['<ann>']))[0] ?? '', /^250/);
+  hangs = false;
+  await mta.say('MAIL FROM:<>');
+  await until('it is asked again', async () => (await mta.say('RCPT TO:<ann>')).startsWith('250'));
 });
 
 test('where no backend is registered nobody is unknown', async (t) => {

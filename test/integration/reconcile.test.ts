@@ -1,7 +1,7 @@
 // The reconcile worker on a real directory, with backends whose mailboxes the test knows: what is certain is put right, what
 // is not waits and says for what, and nothing is taken away that somebody holds.
 import assert from 'node:assert/strict';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { ImapAdmin } from '../../services/backends/imap-admin.ts';
 import { Registry } from '../../services/backends/registry.ts';
@@ -12,17 +12,9 @@ import type { Outcome } from '../../services/events/processor.ts';
 import { reconcileProcessor } from '../../workers/reconcile.ts';
 import { quietDesk } from '../harness/events.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { redisOfFile } from '../harness/redis.ts';
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(async () => {
-  await redisSays(redis.socket, 'FLUSHALL');
-});
+const redis = redisOfFile();
 
 const times = { reservationMaxAge: 3_600_000, reservationGrace: 1, tombstoneGrace: 1 };
 

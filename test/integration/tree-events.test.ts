@@ -3,22 +3,17 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { readDemand } from '../../services/events/demand-reader.ts';
 import type { TreeEvent } from '../../services/events/tree-lists.ts';
 import { keptLog } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { appliedIn, openTrees, queue, workTrees } from '../harness/tree-events.ts';
 import { TreeWorker } from '../harness/tree-worker.ts';
 import { until } from '../harness/until.ts';
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+const redis = redisOfFile();
 
 async function open(t: TestContext) {
   const opened = openTrees(redis.socket);
@@ -98,7 +93,7 @@ test('a stopped worker loses its tree to another, and trims nothing when it wake
     return one;
   };
   const begun = ({ pid }: TreeWorker) =>
-    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `));
+    until('it begins', async () => (await readFile(file, 'latin1')).includes(`begins ${pid} `), 60_000);
   const numbers = Array.from({ length: 10 }, (_, n) => String(n + 1));
   const first = worker(join(folder, 'first'));
   await first.says('ready');
@@ -118,6 +113,74 @@ test('a stopped worker loses its tree to another, and trims nothing when it wake
   assert.deepEqual(bySecond, numbers);
 });
 
+test('a worker is killed with trees in hand: another one goes on with them, without any sweep', async (t) => {
+  const { trees, left } = await open(t);
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-trees-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'applied');
+  const worker = (more: { gate?: string }) => {
+    const one = new TreeWorker({ ...{ socket: redis.socket, file, lostAfter: 500, batch: 5, work: 0 }, ...more });
+    t.after(() => one.kill9());
+    return one;
+  };
+  const first = worker({ gate: join(folder, 'never') });
+  await first.says('ready');
+  const names = Array.from({ length: 30 }, (_, n) => `user.u${n}`);
+  await trees.append(
+    queue,
+    names.map((tree) => ({ tree, body: '1' })),
+  );
+  const begun = async () => (await readFile(file, 'latin1').catch(() => '')).split('begins').length - 1;
+  await until('it has all trees in hand', async () => (await begun()) === names.length);
+  await first.kill9();
+  worker({});
+  await left(0);
+  assert.deepEqual(
+    appliedIn(await readFile(file, 'latin1'))
+      .map(({ tree }) => tree)
+      .sort(),
+    names.sort(),
+  );
+});
+
+test('a tree that takes long, or fails, holds up none of those that are taken with it or come later', async (t) => {
+  const { say, left } = await open(t);
+  const seen: string[] = [];
+  let open_: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open_ = resolve));
+  let fails = true;
+  const apply: Parameters<typeof work>[1] = async ({ tree, events }) => {
+    if (tree === 'user.slow') await opened;
+    if (tree === 'user.bad' && fails) throw new Error('no');
+    seen.push(...bodiesOf(events));
+  };
+  await say('user.slow', 'slow');
+  await say('user.bad', 'bad');
+  for (let n = 0; n < 20; n += 1) await say(`user.u${n}`, 'one');
+  work(t, apply, { concurrency: 2, trees: 2, pause: { first: 60_000, longest: 60_000 } });
+  await left(2);
+  for (let n = 0; n < 20; n += 1) await say(`user.u${n}`, 'two');
+  await left(2);
+  assert.equal(seen.length, 40);
+  fails = false;
+  open_();
+  await left(1);
+  assert.deepEqual(seen.slice(40), ['slow']);
+});
+
+test('however many trees wait, one bell does, also in a paused queue; the demand is that of the trees', async (t) => {
+  const { say, queues } = await open(t);
+  await queues.queue(queue).pause();
+  for (let n = 0; n < 20; n += 1) await say(`user.u${n}`, 'one');
+  assert.equal(await queues.queue(queue).getWaitingCount(), 1);
+  await queues.queue(queue).resume();
+  for (let n = 20; n < 40; n += 1) await say(`user.u${n}`, 'one');
+  assert.equal(await queues.queue(queue).getWaitingCount(), 1);
+  const { waiting, oldestAge } = await readDemand(queues, queue);
+  assert.equal(waiting, 40);
+  assert.ok(oldestAge > 0);
+});
+
 test('the hold is renewed as long as the work takes', async (t) => {
   const { say, left, lists } = await open(t);
   let open_: () => void = () => undefined;
@@ -133,9 +196,9 @@ test('the hold is renewed as long as the work takes', async (t) => {
   );
   await say('user.a', 'one');
   await until('it is worked on', () => calls === 1);
-  const other = { tree: 'user.a', token: 'other', holds: 1_000 };
+  const other = { trees: 1, events: 1, token: 'other', holds: 1_000 };
   const since = performance.now();
-  while (performance.now() - since < 1_000) assert.equal(typeof (await lists.take(other, 1)), 'number');
+  while (performance.now() - since < 1_000) assert.deepEqual((await lists.next(other)).taken, []);
   open_();
   await left(0);
   assert.equal(calls, 1);
@@ -144,21 +207,27 @@ test('the hold is renewed as long as the work takes', async (t) => {
 test('only who has the token trims, fails or renews', async (t) => {
   const { say, lists } = await open(t);
   await say('user.a', 'one', 'two');
-  const [mine, other] = ['mine', 'other'].map((token) => ({ tree: 'user.a', token, holds: 60_000 })) as [
-    { tree: string; token: string; holds: number },
-    { tree: string; token: string; holds: number },
-  ];
-  assert.deepEqual(bodiesOf((await lists.take(mine, 10)) as TreeEvent[]), ['one', 'two']);
-  assert.equal(typeof (await lists.take(other, 10)), 'number');
-  assert.equal(await lists.trim(other, 2, 10), undefined);
-  assert.equal(await lists.fail(other, { reason: 'no', alone: true, attempts: 1 }), undefined);
-  assert.equal(await lists.renew(other), false);
+  const room = { trees: 1, events: 10, holds: 60_000 };
+  const [mine, other] = [
+    { tree: 'user.a', token: 'mine' },
+    { tree: 'user.a', token: 'other' },
+  ] as const;
+  const next = async (...[token, done]: [string, Parameters<typeof lists.next>[1]?]) => {
+    const { taken, lost } = await lists.next({ ...room, token }, done);
+    return { taken: taken.map(({ hold, events }) => [hold.token, ...bodiesOf(events)]), lost };
+  };
+  assert.deepEqual(await next('mine'), { taken: [['mine', 'one', 'two']], lost: [] });
+  assert.deepEqual(await next('other'), { taken: [], lost: [] });
+  assert.deepEqual(await next('third', [{ hold: other, count: 2 }]), { taken: [], lost: ['user.a'] });
+  const failure = { reason: 'no', alone: true, attempts: 1, pause: { first: 1, longest: 1 } };
+  assert.equal(await lists.fail(other, failure), undefined);
+  assert.deepEqual(await lists.renew(60_000, [other]), ['user.a']);
   await lists.release(other);
-  assert.equal(await lists.renew(mine), true);
-  assert.deepEqual(bodiesOf((await lists.trim(mine, 1, 10)) ?? []), ['two']);
-  assert.deepEqual(await lists.trim(mine, 1, 10), []);
+  assert.deepEqual(await lists.renew(60_000, [mine]), []);
+  assert.deepEqual(await next('third', [{ hold: mine, count: 1 }]), { taken: [['mine', 'two']], lost: [] });
+  assert.deepEqual(await next('third', [{ hold: mine, count: 1 }]), { taken: [], lost: [] });
   // The end of the list is the end of the hold.
-  assert.equal(await lists.renew(mine), false);
+  assert.deepEqual(await lists.renew(60_000, [mine]), ['user.a']);
 });
 
 test('a poison event is set aside after its attempts, with its reason, and its tree goes on', async (t) => {

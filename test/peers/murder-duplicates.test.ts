@@ -9,21 +9,11 @@ import { withoutCyrus } from '../harness/peers.ts';
 describe('duplicates', { skip: withoutCyrus() }, () => {
   let murder: Murder;
   let scenarios: Scenarios;
-
   before(async () => {
     murder = await Murder.start();
-    scenarios = new Scenarios(murder);
-    await murder.create('mail1', ['user.steady1']);
-    await murder.create('mail2', ['user.steady2']);
-    await scenarios.mailTo({ 'user.steady1': 'steady1', 'user.steady2': 'steady2' });
+    scenarios = await Scenarios.begin(murder);
   });
-  after(async () => {
-    try {
-      console.log(await scenarios.finish());
-    } finally {
-      await murder.stop();
-    }
-  });
+  after(() => scenarios.end());
 
   const orders: (readonly Backend[])[] = [BACKENDS, ['mail2', 'mail1']];
 

@@ -8,21 +8,11 @@ import { withoutCyrus } from '../harness/peers.ts';
 describe('moves of mailboxes', { skip: withoutCyrus() }, () => {
   let murder: Murder;
   let scenarios: Scenarios;
-
   before(async () => {
     murder = await Murder.start();
-    scenarios = new Scenarios(murder);
-    await murder.create('mail1', ['user.steady1']);
-    await murder.create('mail2', ['user.steady2']);
-    await scenarios.mailTo({ 'user.steady1': 'steady1', 'user.steady2': 'steady2' });
+    scenarios = await Scenarios.begin(murder);
   });
-  after(async () => {
-    try {
-      console.log(await scenarios.finish());
-    } finally {
-      await murder.stop();
-    }
-  });
+  after(() => scenarios.end());
 
   /** A user at mail1 with a folder, who gets mail. */
   async function user(name: string, messages = 50): Promise<void> {

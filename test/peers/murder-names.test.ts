@@ -32,23 +32,16 @@ describe('names', { skip: withoutCyrus() }, () => {
 
   before(async () => {
     murder = await Murder.start({ dotted: true });
-    scenarios = new Scenarios(murder);
-    await murder.create('mail1', ['user.steady1', 'example.org!user.a^b', ...many(1)]);
-    await murder.create('mail2', ['user.steady2', 'example.org!user.a-b', ...many(2)]);
+    scenarios = await Scenarios.begin(murder, {
+      mail1: ['example.org!user.a^b', ...many(1)],
+      mail2: ['example.org!user.a-b', ...many(2)],
+    });
     await scenarios.mailTo({
-      'user.steady1': 'steady1',
-      'user.steady2': 'steady2',
       'example.org!user.a^b': 'a.b@example.org',
       'example.org!user.a-b': 'a-b@example.org',
     });
   });
-  after(async () => {
-    try {
-      console.log(await scenarios.finish());
-    } finally {
-      await murder.stop();
-    }
-  });
+  after(() => scenarios.end());
 
   /** Half of all mailboxes: users with odd folders, in two domains, and plain ones. */
   function many(half: number): string[] {

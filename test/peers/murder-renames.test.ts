@@ -13,21 +13,11 @@ const SLOW_MS = 3000;
 describe('renames', { skip: withoutCyrus() }, () => {
   let murder: Murder;
   let scenarios: Scenarios;
-
   before(async () => {
     murder = await Murder.start();
-    scenarios = new Scenarios(murder);
-    await murder.create('mail1', ['user.steady1', 'user.other1']);
-    await murder.create('mail2', ['user.steady2', 'user.taken']);
-    await scenarios.mailTo({ 'user.steady1': 'steady1', 'user.steady2': 'steady2' });
+    scenarios = await Scenarios.begin(murder, { mail1: ['user.other1'], mail2: ['user.taken'] });
   });
-  after(async () => {
-    try {
-      console.log(await scenarios.finish());
-    } finally {
-      await murder.stop();
-    }
-  });
+  after(() => scenarios.end());
 
   /** A user at mail1 with a folder, who gets mail. */
   async function user(name: string): Promise<void> {

@@ -248,15 +248,18 @@ test('with scaling.local, up leaves the queues of pools to worker processes, whi
     { configFile: undefined, roles: ['directory', 'lmtp', 'api', 'autoscaler'] },
     { configFile: undefined, roles: everything, worker: { queues: workedQueueNames } },
   ]);
+  const asking = { ROOKERY_CONFIG: '', ROOKERY_LOOKUP__LISTEN: '[{ host: 127.0.0.1, port: 2004 }]' };
+  await rookery(['up'], { startRoles, env: asking });
+  assert.deepEqual(asked.pop()?.roles, ['directory', 'lmtp', 'lookup', 'api', 'worker']);
   await rookery(['run', 'autoscaler'], { startRoles });
   assert.match(String(asked[2]?.configFile), /rookery\.yaml$/);
 });
 
 test('roles of later versions, and none at all, are wrong usage', async () => {
-  const later = await rookery(['run', 'lmtp', 'lookup']);
+  const later = await rookery(['run', 'lmtp', 'follower']);
   assert.deepEqual(
     [later.code, later.err],
-    [64, ["rookery: 'lookup' is not in this version: there are directory, lmtp, api, worker, autoscaler"]],
+    [64, ["rookery: 'follower' is not in this version: there are directory, lmtp, lookup, api, worker, autoscaler"]],
   );
   const typo = await rookery(['run', 'ltmp']);
   assert.match(typo.err.join(), /did you mean lmtp\?/);

@@ -59,6 +59,7 @@ test('the sample sets nothing; with its comment marks off it is a whole configur
     ...{
       directory: null,
       lmtp: null,
+      lookup: null,
       users: null,
       usage: null,
       placement: null,

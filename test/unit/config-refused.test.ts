@@ -126,10 +126,19 @@ test("a user's host: one of his server's", () => {
   assert.deepEqual(refusal({ host: '::ffff:10.0.0.3', server: 'm' }, pair), []);
 });
 
+test('a map transport that knows no way for users whom their first message makes', () => {
+  const config = { users: { autocreate: { names: ['user.%'] } }, lookup: { transport: { domains: ['example.org'] } } };
+  assert.deepEqual(keysOf(problemsOf(config)), ['lookup.transport.first_message']);
+  const way = { ...config.lookup.transport, first_message: { path: '/run/rookery/lmtp.sock' } };
+  assert.deepEqual(problemsOf({ ...config, lookup: { transport: way } }), []);
+  assert.deepEqual(problemsOf({ users: config.users }), []);
+});
+
 test('two listeners at one address', () => {
   const same = { host: '127.0.0.1', port: 2003 };
   assert.deepEqual(keysOf(problemsOf({ lmtp: { listen: [same, same] } })), ['lmtp.listen[1]']);
   assert.deepEqual(keysOf(problemsOf({ api: { listen: { host: '0.0.0.0', port: 2003 } } })), ['api.listen']);
+  assert.deepEqual(keysOf(problemsOf({ lookup: { listen: [same] } })), ['lookup.listen[0]']);
   assert.deepEqual(keysOf(problemsOf({ lmtp: { listen: [{ path: '/a' }, { path: '/a' }] } })), ['lmtp.listen[1]']);
   assert.deepEqual(
     problemsOf({

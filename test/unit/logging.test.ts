@@ -54,3 +54,24 @@ test('below its level nothing is written; errors come with their message', () =>
   assert.equal(text.length, 1);
   assert.equal((lines()[0]?.['error'] as { message: string }).message, 'broken');
 });
+
+test('an error that says no more than that somebody does not answer comes without its stack', () => {
+  const { lines, destination } = collecting();
+  const logger = makeLogger({ level: 'info', destination });
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6379'), { code: 'ECONNREFUSED' });
+  for (const error of [
+    refused,
+    new Error('the chosen server does not answer', { cause: refused }),
+    Object.assign(new AggregateError([refused], ''), { code: 'ECONNREFUSED' }),
+    new Error('Command timed out'),
+  ]) {
+    logger.warn({ err: error }, 'x');
+  }
+  logger.error({ err: new TypeError('undefined is not a function') }, 'x');
+  const said = lines().map(({ err }) => err as { message: string; stack?: string });
+  assert.match(said.pop()?.stack ?? '', /at /);
+  for (const { message, stack } of said) {
+    assert.equal(stack, undefined);
+    assert.match(message, /ECONNREFUSED|timed out/);
+  }
+});

@@ -114,10 +114,11 @@ export class CaseStore {
   }
 
   async lease(name: Bytes, { token, destination }: Lease, milliseconds: number): Promise<boolean> {
-    const { redis, shards, clock } = this.#options;
-    const { tree } = placeOf(name);
+    const { redis, shards, clock, nonce, changeLogLength } = this.#options;
+    const { tree, shared } = placeOf(name);
     const prefix = shardPrefix(shardOf(tree, shards));
-    const args = [prefix, tree, token, destination, String(clock()), String(milliseconds)];
+    const times = [String(clock()), String(milliseconds), nonce(), String(changeLogLength)];
+    const args = [prefix, tree, flag(shared), token, destination, ...times];
     return (await leaseScript.run(redis, `${prefix}lease:${tree}`, args)) === '1';
   }
 

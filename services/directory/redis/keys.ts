@@ -11,7 +11,8 @@ export function shardPrefix(shard: number): string {
  * The suffixes after a shard's prefix. `tree:<tree>` is the hash of a tree's rows, `bucket:<n>:<tree>` further buckets of
  * a large shared tree, `server:<server>` the rows a server has in each tree,
  * `pending:<session>` the names that wait for a session's end, `grave:<name>` what was deleted a short while ago,
- * `case:<name>` the open case of a name, `lease:<tree>` the lease on a tree: its end, its token, its destination.
+ * `case:<name>` the open case of a name, `lease:<tree>` the lease on a tree: its end, its token, its destination;
+ * in the first shard, `routing:<reader>` what the reader has seen of each shard's log, as long as its lease holds.
  */
 export const keyNames = {
   /** Hash: how the directory was made, its epoch, and who was heard in it. */
@@ -32,6 +33,8 @@ export const keyNames = {
   cases: 'cases',
   /** Hash, in the first shard: when each node was last seen, in seconds since 1970. */
   nodes: 'nodes',
+  /** Sorted set, in the first shard: those that hold a routing lease, or held one, by when they showed themselves last. */
+  readers: 'readers',
 } as const;
 
 /** The shard of a tree. Fixed when the directory is made: the number of shards is written into its meta. */

@@ -10,6 +10,7 @@ import type { Place } from './chain-watch.ts';
 import { ChangeLog } from './change-log.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
+import { RedisRoutingLeases } from './routing-leases.ts';
 import { RowReader, treesAtOnce } from './row-reader.ts';
 import { makeScript, pairsIn, stringsIn, vouchScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
@@ -37,6 +38,7 @@ import type {
 import { wholeServer } from '../case.ts';
 import type { Case, Caseload } from '../case.ts';
 import type { Bytes, Entry } from '../entry.ts';
+import type { RoutingLeases } from '../routing-lease.ts';
 import type { Policy } from '../rules.ts';
 
 export interface RedisDirectoryOptions {
@@ -65,6 +67,7 @@ export interface RedisDirectoryOptions {
 }
 
 export class RedisDirectory implements Directory {
+  readonly routing: RoutingLeases;
   readonly #options: RedisDirectoryOptions;
   readonly #redis: Redis;
   readonly #clock: () => number;
@@ -89,6 +92,7 @@ export class RedisDirectory implements Directory {
     this.#writes = new Writes({ ...writing, watch, policy, ends: this.#ends, ...(acknowledge && { acknowledge }) });
     this.#cases = new CaseStore(writing);
     this.#logs = Array.from({ length: shards }, (_, shard) => new ChangeLog(shard));
+    this.routing = new RedisRoutingLeases(this.#redis, this.#logs);
     const { blocking, onError } = options;
     this.#tails = this.#logs.map((log) => {
       const saw = (place: Head): void => {

@@ -8,5 +8,9 @@ redis.call('HDEL', prefix .. 'dead', ARGV[2])
 redis.call('HINCRBY', prefix .. 'meta', 'events', 1)
 local id = redis.call('HINCRBY', prefix .. 'meta', 'id', 1)
 local length = redis.call('RPUSH', prefix .. 'list:' .. tree, string.format('%.0f', id) .. ' ' .. now .. ' ' .. body)
-if length == 1 then redis.call('ZADD', prefix .. 'waiting', now, tree) end
+if length == 1 then
+  local time = redis.call('TIME')
+  redis.call('ZADD', prefix .. 'waiting', now, tree)
+  redis.call('ZADD', prefix .. 'due', time[1] * 1000 + math.floor(time[2] / 1000), tree)
+end
 return { tree, length }

@@ -1,16 +1,15 @@
 // Scaling for real: worker processes come with the jobs and go when there are none, and no job is interrupted.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { readDemand } from '../../services/events/demand-reader.ts';
 import type { Pool } from '../../services/events/scaling.ts';
 import { scaleLocally } from '../../workers/autoscaler/local.ts';
 import { textPlot } from '../../workers/autoscaler/plot.ts';
 import type { PlotPoint } from '../../workers/autoscaler/plot.ts';
-import { keptLog, openQueues } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { keptLog, queuesFor } from '../harness/events.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 const full = process.env['ROOKERY_TEST_SCALE'] === 'full';
@@ -26,23 +25,11 @@ const pool: Pool = {
   },
 };
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
-
-async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket);
-  t.after(() => opened.close());
-  await opened.queues.connected();
-  return opened;
-}
+const redis = redisOfFile();
 
 function scale(
   t: TestContext,
-  opened: ReturnType<typeof openQueues>,
+  opened: Awaited<ReturnType<typeof queuesFor>>,
   what: string,
   every = 200,
   more: Partial<Pool['limits']> = {},
@@ -64,7 +51,7 @@ function scale(
 }
 
 test(`from no worker: ${jobs} jobs come, workers grow to the limit, empty the queue, and go`, async (t) => {
-  const opened = await queues(t);
+  const opened = await queuesFor(t, redis.socket);
   const { log, view } = scale(t, opened, String(jobTime));
   const points: PlotPoint[] = [];
   const began = Date.now();
@@ -106,7 +93,7 @@ test(`from no worker: ${jobs} jobs come, workers grow to the limit, empty the qu
 });
 
 test('a worker that dies again and again is not started all the time', async (t) => {
-  const opened = await queues(t);
+  const opened = await queuesFor(t, redis.socket);
   const { log, view } = scale(t, opened, 'dies', 50);
   opened.producer.ring('reconcile', { name: 'user.a' });
   const deaths = () => log.lines.filter(({ text }) => text.startsWith('scaling: a worker ended by itself'));
@@ -122,7 +109,7 @@ test('a worker that dies again and again is not started all the time', async (t)
 });
 
 test('while Redis is away the workers stay as they are; the log says so once', async (t) => {
-  const opened = await queues(t);
+  const opened = await queuesFor(t, redis.socket);
   const { log, view } = scale(t, opened, '10', 50, { min: 1 });
   await until('a worker is there', () => view().current === 1);
   await redis.kill9();

@@ -3,41 +3,26 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig } from '../../services/config/load.ts';
 import { drained } from '../../services/events/draining.ts';
 import type { Outcome, Processors } from '../../services/events/processor.ts';
 import { startRoles } from '../../services/process/start-roles.ts';
-import { openQueues, workOn } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { queuesFor, workersFor, workOn } from '../harness/events.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis();
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
-
-async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket);
-  t.after(() => opened.close());
-  await opened.queues.connected();
-  return opened;
-}
+const redis = redisOfFile();
 
 function worker(t: TestContext, moves: NonNullable<Processors['moves']>) {
-  const running = workOn(redis.socket, { moves });
-  t.after(() => running.stop());
-  return running;
+  return workersFor(t, redis.socket, { moves });
 }
 
 test('the program works until the queues are empty, and ends with 0', async (t) => {
-  const { producer, backlog } = await queues(t);
+  const { producer, backlog } = await queuesFor(t, redis.socket);
   const rookery = await Rookery.layOut({ redis: { url: redis.socket } });
   t.after(() => rookery.stop());
   for (let n = 0; n < 200; n += 1) producer.ring('reconcile', { name: `user.${n}` });
@@ -65,7 +50,7 @@ test('its options are for it, and a queue without a worker is refused', async (t
 });
 
 test('jobs that bring more jobs, that are put off until soon, and that still run are waited for', async (t) => {
-  const { producer, backlog } = await queues(t);
+  const { producer, backlog } = await queuesFor(t, redis.socket);
   let looks = 0;
   const running = worker(t, async () => {
     looks += 1;
@@ -82,7 +67,7 @@ test('jobs that bring more jobs, that are put off until soon, and that still run
 });
 
 test('what is put off for long, what others run, and a paused queue are not waited for', async (t) => {
-  const { queues: set, backlog, producer } = await queues(t);
+  const { queues: set, backlog, producer } = await queuesFor(t, redis.socket);
   const running = workOn(redis.socket, { moves: () => new Promise(() => undefined) }, { grace: 10 });
   t.after(() => running.stop());
   producer.ring('moves', { name: 'user.hangs' });
@@ -96,7 +81,7 @@ test('what is put off for long, what others run, and a paused queue are not wait
 });
 
 test('the deadline comes, or the wish to stop, or Redis is away: it is no end of the queues', async (t) => {
-  const { backlog, producer } = await queues(t);
+  const { backlog, producer } = await queuesFor(t, redis.socket);
   producer.ring('moves', { name: 'user.waits' });
   await until('it waits', async () => (await backlog.counts('moves')).waiting === 1);
   const nobody = { queues: ['moves'] as const, busy: 0 };
@@ -110,7 +95,7 @@ test('the deadline comes, or the wish to stop, or Redis is away: it is no end of
 });
 
 test('at the deadline what still runs gets the grace, and is given back', async (t) => {
-  const { producer, backlog } = await queues(t);
+  const { producer, backlog } = await queuesFor(t, redis.socket);
   const folder = await mkdtemp(join(tmpdir(), 'rookery-drain-'));
   t.after(() => rm(folder, { recursive: true }));
   let told = 0;

@@ -32,3 +32,11 @@ test('an address that is taken is 69, in one line', async (t) => {
   assert.equal(code, 69);
   assert.match(err, new RegExp(`^rookery: could not start: lmtp\\.listen: 127\\.0\\.0\\.1:${port} is taken: .*\\n$`));
 });
+
+test('a data folder that can not be made is 78, and names the key', async (t) => {
+  const rookery = await Rookery.layOut({ data: '/proc/rookery/data', log: { level: 'silent' } });
+  t.after(() => rookery.stop());
+  const { code, err } = await rookery.command('up');
+  assert.equal(code, 78);
+  assert.match(err, /^The configuration is refused:\n {2}data is \/proc\/rookery\/data; it may be a folder .*\n$/);
+});

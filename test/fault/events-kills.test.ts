@@ -4,29 +4,21 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { queueNames } from '../../services/events/queues.ts';
 import type { JobState } from '../../services/events/backlog.ts';
-import { openQueues } from '../harness/events.ts';
-import { redisSays, startRedis } from '../harness/redis.ts';
-import type { ScratchRedis } from '../harness/redis.ts';
+import { queuesFor } from '../harness/events.ts';
+import { redisOfFile } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
 /** Processes take their time to start on a busy machine, in milliseconds. */
 const patience = 60_000;
 
-let redis: ScratchRedis;
-before(async () => {
-  redis = await startRedis({ appendfsync: 'always' });
-});
-after(() => redis.stop());
-beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
+const redis = redisOfFile({ appendfsync: 'always' });
 
 async function queues(t: TestContext) {
-  const opened = openQueues(redis.socket);
-  t.after(() => opened.close());
-  await opened.queues.connected();
+  const opened = await queuesFor(t, redis.socket);
   const { producer, backlog } = opened;
   /** The jobs of all queues in a state. */
   const all = async (state: JobState) => {

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
-import { openQueues } from '../harness/events.ts';
+import { queuesFor } from '../harness/events.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
@@ -59,9 +59,7 @@ async function called(remaining: number, events: unknown[], url: string | undefi
 
 test('it is one file, and works off what waits, call by call', async (t) => {
   assert.deepEqual(await readdir(folder), ['handler.mjs']);
-  const { producer, backlog, queues, close } = openQueues(redis.socket);
-  t.after(close);
-  await queues.connected();
+  const { producer, backlog } = await queuesFor(t, redis.socket);
   for (let n = 0; n < 20; n += 1) producer.ring('reconcile', { name: `user.${n}` });
   await until('they wait', async () => (await backlog.counts('reconcile')).waiting === 20);
   // A schedule's event, and one that says more.

@@ -1,0 +1,27 @@
+// Waiting for the directory, but not for ever.
+import type { Directory } from './directory.ts';
+
+/** The directory has not answered in time. */
+export class DirectorySilent extends Error {
+  override readonly name = 'DirectorySilent';
+}
+
+/** Rejects with DirectorySilent when the promise has not settled within so many milliseconds. */
+export async function inTime<T>(promise: Promise<T>, milliseconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new DirectorySilent(`no answer from the directory in ${milliseconds} ms`));
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A directory that counts as away when it is silent for so many milliseconds. */
+export function patient(directory: Pick<Directory, 'lookup'>, milliseconds: number): Pick<Directory, 'lookup'> {
+  return { lookup: (names) => inTime(directory.lookup(names), milliseconds) };
+}

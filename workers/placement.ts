@@ -1,18 +1,23 @@
 // The queue `placement`: makes, deletes and renames users as they were ordered, each on the one server that it is for.
 import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
+import { loginOf } from '../services/address/user-name.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
 import { finding } from '../services/directory/freshness.ts';
 import { placeOf } from '../services/directory/tree.ts';
+import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
 import { nextStep } from '../services/users/order.ts';
-import type { Facts, Order, Place, Seen, Step, Wish } from '../services/users/order.ts';
+import type { Facts, Order, Passed, Place, Seen, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
 
-/** What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). */
+/**
+ * What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). One that speaks no
+ * MUPDATE and is not administered by us is told nothing: all is well done there.
+ */
 export interface Servers {
   /** Resolves when the server answers a question now: about this user, whom it need not have. */
   reach(server: Bytes, name: Bytes): Promise<void>;
@@ -113,7 +118,7 @@ async function look(order: Order, { directory, registry }: PlacementOptions): Pr
 }
 
 type Taken = Exclude<Step, { do: 'wait' }>;
-type Telling = Extract<Step, { do: 'tell' | 'write' }>;
+type Telling = Extract<Step, { do: 'tell' }>;
 
 /** Takes one step; an outcome where it was the last one. What another worker has done meanwhile is seen by the next look. */
 async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise<Outcome | undefined> {
@@ -131,7 +136,7 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       await servers.push(step.at.server, order.name);
       return undefined;
     case 'write':
-      await write(step, kept, options);
+      await write(step.at, kept.order, options);
       return undefined;
     case 'finish':
       await orders.replace(kept, { ...order, state: 'done', note: step.note });
@@ -144,12 +149,17 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
   }
 }
 
-/** What went wrong stands in the order, too; what will never be is over. Rethrows the error. */
+/**
+ * What went wrong stands in the order, too; what will never be is over. Who was not reached may be by the next attempt, and
+ * is free to be chosen again. Rethrows the error.
+ */
 async function told(error: unknown, name: Bytes, { orders, placer }: PlacementOptions): Promise<never> {
   const kept = await orders.read(name);
   if (kept?.order.state === 'open') {
     const state = (error as { kind?: unknown }).kind === 'refused' ? 'refused' : 'open';
-    await orders.replace(kept, { ...kept.order, state, note: error instanceof Error ? error.message : String(error) });
+    const passed = kept.order.passed.filter(({ is }) => is === 'refused');
+    const note = error instanceof Error ? error.message : String(error);
+    await orders.replace(kept, { ...kept.order, state, passed, note });
     if (state === 'refused') await placer.release(name);
   }
   throw error;
@@ -183,7 +193,7 @@ async function reached({ server }: Place, kept: Kept, options: PlacementOptions)
   } catch (error) {
     if (!isFree(kept.order)) throw error;
     log.warn({ err: error, server, user: readable(kept.order.name) }, 'user: the chosen server does not answer');
-    await pass(server, kept, options, (error as Error).message);
+    await pass({ server, is: 'silent', why: (error as Error).message }, kept, options);
     return false;
   }
 }
@@ -200,11 +210,10 @@ async function begin({ at, version }: Telling, kept: Kept, { orders }: Placement
 async function failed(error: unknown, { server }: Place, kept: Kept, options: PlacementOptions): Promise<void> {
   const { order } = kept;
   if ((error as { kind?: unknown }).kind !== 'refused') throw error;
-  const why = (error as Error).message;
   const isGone = order.wish.is === 'create' && (await options.servers.lacks(server, order.name));
   if (isGone && isFree(order)) {
     options.log.warn({ err: error, server, user: readable(order.name) }, 'user: the chosen server refuses');
-    await pass(server, kept, options, why);
+    await pass({ server, is: 'refused', why: (error as Error).message }, kept, options);
     return;
   }
   throw error;
@@ -216,35 +225,31 @@ function isFree({ wish }: Order): boolean {
 }
 
 /** Another server is to be chosen. */
-async function pass(server: Bytes, kept: Kept, { orders, placer }: PlacementOptions, why: string): Promise<void> {
+async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOptions): Promise<void> {
   const { place, ...order } = kept.order;
   await placer.release(order.name);
-  await orders.replace(kept, { ...order, begun: false, made: false, passed: [...order.passed, server], note: why });
+  const free = { begun: false, made: false, passed: [...order.passed, passed], note: passed.why };
+  await orders.replace(kept, { ...order, ...free });
 }
 
-/** The rows of a server that speaks no MUPDATE are ours to write; its mailboxes are its own. */
-async function write(step: Telling, kept: Kept, options: PlacementOptions): Promise<void> {
-  const { directory, orders } = options;
-  const begun = await begin(step, kept, options);
-  if (!begun) return;
-  const { name, wish, by } = begun.order;
-  const writer: Writer = { session: sessionId(), server: step.at.server, admin: false, push: false, by };
-  if (wish.is === 'create') await activate(name, step.at, writer, directory);
-  else await deleteRows(name, writer, directory);
-  await orders.replace(begun, { ...begun.order, made: true, note: 'its rows are written' });
+/** The rows of a server that speaks no MUPDATE are ours to write, in a session that ends well. */
+async function write({ server, partition }: Place, order: Order, { directory }: PlacementOptions): Promise<void> {
+  const { name, wish, by } = order;
+  const writer: Writer = { session: sessionId(), server, admin: false, push: false, by };
+  try {
+    if (wish.is === 'create') await activate(name, `${server}!${partition}`, writer, directory);
+    else await deleteRows(name, writer, directory);
+  } finally {
+    await directory.end(writer.session, 'logout');
+  }
 }
 
-async function activate(
-  name: Bytes,
-  { server, partition }: Place,
-  writer: Writer,
-  directory: Directory,
-): Promise<void> {
-  const owner = /^(?:[^!]*!)?user\.(.*)$/s.exec(name)?.[1] ?? name;
-  const row = { name, location: `${server}!${partition}`, acl: `${owner}\tlrswipkxtecdan\t` };
-  const { ok, text } = await directory.write({ verb: 'ACTIVATE', ...row }, writer);
+async function activate(name: Bytes, location: Bytes, writer: Writer, directory: Directory): Promise<void> {
+  // What Cyrus gives the owner of a new INBOX.
+  const acl = `${loginOf(name)}\tlrswipkxtecdan\t`;
+  const { ok, text } = await directory.write({ verb: 'ACTIVATE', name, location, acl }, writer);
   // Somebody else has it, or is about to: the next look tells.
-  if (!ok) throw new Error(text);
+  if (!ok) throw new JobFailure('busy', text);
 }
 
 async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Promise<void> {
@@ -252,7 +257,6 @@ async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Pr
     if (row.name !== name && !row.name.startsWith(`${name}.`)) continue;
     await directory.write({ verb: 'DELETE', name: row.name, location: '', acl: '' }, writer);
   }
-  await directory.end(writer.session, 'logout');
 }
 
 let sessions = 0;

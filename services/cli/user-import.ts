@@ -7,7 +7,7 @@ import type { Config } from '../config/schema.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Ordering } from '../users/ordering.ts';
-import { UnfitOrder } from '../users/ordering.ts';
+import { UnfitOrder, unfitOrder } from '../users/ordering.ts';
 import type { Wish } from '../users/order.ts';
 import { configOf, configOption } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
@@ -42,11 +42,11 @@ function wantedOf(text: string, line: number, config: Config): Wanted {
     options[key] = value;
   }
   const { quota, ...rest } = options;
-  return {
-    line,
-    name: inboxOf(user, config),
-    wish: creation({ ...rest, ...(quota !== undefined && { quota: quotaOf(quota) }) }),
-  };
+  const name = inboxOf(user, config);
+  const wish = creation({ ...rest, ...(quota !== undefined && { quota: quotaOf(quota) }) });
+  const unfit = unfitOrder(name, wish);
+  if (unfit !== undefined) throw new UnfitOrder(unfit);
+  return { line, name, wish };
 }
 
 /** Reads the whole file before anything is ordered; throws 65, naming the lines, where one of them is wrong. */

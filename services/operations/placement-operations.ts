@@ -31,7 +31,11 @@ export const decisionValue = z
       partition: z.string().optional(),
       zone: z.string().optional(),
       tags: z.array(z.string()).readonly().optional(),
-      not: z.array(z.string()).readonly().optional().meta({ description: 'Servers that have refused it before.' }),
+      not: z
+        .array(z.object({ server: z.string(), is: z.enum(['refused', 'silent']), why: z.string() }))
+        .readonly()
+        .optional()
+        .meta({ description: 'Servers that have refused it before, or were not reached.' }),
     }),
     at: z.int().meta({ description: 'When it was taken, in milliseconds since 1970.' }),
     modes: z.object({ servers: z.string(), partitions: z.string() }),

@@ -18,8 +18,8 @@ export interface Request {
   zone?: string | undefined;
   /** The server must have all of them. */
   tags?: readonly string[] | undefined;
-  /** Servers that have refused it, or could not be reached. */
-  not?: readonly string[] | undefined;
+  /** Servers that have refused it for certain, or were not reached. */
+  not?: readonly { server: string; is: 'refused' | 'silent'; why: string }[] | undefined;
 }
 
 /** A server or partition as it was looked at. Space is in KiB, shares and percents are of 100. */
@@ -92,7 +92,8 @@ function unwanted(
 ): string | undefined {
   if (!policy.backends.has(name)) return 'no backend of this name';
   if (policy.servers.list && !policy.servers.list.includes(name)) return 'not in serverlist';
-  if (not.includes(name)) return 'has refused it, or was not reached';
+  const passed = not.find(({ server }) => server === name);
+  if (passed) return `${passed.is === 'refused' ? 'has refused it' : 'was not reached'}: ${passed.why}`;
   if (zone !== undefined && own.zone !== zone) return own.zone === undefined ? 'in no zone' : `in zone ${own.zone}`;
   const missing = tags.filter((tag) => !own.tags.includes(tag));
   if (missing.length > 0) return `without tag ${missing.join(', ')}`;

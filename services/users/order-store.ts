@@ -16,6 +16,7 @@ const commandTimeout = 5000;
 
 const bytes = z.string().regex(/^[\x00-\xff]*$/);
 const place = z.strictObject({ server: bytes, partition: bytes });
+const passed = z.strictObject({ server: bytes, is: z.enum(['refused', 'silent']), why: z.string() });
 const wish = z.discriminatedUnion('is', [
   z.strictObject({
     is: z.literal('create'),
@@ -40,7 +41,7 @@ const form: z.ZodType<Order> = z.strictObject({
     begun: z.boolean(),
     version: z.exactOptional(z.int()),
     made: z.boolean(),
-    passed: z.array(bytes),
+    passed: z.array(passed),
     note: z.string(),
   },
 });

@@ -22,6 +22,14 @@ export interface Place {
   partition: Bytes;
 }
 
+/** A server that a new user was meant for, and did not get. */
+export interface Passed {
+  server: Bytes;
+  /** It has refused him for certain, and does not hold him; or it was not reached, and may be by the next attempt. */
+  is: 'refused' | 'silent';
+  why: string;
+}
+
 export interface Order {
   /** The user's INBOX: `user.jdoe`. */
   name: Bytes;
@@ -39,8 +47,8 @@ export interface Order {
   version?: number;
   /** The server has said that all is done there. */
   made: boolean;
-  /** Servers that have refused it for certain, and do not hold it. */
-  passed: readonly Bytes[];
+  /** Servers of which another one was chosen instead. */
+  passed: readonly Passed[];
   /** What it waits for, why it failed last, or how it ended; for people. */
   note: string;
 }
@@ -65,13 +73,13 @@ export interface Facts {
 
 /**
  * `choose`: a place is to be chosen, with none of those that have passed. `tell`: the server is to carry the order out,
- * or what of it is left; `version` is that of the row for which this holds. `push`: it has done so, and is to tell the
- * directory. `write`: it speaks no MUPDATE, and we do what concerns the directory. `refuse`: it can't be done, now or later.
+ * or what of it is left; `version` is that of the row for which this holds. It has done so: `push`: it is to tell the
+ * directory; `write`: it speaks no MUPDATE, and we write its rows. `refuse`: it can't be done, now or later.
  */
 export type Step =
   | { do: 'choose' }
-  | { do: 'tell' | 'write'; at: Place; version?: number }
-  | { do: 'push'; at: Place }
+  | { do: 'tell'; at: Place; version?: number }
+  | { do: 'push' | 'write'; at: Place }
   | { do: 'wait'; why: string }
   | { do: 'finish'; note: string }
   | { do: 'refuse'; why: string };
@@ -93,7 +101,7 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   const { place } = order;
   const ours = place !== undefined && order.begun && (row === undefined || serverOf(row.location) === place.server);
   if (row?.state === 'active') {
-    if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: doerAt(place, facts), at: place };
+    if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: 'tell', at: place };
     return alreadyAt(row, wish);
   }
   if (ours && order.made) return facts.isSilent(place.server) ? { do: 'write', at: place } : { do: 'push', at: place };
@@ -102,7 +110,7 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   if (row) return wait(underWay(row));
   // A mailbox that the directory does not have yet may be anywhere: a second one would be made.
   if (doubt !== undefined) return wait(doubt);
-  return place ? { do: doerAt(place, facts), at: place } : { do: 'choose' };
+  return place ? { do: 'tell', at: place } : { do: 'choose' };
 }
 
 /** Somebody else has made it: what was wanted, unless it was wanted elsewhere. */
@@ -115,8 +123,9 @@ function alreadyAt({ location }: Entry, { server }: Wish & { is: 'create' }): St
 function ofDeletion(order: Order, facts: Facts): Step {
   const { row, doubt } = facts.user;
   if (row?.state === 'active') {
-    if (order.made) return finish('deleted, and there again');
-    return toItsServer(order, row, facts);
+    if (order.made)
+      return isOurs(order, row, facts) ? { do: 'write', at: placeOf(row) } : finish('deleted, and there again');
+    return toItsServer(order, row);
   }
   if (row) return wait(underWay(row));
   if (doubt !== undefined) return wait(doubt);
@@ -136,7 +145,7 @@ function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): 
     const at = serverOf(user.row.location);
     if (facts.isSilent(at))
       return { do: 'refuse', why: `${readable(at)} speaks no MUPDATE: its users are renamed there` };
-    return toItsServer(order, user.row, facts);
+    return toItsServer(order, user.row);
   }
   if (arrived?.state === 'active') {
     return facts.folders > 0
@@ -149,16 +158,16 @@ function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): 
   return { do: 'refuse', why: 'there is no such user' };
 }
 
-function doerAt({ server }: Place, { isSilent }: Facts): 'tell' | 'write' {
-  return isSilent(server) ? 'write' : 'tell';
+/** Whether it is the row of what a server that speaks no MUPDATE has deleted: nobody but us takes it away. */
+function isOurs(order: Order, row: Entry, { isSilent }: Facts): boolean {
+  return row.version === order.version && isSilent(serverOf(row.location));
 }
 
-function toItsServer(order: Order, row: Entry, facts: Facts): Step {
+function toItsServer(order: Order, row: Entry): Step {
   if (order.begun && row.version !== order.version) {
     return { do: 'refuse', why: 'it has changed since this was begun: order it again' };
   }
-  const at = placeOf(row);
-  return { do: doerAt(at, facts), at, version: row.version };
+  return { do: 'tell', at: placeOf(row), version: row.version };
 }
 
 function placeOf({ location }: Entry): Place {

@@ -1,7 +1,7 @@
 // Taking an order: whose it may be, kept before it is rung for, so that a ring that is lost loses nothing.
-import { maxMailboxName } from '../address/mailbox-name.ts';
-import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import { isUser, unfitUserName } from '../address/user-name.ts';
+import { highestQuota } from '../backends/imap-quota.ts';
 import type { Order, Wish } from './order.ts';
 import type { OrderStore, Placed } from './order-store.ts';
 
@@ -27,9 +27,8 @@ export class Ordering {
 
   /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis does not answer. */
   async place(name: Bytes, wish: Wish, by: Bytes): Promise<Placed> {
-    refuseUnfit(name);
-    if (wish.is === 'rename') refuseUnfit(wish.to);
-    if (wish.is === 'rename' && wish.to === name) throw new UnfitOrder('the new name is the old one');
+    const unfit = unfitOrder(name, wish);
+    if (unfit !== undefined) throw new UnfitOrder(unfit);
     const order = { name, wish, by, since: this.#options.clock(), state: 'open', begun: false, made: false } as const;
     const placed = await this.#options.orders.place({ ...order, passed: [], note: 'ordered' });
     // Also for what was ordered before: its ring may have been lost.
@@ -43,19 +42,15 @@ export class Ordering {
   }
 }
 
-/** A user is an INBOX: `user.jdoe`, `example.org!user.jane^doe`; its folders come and go with it. */
-export function isUser(name: Bytes): boolean {
-  return /^(?:[^!.][^!]*!)?user\.[^.!]+$/s.test(name);
+/** Why nobody can be ordered so; a sentence, undefined where he can. Users of any name are deleted, and renamed. */
+export function unfitOrder(name: Bytes, wish: Wish): string | undefined {
+  if (wish.is === 'create') return unfitUserName(name) ?? unfitQuota(wish.quota);
+  if (!isUser(name)) return unfitUserName(name);
+  if (wish.is === 'delete') return undefined;
+  return wish.to === name ? 'the new name is the old one' : unfitUserName(wish.to);
 }
 
-function refuseUnfit(name: Bytes): void {
-  if (!isUser(name)) {
-    throw new UnfitOrder(
-      `${readable(name)} is no user's INBOX: it may be user.NAME or DOMAIN!user.NAME, a dot in NAME being ^`,
-    );
-  }
-  // Cyrus takes none of these in names (facts: its mailbox name rules).
-  if (/[\x00-\x1f\x7f"%*\\/]/.test(name))
-    throw new UnfitOrder(`${readable(name)} has a character that no mailbox name may have`);
-  if (name.length > maxMailboxName) throw new UnfitOrder(`${readable(name)} is longer than ${maxMailboxName} octets`);
+function unfitQuota(quota: number | undefined): string | undefined {
+  if (quota === undefined || (Number.isInteger(quota) && quota >= 0 && quota <= highestQuota)) return undefined;
+  return `${quota} KiB is no quota: it may be a whole number of KiB from 0 to ${highestQuota} (2 TiB)`;
 }

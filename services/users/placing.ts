@@ -60,7 +60,9 @@ export class Placing {
       ...(server !== undefined && { server: textFromBytes(server) }),
       ...(partition !== undefined && { partition: textFromBytes(partition) }),
       ...(zone !== undefined && { zone }),
-      ...(passed.length > 0 && { not: passed.map(textFromBytes) }),
+      ...(passed.length > 0 && {
+        not: passed.map(({ server, ...out }) => ({ ...out, server: textFromBytes(server) })),
+      }),
     };
     const placed = await this.#placer.place(request, textFromBytes(name));
     if (placed.is !== 'held') await this.#options.decisions.keep(name, placed.decision);

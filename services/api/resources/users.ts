@@ -1,5 +1,6 @@
 // /v1/users: to have users made and deleted by the workers, and what became of that.
 import { z } from 'zod';
+import { highestQuota } from '../../backends/imap-quota.ts';
 import { bytesFromText } from '../../directory/entry.ts';
 import { orderValue } from '../../operations/order-value.ts';
 import type { Wish } from '../../users/order.ts';
@@ -12,18 +13,15 @@ const inbox = (doc: string) => nameField(doc, "the mailbox name of a user's INBO
 const aUser = z.strictObject({ name: inbox('The user.') });
 const written = z.strictObject({ encoding: encodingField });
 
-/** In KiB, as IMAP's QUOTA counts storage; Cyrus keeps it in a signed 64-bit number of bytes, text and JSON in less. */
-const mostQuota = Number.MAX_SAFE_INTEGER / 1024;
-
 const newUser = z.strictObject({
   name: inbox('The user.'),
   server: nameField('On this server.', 'the name of a backend').optional(),
   partition: nameField('On this partition.', 'the name of a partition').optional(),
   zone: nameField('On a server of this zone.', 'the name of a zone').optional(),
   quota: field(
-    z.int().min(0).max(mostQuota).optional(),
+    z.int().min(0).max(highestQuota).optional(),
     'In place of what new users get, in KiB.',
-    'a whole number of KiB',
+    `a whole number of KiB from 0 to ${highestQuota}`,
   ),
 });
 

@@ -1,6 +1,8 @@
 // Users made by their first message: how long one message is held for all of them, and for whom it is not.
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { loadConfig } from '../../services/config/load.ts';
+import { madeByFirstMessage } from '../../services/process/first-look.ts';
 import { Autocreate, type AutocreateOptions } from '../../services/users/autocreate.ts';
 import type { Order } from '../../services/users/order.ts';
 import { FakeBackend } from '../harness/lmtp-backend.ts';
@@ -99,4 +101,17 @@ test('orders that nobody takes are asked for once in a message', async (t) => {
   const replies = await mta.envelope(['<a>', '<b>', '<c>', '<ann>']);
   assert.deepEqual(replies, [beingMade, beingMade, beingMade, '250 2.1.5 Ok']);
   assert.equal(asked, 1);
+});
+
+test("whom no server can have is unknown at once, and takes nobody's place in the rate", async (t) => {
+  const env = { ROOKERY_USERS__AUTOCREATE__NAMES: '["user.first%"]' };
+  const wants = madeByFirstMessage(loadConfig({ env }));
+  assert.ok(wants);
+  const { proxy, placed } = await makingProxy(t, { wants, rate: 1, hold: 0 });
+  const mta = await Mta.greet(proxy.address);
+  const unfit = ['first/x', 'first%x', 'first&x', 'first{x', `first${'x'.repeat(100)}`];
+  const replies = await mta.envelope([...unfit, 'other', 'first'].map((name) => `<${name}>`));
+  const unknown = '550 5.1.1 User unknown';
+  assert.deepEqual(replies, [...unfit.map(() => unknown), unknown, beingMade]);
+  assert.deepEqual(placed(), ['user.first']);
 });

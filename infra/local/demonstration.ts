@@ -108,7 +108,7 @@ async function firstMessage(running: Running, config: Config): Promise<void> {
     '',
     'It came in by LMTP, was looked up in the directory, and went where its mailboxes live.',
   ]);
-  const { route } = onDirectory(running.directory, config);
+  const { route } = onDirectory(running.directory, config, () => undefined);
   for (const { recipient, reply } of told) {
     out('');
     out(`  ${recipient}`);

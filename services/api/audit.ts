@@ -1,30 +1,11 @@
 // The audit: who has changed what, or tried to, with which outcome; as lines of the log, and the newest kept in Redis.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { time, timeText } from '../operations/time-text.ts';
-
-export const auditValue = z
-  .object({
-    time,
-    who: z.string().meta({ description: 'The name of the token; empty where it is unknown.' }),
-    role: z.string(),
-    from: z.string().meta({ description: 'The address that the request came from; empty for a Unix socket.' }),
-    what: z.string().meta({ description: 'Method and path.' }),
-    on: z.string().meta({ description: 'What the path and the body name, as JSON.' }),
-    outcome: z.enum(['done', 'refused', 'failed']),
-    status: z.int(),
-  })
-  .meta({ id: 'AuditEntry', description: 'One request that changed something, or tried to.' });
-
-export type AuditValue = z.output<typeof auditValue>;
-
-export const auditAnswer = z.object({ entries: z.array(auditValue) });
+import type { AuditValue } from '../operations/audit-operations.ts';
+import { timeText } from '../operations/time-text.ts';
 
 /** Where entries are kept: the newest ones, in bounds. Rejects when it cannot be reached. */
 export interface AuditTrail {
   keep(entry: AuditValue): Promise<void>;
-  /** The newest first. */
-  newest(limit: number): Promise<AuditValue[]>;
 }
 
 export interface AuditLog {
@@ -35,10 +16,18 @@ export interface AuditLog {
 /** How much of what a request names is kept, in characters: a pattern or a name is shorter. */
 const longest = 1024;
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** It changes nothing, though it asks by POST, for it names many. */
+    asks?: true;
+  }
+}
+
 /** Whether a request is of those that the audit is about: changes, and what a token was not allowed. */
-function concerns(request: FastifyRequest, status: number): boolean {
-  if (request.routeOptions.url === undefined) return false;
-  return !['GET', 'HEAD'].includes(request.method) || status === 401 || status === 403;
+function concerns({ method, routeOptions }: FastifyRequest, status: number): boolean {
+  if (routeOptions.url === undefined) return false;
+  const changes = !['GET', 'HEAD'].includes(method) && routeOptions.config.asks !== true;
+  return changes || status === 401 || status === 403;
 }
 
 function entryOf(request: FastifyRequest, status: number): AuditValue {

@@ -30,6 +30,26 @@ export function nameField(doc: string, expects = 'a mailbox name, as user.jdoe')
   return field(z.string().min(1).max(longestName), doc, expects);
 }
 
+/** A user, by whatever he is called. */
+export function userField(doc: string) {
+  return nameField(doc, 'a login, an address or the name of an INBOX: jdoe, jdoe@example.org, user.jdoe');
+}
+
+/** A time in a query or a body. */
+export function timeField(doc: string) {
+  return field(z.iso.datetime().optional(), doc, 'a time, ISO 8601 in UTC');
+}
+
+/** A number in a query: digits. */
+export function numberField(least: number, most: number, doc: string) {
+  const number = z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.int().min(least).max(most));
+  return field(number, doc, `a whole number from ${least} to ${most}`);
+}
+
 /** How a name is written: it is made of bytes, and an URL takes text. */
 export const encodingField = field(
   z.enum(['text', 'base64url']).default('text'),

@@ -8,13 +8,11 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Operations } from '../operations/operations.ts';
-import type { AuditTrail } from './audit.ts';
 import type { Readiness } from './health.ts';
 
 export interface ResourceContext {
   operations: Operations;
   readiness: () => Promise<Readiness>;
-  trail: AuditTrail;
 }
 
 export type ResourceServer = FastifyInstance<

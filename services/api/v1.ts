@@ -3,11 +3,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { serializerCompiler } from 'fastify-type-provider-zod';
 import { guard, limitRate } from './access.ts';
 import { audit } from './audit.ts';
-import type { AuditLog } from './audit.ts';
+import type { AuditLog, AuditTrail } from './audit.ts';
 import { boardPages } from './board.ts';
 import type { BoardOptions } from './board.ts';
 import { describeRoutes } from './openapi.ts';
 import type { Resource, ResourceContext, ResourceServer } from './resource.ts';
+import { audit as auditRoutes } from './resources/audit.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
@@ -15,18 +16,23 @@ import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { route } from './resources/route.ts';
 import { scaling } from './resources/scaling.ts';
+import { usage } from './resources/usage.ts';
+import { userImport } from './resources/user-import.ts';
 import { users } from './resources/users.ts';
 import type { ApiRole, Tokens } from './tokens.ts';
 import { requestValidator } from './validation.ts';
 
 /** One file each. */
-const resources: readonly Resource[] = [...[queues, directory, mailboxes, route, users, placement, scaling, health]];
+const resources: readonly Resource[] = [
+  ...[queues, directory, mailboxes, route, users, userImport, placement, usage, scaling, auditRoutes, health],
+];
 
 /** What became of a request, for counting. */
 export type RequestOutcome = 'ok' | 'refused' | 'unauthorized' | 'forbidden' | 'limited' | 'failed';
 
 export interface V1Options extends ResourceContext {
   tokens: Tokens;
+  trail: AuditTrail;
   /** How many requests a token has a minute. */
   ratePerMinute: number;
   board: BoardOptions;

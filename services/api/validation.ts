@@ -45,18 +45,32 @@ function shown(value: unknown): string {
   return text.length > longest ? `${text.slice(0, longest - 3)}...` : text;
 }
 
+/** What an object or a list has under a key; undefined where it is neither. */
+function schemaUnder(schema: z.core.$ZodType | undefined, key: PropertyKey): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<PropertyKey, z.ZodType>)[key];
+  if (schema instanceof z.ZodArray) return schema.element;
+  const { innerType } = (schema?._zod.def ?? {}) as { innerType?: z.core.$ZodType };
+  return innerType && schemaUnder(innerType, key);
+}
+
+function valueUnder(data: unknown, key: PropertyKey): unknown {
+  return typeof data === 'object' && data !== null ? (data as Record<PropertyKey, unknown>)[key] : undefined;
+}
+
+/** In a list of many each field is told by its place: `body.users.3.quota`. */
 function faultsOf(issue: z.core.$ZodIssue, part: string, schema: z.ZodType, data: unknown): Fault[] {
-  const shape = schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>) : {};
-  const [name] = issue.path;
-  const valueOf = (key: string) => shown((data as Record<string, unknown>)[key]);
+  const { path } = issue;
+  const named = [part, ...path.map(String)].join('.');
+  const found = path.reduce<z.core.$ZodType | undefined>(schemaUnder, schema);
+  const value = path.reduce<unknown>(valueUnder, data);
   if (issue.code === 'unrecognized_keys') {
+    const shape = found instanceof z.ZodObject ? (found.shape as object) : {};
     const there = Object.keys(shape).join(', ') || 'none';
     const expected = `left out: there are ${there}`;
-    return issue.keys.map((key) => ({ field: `${part}.${key}`, value: valueOf(key), expected }));
+    return issue.keys.map((key) => ({ field: `${named}.${key}`, value: shown(valueUnder(value, key)), expected }));
   }
-  if (name === undefined) return [{ field: part, value: shown(data), expected: 'an object of fields' }];
-  const expected = expectationOf(shape[String(name)]) ?? issue.message;
-  return [{ field: `${part}.${String(name)}`, value: valueOf(String(name)), expected }];
+  if (path.length === 0) return [{ field: part, value: shown(data), expected: 'an object of fields' }];
+  return [{ field: named, value: shown(value), expected: expectationOf(found) ?? issue.message }];
 }
 
 /** For fastify: gives the parsed value, or an InvalidRequest. A body that is left out is one without fields. */

@@ -1,5 +1,6 @@
 // The API of a running process, as the commands ask it: one request, its answer checked, its problems told.
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { z } from 'zod';
 import { apiUrl } from '../config/environment.ts';
 import { problemType, problemValue } from '../operations/problem-value.ts';
@@ -18,9 +19,11 @@ export interface ApiRequest {
   method: 'GET' | 'POST' | 'DELETE';
   /** Below the API's URL, `/v1/...`. */
   path: string;
-  /** What is undefined is left out. */
-  query?: Readonly<Record<string, string | number | undefined>>;
+  /** What is undefined is left out; a list is said once for each. */
+  query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   body?: object;
+  /** One of many: where there are too many a minute it is asked again when that is over. */
+  patient?: boolean;
 }
 
 /** The API that a command is to ask; undefined where it is to work by the configuration. */
@@ -79,7 +82,7 @@ export class ApiClient {
 
   /** The answer to a request. Throws a Refusal where the operation was refused, else a CommandError. */
   async ask<T extends z.ZodType>(request: ApiRequest, answer: T): Promise<z.output<T>> {
-    const response = await this.#send(request);
+    const response = await this.#answered(request);
     const text = await response.text().catch(() => '');
     const value = parsed(text);
     if (!response.ok) throw this.#problem(response.status, value);
@@ -92,11 +95,21 @@ export class ApiClient {
     return `the API at ${this.#base.origin}`;
   }
 
+  async #answered(request: ApiRequest): Promise<Response> {
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await this.#send(request);
+      if (response.status !== 429 || request.patient !== true || attempt === mostAttempts) return response;
+      await response.body?.cancel();
+      await pause(retryAfter(response));
+    }
+  }
+
   async #send({ method, path, query = {}, body }: ApiRequest): Promise<Response> {
     const url = new URL(this.#base);
     url.pathname = url.pathname.replace(/\/$/, '') + path;
     for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) url.searchParams.set(name, String(value));
+      const values = typeof value === 'object' ? value : value === undefined ? [] : [String(value)];
+      for (const one of values) url.searchParams.append(name, one);
     }
     const headers = { authorization: `Bearer ${this.#token}`, ...(body && { 'content-type': 'application/json' }) };
     try {
@@ -116,6 +129,15 @@ export class ApiClient {
     if (Object.hasOwn(refusals, kind)) return new Refusal(kind as RefusalKind, told.detail);
     return new CommandError(endings[status] ?? exit.unavailable, `${this.#where} answers ${status}: ${told.detail}`);
   }
+}
+
+/** The API counts by the minute: after so many of them nothing was left for this command. */
+const mostAttempts = 5;
+
+/** How long the API wants nothing, in milliseconds: a minute at most, and a second where it does not say. */
+function retryAfter({ headers }: Response): number {
+  const seconds = Number(headers.get('retry-after') ?? 1);
+  return 1000 * Math.min(60, Number.isFinite(seconds) ? Math.max(1, seconds) : 1);
 }
 
 function parsed(text: string): unknown {

@@ -12,7 +12,7 @@ import type { MailboxOperations } from '../operations/mailbox-operations.ts';
 import type { OnDirectory } from '../operations/operations.ts';
 import { wholeJobValue } from '../operations/job-value.ts';
 import { jobsAnswer, queuesAnswer } from '../operations/queue-operations.ts';
-import type { DeadLetterChoice, QueueOperations } from '../operations/queue-operations.ts';
+import type { JobChoice, QueueOperations } from '../operations/queue-operations.ts';
 import { routeValue } from '../operations/route-operations.ts';
 import { timeText } from '../operations/time-text.ts';
 import type { ApiClient } from './api-client.ts';
@@ -44,14 +44,14 @@ export function apiOnQueues(api: ApiClient): QueueOperations {
       const path = `/v1/queues/${queue}/retry`;
       return (await api.ask({ method: 'POST', path, body: choiceOf(choice) }, jobsAnswer)).jobs;
     },
-    async discard(queue, { all, ...choice }) {
+    async discard(queue, { all, waiting, ...choice }) {
       const path = `/v1/queues/${queue}/discard`;
-      return (await api.ask({ method: 'POST', path, body: { ...choiceOf(choice), all } }, jobsAnswer)).jobs;
+      return (await api.ask({ method: 'POST', path, body: { ...choiceOf(choice), all, waiting } }, jobsAnswer)).jobs;
     },
   };
 }
 
-function choiceOf({ id, kind, about, before, dryRun }: DeadLetterChoice): object {
+function choiceOf({ id, kind, about, before, dryRun }: JobChoice): object {
   return {
     ...{ id, kind, about: about && textFromBytes(about) },
     ...{ before: before === undefined ? undefined : timeText(before), dry_run: dryRun },

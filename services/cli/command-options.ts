@@ -50,6 +50,15 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** As above, with an upper bound. */
+export function upTo(most: number): (text: string) => number {
+  return (text) => {
+    const number = wholeNumber(text);
+    if (number > most) throw new InvalidArgumentError(`It must be at most ${most}.`);
+    return number;
+  };
+}
+
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** A time such as `90s`, `30m`, `12h`, `7d`, in milliseconds; commander shows what is wrong with it. */

@@ -33,6 +33,8 @@ const surroundings: Surroundings = {
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
+  openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),
+  ring: async (config, names) => (await import('../process/open-events.ts')).ringReconcile(config, names),
   placementFigures: async (config, now) =>
     (await import('../process/placement-settings.ts')).configuredFacts(config, now),
   startRoles: async (options) =>

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { RefusalKind } from '../operations/refusal.ts';
+import { auditCommand } from './audit-command.ts';
 import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -20,8 +21,8 @@ const overview = `
 Exit codes: 0 well, 64 wrong usage, 65 wrong data, 67 no such mailbox, 69 something needed is not there,
 70 a fault of this program, 75 try again, 77 not permitted, 78 wrong configuration.
 
-With --api URL or ROOKERY_API, and a token, the commands mailbox, route, directory and queue ask the API of a running
-process instead of Redis.
+With --api URL or ROOKERY_API, and a token, all commands but up, run, config and scaling simulate ask the API of a
+running process instead of Redis.
 
 Examples:
   rookery up
@@ -32,6 +33,7 @@ Examples:
   rookery queue list
   rookery placement simulate --users 5000
   rookery scaling simulate --trace burst.csv
+  rookery audit list --newer-than 7d
   rookery config check`;
 
 /** Has a command and those below it throw where commander would end the process, and write through the surroundings. */
@@ -63,6 +65,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     usageCommand(surroundings),
     placementCommand(surroundings),
     scalingCommand(surroundings),
+    auditCommand(surroundings),
     configCommand(surroundings),
   ];
   for (const command of commands) program.addCommand(command);

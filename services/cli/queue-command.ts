@@ -51,7 +51,9 @@ async function showJob(queue: QueueName, id: string, options: ShowOptions, surro
 
 function show(surroundings: Surroundings): Command {
   return withOptions(new Command('show'), [formatOption(), ...whereOptions()])
-    .description('show the jobs of a queue, newest first, with what was found or went wrong; or one with all of it')
+    .description(
+      'show the jobs of a queue, newest first, with what was found or went wrong; or one with all of it. Events of trees that were set aside are failed ones here, with ids like event:17',
+    )
     .addArgument(queueArgument())
     .addOption(new Option('-s, --state <state>', 'only those in this state').choices(jobStates))
     .addOption(new Option('-n, --limit <number>', 'at most so many').argParser(wholeNumber).default(50))

@@ -1,4 +1,4 @@
-// rookery scaling: what the number of workers would be, for a trace of arrivals.
+// rookery scaling: what the number of workers should be now, and what it would be for a trace of arrivals.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import type { Pool } from '../events/scaling.ts';
@@ -8,11 +8,15 @@ import { simulate } from '../../workers/autoscaler/simulation.ts';
 import type { Simulation } from '../../workers/autoscaler/simulation.ts';
 import { TraceError, readTrace } from '../../workers/autoscaler/trace.ts';
 import type { Arrival } from '../../workers/autoscaler/trace.ts';
-import { configOf, configOption, formatOption } from './command-options.ts';
+import type { PoolValue } from '../operations/scaling-operations.ts';
+import type { ApiOptions } from './api-client.ts';
+import { configOf, configOption, formatOption, whereOptions, withOptions } from './command-options.ts';
 import type { ConfigOption, FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
-import { jsonLines, pairLines } from './render.ts';
+import { jsonLines, pairLines, tableLines } from './render.ts';
+import type { Table } from './render.ts';
 import type { Surroundings } from './surroundings.ts';
+import { withPools } from './with-operations.ts';
 
 /** From the start of a worker process to its first job, in milliseconds: about so on a machine with two cores. */
 const startDelay = 1_000;
@@ -110,8 +114,34 @@ function simulateCommand(surroundings: Surroundings): Command {
     });
 }
 
+function showCommand(surroundings: Surroundings): Command {
+  return withOptions(new Command('show'), [formatOption(), ...whereOptions()])
+    .description('show how many workers each pool should have now, what waits for them, and why')
+    .argument('[pool]', 'only this pool')
+    .addHelpText(
+      'after',
+      '\nExit codes: 65 there is no such pool.\n\nExamples:\n  rookery scaling show\n  rookery scaling show default -f json',
+    )
+    .action(async (pool: string | undefined, options: ApiOptions & FormatOption) => {
+      const pools = await withPools(options, surroundings, async (scaling) =>
+        pool === undefined ? scaling.list() : [{ pool, ...(await scaling.show(pool)) }],
+      );
+      (options.format === 'json' ? jsonLines(pools) : tableLines(poolsTable(pools))).forEach(surroundings.out);
+    });
+}
+
+function poolsTable(pools: readonly PoolValue[]): Table {
+  return {
+    columns: ['pool', 'workers wanted', 'waiting', 'active', 'oldest', 'reason'],
+    rows: pools.map(({ pool, desired, depth, active, oldest_age_seconds, reason }) => [
+      ...[pool, String(desired), String(depth), String(active), `${oldest_age_seconds} s`, reason],
+    ]),
+  };
+}
+
 export function scalingCommand(surroundings: Surroundings): Command {
   return new Command('scaling')
     .description('how the number of workers follows what waits')
+    .addCommand(showCommand(surroundings))
     .addCommand(simulateCommand(surroundings));
 }

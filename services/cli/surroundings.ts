@@ -2,9 +2,11 @@
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { Bytes } from '../address/bytes.ts';
+import type { KeptAudit } from '../operations/audit-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
-import type { DecisionStore } from '../users/decision-store.ts';
-import type { Ordering } from '../users/ordering.ts';
+import type { OperatorsUsers } from '../process/operations.ts';
+import type { Events } from '../process/role.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { ServerFacts } from '../placement/facts.ts';
 import type { Role } from './roles.ts';
@@ -26,14 +28,12 @@ export interface StartOptions {
 }
 
 /** The queues, as a command looks at them. */
-export interface OpenBacklog extends OperatorsQueues {
+export interface OpenBacklog extends OperatorsQueues, Pick<Events, 'demand'> {
   close(): Promise<void>;
 }
 
 /** The orders of users, as a command has to do with them. */
-export interface OpenOrders {
-  ordering: Ordering;
-  decisions: Pick<DecisionStore, 'read'>;
+export interface OpenOrders extends OperatorsUsers {
   close(): Promise<void>;
 }
 
@@ -61,6 +61,9 @@ export interface Surroundings {
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
   openUsage: (config: Config) => Promise<OpenUsage>;
+  openAudit: (config: Config) => Promise<KeptAudit & { close(): void }>;
+  /** Has the workers look into these names at once. Rejects when the events' Redis does not answer. */
+  ring: (config: Config, names: readonly Bytes[]) => Promise<void>;
   /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */
   placementFigures: (config: Config, now: number) => Promise<ServerFacts[]>;
   startRoles: (options: StartOptions) => Promise<Running>;

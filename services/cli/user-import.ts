@@ -1,39 +1,39 @@
 // rookery user import: thousands of users from a file, which may be given again after any interruption.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import { readable } from '../address/bytes.ts';
-import type { Config } from '../config/schema.ts';
 import { bytesFromText } from '../directory/entry.ts';
-import type { Bytes } from '../directory/entry.ts';
-import type { Ordering } from '../users/ordering.ts';
-import { UnfitOrder, unfitOrder } from '../users/ordering.ts';
-import type { Wish } from '../users/order.ts';
-import { configOf, configOption } from './command-options.ts';
-import type { ConfigOption } from './command-options.ts';
+import type { NewUser, UserOperations } from '../operations/user-operations.ts';
+import { mostUsers } from '../operations/user-operations.ts';
+import type { ApiOptions } from './api-client.ts';
+import { whereOptions, withOptions } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { operatorOf } from './surroundings.ts';
 import type { Surroundings } from './surroundings.ts';
-import { creation, inboxOf, quotaOf } from './user-said.ts';
-import { ended, withOrders } from './with-orders.ts';
-
-/** How many orders are on their way at a time: so many are asked about at once, too. */
-const atOnce = 200;
+import { creation, quotaOf } from './user-said.ts';
+import { withUsers } from './with-operations.ts';
 
 /** How many lines that are wrong are named before the file is refused. */
 const mostFaults = 20;
 
-/** How long the end of all is waited for, in milliseconds, while none comes to its end. */
+/** How long the end of each order is waited for, in milliseconds. */
 const patience = 120_000;
 
-interface Wanted {
-  line: number;
-  name: Bytes;
-  wish: Wish;
+/** How often those on their way are looked at, in milliseconds: the API takes some hundred requests a minute. */
+const lookEvery = 250;
+
+/** Others are ordered when there is room for so many: to order a few at a time would take as many requests as users. */
+const worthwhile = mostUsers / 4;
+
+interface Wanted extends NewUser {
+  /** Where in the file, and what he is called there. */
+  place: string;
 }
 
 /** `jdoe@example.org server=mail1 quota=2G`: a name, then what is minded. Throws an Error that names what is wrong. */
-function wantedOf(text: string, line: number, config: Config): Wanted {
+function wantedOf(text: string, line: number): Wanted {
   const [user = '', ...said] = text.split(/[\s,;]+/).filter((word) => word !== '');
   const options: Record<string, string> = {};
   for (const word of said) {
@@ -42,15 +42,14 @@ function wantedOf(text: string, line: number, config: Config): Wanted {
     options[key] = value;
   }
   const { quota, ...rest } = options;
-  const name = inboxOf(user, config);
-  const wish = creation({ ...rest, ...(quota !== undefined && { quota: quotaOf(quota) }) });
-  const unfit = unfitOrder(name, wish);
-  if (unfit !== undefined) throw new UnfitOrder(unfit);
-  return { line, name, wish };
+  return {
+    ...{ place: `line ${line}: ${readable(bytesFromText(user))}`, user: bytesFromText(user) },
+    wish: creation({ ...rest, ...(quota !== undefined && { quota: quotaOf(quota) }) }),
+  };
 }
 
 /** Reads the whole file before anything is ordered; throws 65, naming the lines, where one of them is wrong. */
-async function read(file: string, config: Config): Promise<Wanted[]> {
+async function read(file: string): Promise<Wanted[]> {
   const wanted: Wanted[] = [];
   const faults: string[] = [];
   const input = file === '-' ? process.stdin : createReadStream(file);
@@ -60,7 +59,7 @@ async function read(file: string, config: Config): Promise<Wanted[]> {
       line += 1;
       if (/^\s*(#|$)/.test(text)) continue;
       try {
-        wanted.push(wantedOf(text, line, config));
+        wanted.push(wantedOf(text, line));
       } catch (error) {
         faults.push(`line ${line}: ${(error as Error).message}`);
         if (faults.length === mostFaults) break;
@@ -69,10 +68,29 @@ async function read(file: string, config: Config): Promise<Wanted[]> {
   } catch (error) {
     throw new CommandError(exit.data, `${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
-  if (faults.length > 0) throw new CommandError(exit.data, `${file}: nothing is ordered:\n  ${faults.join('\n  ')}`);
+  refuse(file, faults);
   return wanted;
 }
 
+function refuse(file: string, faults: readonly string[]): void {
+  if (faults.length > 0) throw new CommandError(exit.data, `${file}: nothing is ordered:\n  ${faults.join('\n  ')}`);
+}
+
+/** Whoever is called so can be no user: throws 65, naming the lines. How names are read says the configuration. */
+async function refuseUnfit(file: string, wanted: readonly Wanted[], users: UserOperations): Promise<void> {
+  const faults: string[] = [];
+  for (let at = 0; at < wanted.length && faults.length < mostFaults; at += mostUsers) {
+    const some = wanted.slice(at, at + mostUsers);
+    const states = await users.states(some.map(({ user }) => user));
+    some.forEach(({ place }, index) => {
+      const { state, note = '' } = states[index] ?? {};
+      if (state === 'unfit') faults.push(`${place}: ${note}`);
+    });
+  }
+  refuse(file, faults.slice(0, mostFaults));
+}
+
+/** How far it is. */
 interface Progress {
   done: number;
   refused: string[];
@@ -80,62 +98,77 @@ interface Progress {
 }
 
 /** Orders all and waits for their ends, a bounded number at a time; whoever is there already is done at once. */
-async function orderAll(
-  wanted: readonly Wanted[],
-  ordering: Ordering,
-  by: Bytes,
-  tell: (progress: Progress) => void,
-): Promise<Progress> {
-  const progress: Progress = { done: 0, refused: [], open: [] };
-  const waiting = [...wanted];
-  const one = async ({ line, name, wish }: Wanted): Promise<void> => {
-    const text = (note: string) => `line ${line}: ${readable(name)}: ${note}`;
-    try {
-      const placed = await ordering.place(name, wish, by);
-      // Somebody deletes him, say: its end is not ours.
-      if (placed.is === 'open' && placed.order.wish.is !== wish.is) {
-        progress.open.push(text(`another order is open: ${placed.order.wish.is}`));
-        return;
-      }
-      const order = await ended(ordering, name, patience);
-      if (order?.state === 'done') progress.done += 1;
-      else if (order?.state === 'refused') progress.refused.push(text(order.note));
-      else progress.open.push(text(order?.note ?? 'its order is not known any more'));
-    } catch (error) {
-      if (!(error instanceof UnfitOrder)) throw error;
-      progress.refused.push(text(error.message));
+class Importing {
+  readonly progress: Progress = { done: 0, refused: [], open: [] };
+  readonly #users: UserOperations;
+  readonly #by: string;
+  readonly #waiting: Wanted[];
+  /** Those that are ordered, and until when their end is waited for. */
+  #ordered: { wanted: Wanted; until: number }[] = [];
+
+  constructor(wanted: readonly Wanted[], users: UserOperations, by: string) {
+    this.#waiting = [...wanted];
+    this.#users = users;
+    this.#by = by;
+  }
+
+  /** `tell` hears of each look. */
+  async run(tell: (progress: Progress) => void): Promise<Progress> {
+    for (;;) {
+      await this.#order();
+      await this.#look();
+      tell(this.progress);
+      if (this.#ordered.length === 0 && this.#waiting.length === 0) return this.progress;
+      await pause(lookEvery);
     }
-    tell(progress);
-  };
-  const hands = Array.from({ length: Math.min(atOnce, waiting.length) }, async () => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) await one(next);
-  });
-  await Promise.all(hands);
-  return progress;
+  }
+
+  async #order(): Promise<void> {
+    const room = mostUsers - this.#ordered.length;
+    if (this.#waiting.length === 0 || room < worthwhile) return;
+    const some = this.#waiting.splice(0, room);
+    const answers = await this.#users.orderAll(some, this.#by);
+    some.forEach((wanted, index) => {
+      const { state, note } = answers[index] ?? { state: 'held', note: 'nothing is said of him' };
+      if (state === 'ordered') this.#ordered.push({ wanted, until: Date.now() + patience });
+      else (state === 'unfit' ? this.progress.refused : this.progress.open).push(`${wanted.place}: ${note}`);
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#ordered.length === 0) return;
+    const states = await this.#users.states(this.#ordered.map(({ wanted }) => wanted.user));
+    const { progress } = this;
+    this.#ordered = this.#ordered.filter(({ wanted, until }, index) => {
+      const { state, note } = states[index] ?? { state: 'unknown', note: 'nothing is said of him' };
+      if (state === 'open' && Date.now() < until) return true;
+      if (state === 'done') progress.done += 1;
+      else (state === 'refused' ? progress.refused : progress.open).push(`${wanted.place}: ${note}`);
+      return false;
+    });
+  }
 }
 
 export function importCommand(surroundings: Surroundings, end: (code: number) => void): Command {
-  return new Command('import')
+  return withOptions(new Command('import'), whereOptions())
     .description('make the users that a file names, a line each; given again, it goes on where it was')
     .argument('<file>', 'the file, or - for standard input')
-    .addOption(configOption())
     .addHelpText(
       'after',
       '\nA line: NAME [server=S] [partition=P] [zone=Z] [quota=Q]; # begins a remark.\nExit codes: 0 all are there, 65 the file is wrong, or some were refused, 75 some are not done yet.\n\nExamples:\n  rookery user import users.txt',
     )
-    .action(async (file: string, options: ConfigOption) => {
-      const config = configOf(options, surroundings);
-      const wanted = await read(file, config);
+    .action(async (file: string, options: ApiOptions) => {
+      const wanted = await read(file);
       let told = Date.now();
       const tell = ({ done, refused, open }: Progress): void => {
         if (Date.now() - told < 1000) return;
         told = Date.now();
         surroundings.err(`${done + refused.length + open.length} of ${wanted.length}`);
       };
-      const by = bytesFromText(operatorOf(surroundings));
-      const { done, refused, open } = await withOrders(config, surroundings, (ordering) =>
-        orderAll(wanted, ordering, by, tell),
-      );
+      const { done, refused, open } = await withUsers(options, surroundings, async ({ users }) => {
+        await refuseUnfit(file, wanted, users);
+        return new Importing(wanted, users, operatorOf(surroundings)).run(tell);
+      });
       for (const text of [...refused, ...open]) surroundings.err(`rookery: ${text}`);
       surroundings.out(
         `${done} of ${wanted.length} users are there, ${refused.length} were refused, ${open.length} are not done yet`,

@@ -1,10 +1,17 @@
 // A command's way to what it asks: over the API of a running process, or by itself in Redis; opened, asked, closed.
-import type { OnDirectory } from '../operations/operations.ts';
+import type { Bytes } from '../address/bytes.ts';
+import type { Config } from '../config/schema.ts';
+import type { AuditOperations } from '../operations/audit-operations.ts';
+import type { OnDirectory, OnUsers } from '../operations/operations.ts';
+import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
-import { onDirectory, onQueues } from '../process/operations.ts';
+import type { ScalingOperations } from '../operations/scaling-operations.ts';
+import type { UsageOperations } from '../operations/usage-operations.ts';
+import { onAudit, onDirectory, onFigures, onPools, onQueues, onUsage, onUsers } from '../process/operations.ts';
 import { apiOf } from './api-client.ts';
-import type { ApiOptions } from './api-client.ts';
+import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
+import { apiOnAudit, apiOnPools, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -13,7 +20,7 @@ import type { Surroundings } from './surroundings.ts';
 async function opened<T>(what: string, opening: Promise<T>): Promise<T> {
   return opening.catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CommandError(exit.unavailable, `${what} cannot be opened: ${reason}`, { cause: error });
+    throw new CommandError(exit.unavailable, `${what}: ${reason}`, { cause: error });
   });
 }
 
@@ -26,26 +33,112 @@ export async function withDirectory<T>(
   const api = apiOf(options, surroundings);
   if (api) return ask(apiOnDirectory(api));
   const config = configOf(options, surroundings);
-  const directory = await opened('the directory', surroundings.openDirectory(config));
+  const directory = await opened('the directory cannot be opened', surroundings.openDirectory(config));
+  const rung: Bytes[] = [];
   try {
-    return await ask(onDirectory(directory, config));
+    return await ask(onDirectory(directory, config, (name) => rung.push(name)));
   } finally {
     await directory.close();
+    await ringFor(rung, config, surroundings);
   }
 }
 
-/** Lets `ask` have the queues. */
-export async function withQueues<T>(
-  options: ApiOptions,
-  surroundings: Surroundings,
-  ask: (queues: QueueOperations) => Promise<T>,
+/** What is done is done, whether or not the workers hear of it at once. */
+async function ringFor(names: readonly Bytes[], config: Config, { ring, err }: Surroundings): Promise<void> {
+  if (names.length === 0) return;
+  await ring(config, names).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    err(`rookery: the workers are not rung for, and look within a minute: ${reason}`);
+  });
+}
+
+/** Something that is asked by the API, or opened by the configuration and closed after it. */
+interface Way<O, Opened extends { close(): void | Promise<void> }> {
+  /** What a command says when it cannot be opened. */
+  failing: string;
+  byApi: (api: ApiClient) => O;
+  open: (config: Config) => Promise<Opened>;
+  by: (opened: Opened, config: Config) => O;
+}
+
+async function along<O, Opened extends { close(): void | Promise<void> }, T>(
+  { failing, byApi, open, by }: Way<O, Opened>,
+  {
+    options,
+    surroundings,
+    ask,
+  }: { options: ApiOptions; surroundings: Surroundings; ask: (operations: O) => Promise<T> },
 ): Promise<T> {
   const api = apiOf(options, surroundings);
-  if (api) return ask(apiOnQueues(api));
-  const open = await opened('the queues', surroundings.openBacklog(configOf(options, surroundings)));
+  if (api) return ask(byApi(api));
+  const config = configOf(options, surroundings);
+  const there = await opened(failing, open(config));
   try {
-    return await ask(onQueues(open));
+    return await ask(by(there, config));
   } finally {
-    await open.close();
+    await there.close();
   }
 }
+
+type Asking<O> = <T>(options: ApiOptions, surroundings: Surroundings, ask: (operations: O) => Promise<T>) => Promise<T>;
+
+/** Lets `ask` have the queues. */
+export const withQueues: Asking<QueueOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the queues cannot be opened', byApi: apiOnQueues },
+      ...{ open: (config) => surroundings.openBacklog(config), by: (there) => onQueues(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the pools of workers. */
+export const withPools: Asking<ScalingOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the queues cannot be opened', byApi: apiOnPools },
+      ...{ open: (config) => surroundings.openBacklog(config), by: (there, config) => onPools(config, there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the orders of users, and the decisions on where they go. */
+export const withUsers: Asking<OnUsers> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'orders cannot be taken', byApi: apiOnUsers },
+      ...{ open: (config) => surroundings.openOrders(config), by: (there, config) => onUsers(there, config) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the figures of the backends' room. */
+export const withUsage: Asking<UsageOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the figures cannot be read', byApi: apiOnUsage },
+      ...{ open: (config) => surroundings.openUsage(config), by: ({ usage }, config) => onUsage(usage, config) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the audit. */
+export const withAudit: Asking<AuditOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the audit cannot be read', byApi: apiOnAudit },
+      ...{ open: (config) => surroundings.openAudit(config), by: onAudit },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have new users placed that never come; by the configuration it takes no Redis. */
+export const withFigures: Asking<Pick<PlacementOperations, 'simulate'>> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the figures cannot be read', byApi: (api) => apiOnUsers(api).placement },
+      open: () => Promise.resolve({ close: () => undefined }),
+      by: (_, config) => onFigures(config, (now) => surroundings.placementFigures(config, now)),
+    },
+    { options, surroundings, ask },
+  );

@@ -22,7 +22,7 @@ const token = z.strictObject({
     otherwise: 'none',
   }),
   role: choice(['read', 'operate', 'admin'], {
-    doc: 'What the token opens: `read` shows, `operate` also has jobs tried again or discarded, `admin` also says which server a mailbox is at, and that the directory is to be trusted.',
+    doc: 'What the token opens: `read` shows, `operate` also has jobs tried again or discarded, and orders new users; `admin` also has users renamed and deleted, says which server a mailbox is at and that the directory is to be trusted, and reads the audit.',
     default: 'read',
   }),
 });

@@ -57,13 +57,15 @@ export class Backlog {
     this.#queues = queues;
   }
 
-  /** How many jobs there are in each state. */
+  /** How many jobs there are in each state; those with a priority are in line like all others. */
   async counts(queue: QueueName): Promise<Record<JobState, number>> {
-    const counts = await this.#queues.queue(queue).getJobCounts(...jobStates);
-    return Object.fromEntries(jobStates.map((state) => [state, counts[state] ?? 0])) as Record<JobState, number>;
+    const counts = await this.#queues.queue(queue).getJobCounts(...jobStates, 'prioritized');
+    const { prioritized = 0, ...others } = counts;
+    const all: Record<string, number> = { ...others, waiting: (others['waiting'] ?? 0) + prioritized };
+    return Object.fromEntries(jobStates.map((state) => [state, all[state] ?? 0])) as Record<JobState, number>;
   }
 
-  /** How much there is to do now; jobs with a priority, which lie elsewhere in Redis, are in line like all others. */
+  /** How much there is to do now. */
   async depth(queue: QueueName): Promise<Depth> {
     const handle = this.#queues.queue(queue);
     const [counts, due, paused] = await Promise.all([
@@ -88,10 +90,7 @@ export class Backlog {
     const lists = await Promise.all(
       states.map(async (state) => (await jobsIn(handle, state, limit)).map((job) => jobView(queue, state, job))),
     );
-    return lists
-      .flat()
-      .sort((a, b) => b.since - a.since || Number(b.id) - Number(a.id))
-      .slice(0, limit);
+    return newest(lists.flat(), limit);
   }
 
   /** One job with all that is known of it; undefined when there is none of this id, or no more. */
@@ -110,10 +109,16 @@ export class Backlog {
   }
 }
 
-/** The newest `limit` jobs of a state. One that is removed meanwhile has no data any more. */
+/** The newest `limit` of these, the newest first. */
+export function newest(jobs: readonly JobView[], limit: number): JobView[] {
+  return [...jobs].sort((a, b) => b.since - a.since || Number(b.id) - Number(a.id) || 0).slice(0, limit);
+}
+
+/** The newest `limit` jobs of a state, or some more. One that is removed meanwhile has no data any more. */
 async function jobsIn(queue: Queue, state: JobState, limit: number): Promise<Job[]> {
-  const jobs = await queue.getJobs(state, 0, limit - 1);
-  return (jobs as (Job | undefined)[]).filter((job) => job !== undefined);
+  const places = state === 'waiting' ? (['waiting', 'prioritized'] as const) : [state];
+  const jobs = await Promise.all(places.map((place) => queue.getJobs(place, 0, limit - 1)));
+  return (jobs.flat() as (Job | undefined)[]).filter((job) => job !== undefined);
 }
 
 export function jobView(queue: QueueName, state: JobState, job: Job): JobView {

@@ -3,20 +3,11 @@ import type { Job, Queue } from 'bullmq';
 import { jobView } from './backlog.ts';
 import type { JobView } from './backlog.ts';
 import { withFailures } from './envelope.ts';
+import { fits } from './job-filter.ts';
+import type { JobFilter } from './job-filter.ts';
 import { jobOptions } from './job-options.ts';
-import type { FailureKind } from './failure.ts';
 import type { QueueName } from './queues.ts';
 import type { QueueSet } from './queue-set.ts';
-
-/** Which ones are meant: those for which all holds that is said here. */
-export interface DeadLetterFilter {
-  id?: string | undefined;
-  kind?: FailureKind | undefined;
-  /** What it is about, as bytes; what can't be read is about nothing. */
-  about?: ((subject: string) => boolean) | undefined;
-  /** Given up before this, in milliseconds since 1970. */
-  before?: number | undefined;
-}
 
 /** How many are read in one go. */
 const pageSize = 500;
@@ -29,7 +20,7 @@ export class DeadLetters {
   }
 
   /** Those that fit the filter, the latest first. */
-  async find(queue: QueueName, filter: DeadLetterFilter): Promise<JobView[]> {
+  async find(queue: QueueName, filter: JobFilter): Promise<JobView[]> {
     return (await this.#fitting(queue, filter)).map(({ view }) => view);
   }
 
@@ -38,7 +29,7 @@ export class DeadLetters {
    * removed, so that still at most one job about the same is worked on at a time. In this order: what ends us in between
    * leaves both, never none.
    */
-  async retry(queue: QueueName, filter: DeadLetterFilter): Promise<JobView[]> {
+  async retry(queue: QueueName, filter: JobFilter): Promise<JobView[]> {
     return this.#each(queue, filter, async (handle, job) => {
       const options = {
         ...jobOptions(job.opts.deduplication?.id),
@@ -50,13 +41,13 @@ export class DeadLetters {
   }
 
   /** Removes those that fit the filter, and gives them. */
-  async discard(queue: QueueName, filter: DeadLetterFilter): Promise<JobView[]> {
+  async discard(queue: QueueName, filter: JobFilter): Promise<JobView[]> {
     return this.#each(queue, filter, (_, job) => job.remove());
   }
 
   async #each(
     queue: QueueName,
-    filter: DeadLetterFilter,
+    filter: JobFilter,
     treat: (handle: Queue, job: Job) => Promise<void>,
   ): Promise<JobView[]> {
     const found = await this.#fitting(queue, filter);
@@ -64,7 +55,7 @@ export class DeadLetters {
     return found.map(({ view }) => view);
   }
 
-  async #fitting(queue: QueueName, filter: DeadLetterFilter): Promise<{ job: Job; view: JobView }[]> {
+  async #fitting(queue: QueueName, filter: JobFilter): Promise<{ job: Job; view: JobView }[]> {
     const handle = this.#queues.queue(queue);
     const found = new Map<string, { job: Job; view: JobView }>();
     for (let first = 0; ; first += pageSize) {
@@ -83,13 +74,4 @@ export class DeadLetters {
 /** A job without its failures; what is no object stays what it is. */
 function anew(data: unknown): unknown {
   return typeof data === 'object' && data !== null && 'failures' in data ? withFailures(data, undefined) : data;
-}
-
-function fits(view: JobView, { id, kind, about, before }: DeadLetterFilter): boolean {
-  return (
-    (id === undefined || view.id === id) &&
-    (kind === undefined || view.kind === kind) &&
-    (about === undefined || (view.subject !== undefined && about(view.subject))) &&
-    (before === undefined || (view.finished ?? view.since) < before)
-  );
 }

@@ -226,6 +226,11 @@ export class TreeLists {
       .slice(0, most);
   }
 
+  /** How many events were set aside. */
+  async asideCount(): Promise<number> {
+    return this.#queues.redis.hlen(`${this.prefix}dead`);
+  }
+
   /** Gives an event that was set aside back to its tree, behind what waits there: the tree, and whether its list was empty. */
   async giveBack(id: number): Promise<{ tree: string; begun: boolean } | undefined> {
     const reply = listIn(await this.#run(giveBackScript, [String(id), String(Date.now())]));

@@ -33,8 +33,16 @@ export interface ClaimOrder {
   by: string;
 }
 
-interface Claiming extends ClaimOrder {
+export interface ClaimMeans {
   directory: Directory;
+  registry: Registry;
+  /** How long a backend may take for each answer, in milliseconds. */
+  imapTimeout: number;
+  /** Has the workers look into a name at once. */
+  ring: (name: Bytes) => void;
+}
+
+interface Claiming extends ClaimOrder, ClaimMeans {
   admins: ImapAdmins;
 }
 
@@ -64,7 +72,7 @@ async function evidence(
 }
 
 async function claim(name: Bytes, claiming: Claiming): Promise<ClaimValue> {
-  const { directory, from, to, dryRun, by } = claiming;
+  const { directory, from, to, dryRun, by, ring } = claiming;
   const told = (result: ClaimValue['result'], note: string): ClaimValue => ({ name: readable(name), result, note });
   const [[row], open] = [(await directory.lookup([name])).entries, await directory.case(name)];
   if (row && serverOf(row.location) !== from) return told('left', `it is at ${readable(serverOf(row.location))}`);
@@ -77,6 +85,8 @@ async function claim(name: Bytes, claiming: Claiming): Promise<ClaimValue> {
   const known = { name, expected: row, rung: open?.rung } as const;
   const resolution = { ...known, action: 'claim', forget: [], at: proof.at, session, by } as const;
   if (!(await directory.resolve(resolution))) return told('left', 'it changed meanwhile: claim it again');
+  // Other copies may be left, of which the claim says nothing.
+  if (await directory.case(name)) ring(name);
   return told('claimed', proof.note);
 }
 
@@ -91,16 +101,11 @@ function refuseStrangers({ from, to }: ClaimOrder, registry: Registry): void {
 }
 
 /** Gives mailboxes that the directory places on one server to another one that holds them, too. */
-export async function claimMailboxes(
-  order: ClaimOrder,
-  directory: Directory,
-  registry: Registry,
-  imapTimeout: number,
-): Promise<ClaimValue[]> {
-  refuseStrangers(order, registry);
-  const admins = new ImapAdmins(registry, imapTimeout);
+export async function claimMailboxes(order: ClaimOrder, means: ClaimMeans): Promise<ClaimValue[]> {
+  refuseStrangers(order, means.registry);
+  const admins = new ImapAdmins(means.registry, means.imapTimeout);
   try {
-    const claiming = { ...order, directory, admins };
+    const claiming = { ...order, ...means, admins };
     const claims: ClaimValue[] = [];
     for (const name of await candidates(claiming)) claims.push(await claim(name, claiming));
     return claims;

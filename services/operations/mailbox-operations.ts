@@ -13,7 +13,7 @@ import { entryValue, entryValueOf, nameFields, nameValue, pendingFields, rowFiel
 import type { EntryValue } from './entry-value.ts';
 import { sortKey } from '../directory/order.ts';
 import { claimMailboxes } from './mailbox-claim.ts';
-import type { ClaimOrder, ClaimValue } from './mailbox-claim.ts';
+import type { ClaimMeans, ClaimOrder, ClaimValue } from './mailbox-claim.ts';
 
 /** What there is in place of a row. */
 export const absenceValue = z
@@ -75,8 +75,8 @@ export interface MailboxOperations {
 /** How many changes of a name are shown. */
 const changesShown = 20;
 
-/** `imapTimeout`: how long a backend may take for each answer, in milliseconds. */
-export function mailboxOperations(directory: Directory, registry: Registry, imapTimeout: number): MailboxOperations {
+export function mailboxOperations(means: ClaimMeans): MailboxOperations {
+  const { directory, registry } = means;
   const find = (name: Bytes) => findRow(directory, name, registry);
   return {
     find,
@@ -98,7 +98,7 @@ export function mailboxOperations(directory: Directory, registry: Registry, imap
         tree: tree.map(entryValueOf),
       };
     },
-    claim: (order) => claimMailboxes(order, directory, registry, imapTimeout),
+    claim: (order) => claimMailboxes(order, means),
   };
 }
 

@@ -1,10 +1,12 @@
 // All that operators may ask, by what is asked about: carried out here (process/operations.ts), or by the API of another.
+import type { AuditOperations } from './audit-operations.ts';
 import type { DirectoryOperations } from './directory-operations.ts';
 import type { MailboxOperations } from './mailbox-operations.ts';
 import type { PlacementOperations } from './placement-operations.ts';
 import type { QueueOperations } from './queue-operations.ts';
 import type { RouteOperations } from './route-operations.ts';
 import type { ScalingOperations } from './scaling-operations.ts';
+import type { UsageOperations } from './usage-operations.ts';
 import type { UserOperations } from './user-operations.ts';
 
 /** What is asked of the directory. */
@@ -23,4 +25,6 @@ export interface OnUsers {
 export interface Operations extends OnDirectory, OnUsers {
   queues: QueueOperations;
   scaling: ScalingOperations;
+  usage: UsageOperations;
+  audit: AuditOperations;
 }

@@ -1,10 +1,13 @@
-// What an operator asks of placement: why a user went where he is.
+// What an operator asks of placement: why a user went where he is, and where others would go.
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import type { RecipientSettings } from '../address/recipient.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
 import type { Decision } from '../placement/decision.ts';
+import type { SimulationQuery, SimulationValue } from './placement-simulation.ts';
 import { Refusal } from './refusal.ts';
+import { inboxOf } from './user-name.ts';
 
 const number = z.number();
 
@@ -54,16 +57,21 @@ export const decisionValue = z
 
 /** All reject with a Refusal. */
 export interface PlacementOperations {
-  /** The last decision on a user. Refused as missing where none is known (any more). */
-  explain(name: Bytes): Promise<Decision>;
+  /** The last decision on a user, by whatever he is called. Refused as missing where none is known (any more). */
+  explain(user: Bytes): Promise<Decision>;
+  /** Where so many would go if they came now. */
+  simulate(query: SimulationQuery): Promise<SimulationValue>;
 }
 
-export function placementOperations(decisions: Pick<DecisionStore, 'read'>): PlacementOperations {
-  return {
-    async explain(name) {
-      const decision = await decisions.read(name);
-      if (decision) return decision;
-      throw new Refusal('missing', `${readable(name)}: no decision is known`);
-    },
+export function placementExplaining(
+  decisions: Pick<DecisionStore, 'read'>,
+  addresses: RecipientSettings,
+): PlacementOperations['explain'] {
+  return async (user) => {
+    const name = inboxOf(user, addresses);
+    const decision = await decisions.read(name);
+    if (!decision) throw new Refusal('missing', `${readable(name)}: no decision is known`);
+    // Told in the same order of fields by both doors.
+    return decisionValue.parse(decision) as Decision;
   };
 }

@@ -16,25 +16,33 @@ export const scalingValue = z
   })
   .meta({ id: 'Scaling', description: 'A pool of workers as it should be.' });
 
+export const poolValue = z.object({ pool: z.string(), ...scalingValue.shape }).meta({ id: 'Pool' });
+export const poolsAnswer = z.object({ pools: z.array(poolValue) });
+
 export type ScalingValue = z.output<typeof scalingValue>;
+export type PoolValue = z.output<typeof poolValue>;
 
 /** All reject with a Refusal. */
 export interface ScalingOperations {
+  /** All pools, in the order of the configuration. */
+  list(): Promise<PoolValue[]>;
   /** Refused as missing where the configuration has no such pool. */
   show(pool: string): Promise<ScalingValue>;
 }
 
 /** `pools`: the names that there are. */
 export function scalingOperations(read: ReadScaling, pools: readonly string[]): ScalingOperations {
+  const show = async (pool: string): Promise<ScalingValue> => {
+    const state = await read(pool);
+    if (!state) {
+      const there = pools.join(', ') || 'none';
+      throw new Refusal('missing', `there is no pool ${readable(bytesFromText(pool))}: there are ${there}`);
+    }
+    const { desired, depth, active, oldestAgeSeconds, paused, reason } = state;
+    return { desired, depth, active, oldest_age_seconds: oldestAgeSeconds, paused, reason };
+  };
   return {
-    async show(pool) {
-      const state = await read(pool);
-      if (!state) {
-        const there = pools.join(', ') || 'none';
-        throw new Refusal('missing', `there is no pool ${readable(bytesFromText(pool))}: there are ${there}`);
-      }
-      const { oldestAgeSeconds, ...figures } = state;
-      return { ...figures, oldest_age_seconds: oldestAgeSeconds };
-    },
+    show,
+    list: () => Promise.all(pools.map(async (pool) => ({ pool, ...(await show(pool)) }))),
   };
 }

@@ -1,43 +1,135 @@
-// What an operator asks of users: to have them made and deleted, and what became of that.
+// What an operator asks of users: to have them made, renamed and deleted, one or many, and what became of that.
+import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import type { RecipientSettings } from '../address/recipient.ts';
+import { unfitUserName } from '../address/user-name.ts';
 import { bytesFromText } from '../directory/entry.ts';
-import type { Wish } from '../users/order.ts';
+import type { Order, Wish } from '../users/order.ts';
 import { UnfitOrder } from '../users/ordering.ts';
 import type { Ordering } from '../users/ordering.ts';
 import { orderValueOf } from './order-value.ts';
 import type { OrderValue } from './order-value.ts';
 import { Refusal } from './refusal.ts';
+import { inboxOf } from './user-name.ts';
 
-/** All reject with a Refusal. */
+/** How many users are asked about, or ordered, at once. */
+export const mostUsers = 200;
+
+export const orderedValue = z
+  .object({
+    state: z
+      .enum(['ordered', 'held', 'unfit'])
+      .meta({ description: 'held: another order of the user is open. unfit: there can be no such user.' }),
+    note: z.string(),
+  })
+  .meta({ id: 'Ordered', description: 'Whether one of many users was ordered, or had been before.' });
+
+export const userStateValue = z
+  .object({
+    state: z
+      .enum(['open', 'done', 'refused', 'unknown', 'unfit'])
+      .meta({ description: 'Of his last order. unknown: there is none (any more). unfit: there can be no such user.' }),
+    note: z.string().meta({ description: 'What it waits for, why it failed last, or how it ended.' }),
+  })
+  .meta({ id: 'UserState', description: 'What became of the last order of a user.' });
+
+export const orderedAnswer = z.object({ users: z.array(orderedValue) });
+export const userStatesAnswer = z.object({ users: z.array(userStateValue) });
+
+export type OrderedValue = z.output<typeof orderedValue>;
+export type UserStateValue = z.output<typeof userStateValue>;
+
+export interface NewUser {
+  user: Bytes;
+  wish: Wish & { is: 'create' };
+}
+
+/** A user is meant by whatever he is called (user-name.ts). All reject with a Refusal. */
 export interface UserOperations {
   /**
    * Orders it, and does not wait for its end; `by` is who says so. The same again changes nothing. Refused as data where
    * there can be no such user, as unsafe while another order of the same user is open.
    */
-  order(name: Bytes, wish: Wish, by: string): Promise<OrderValue>;
-  /** What was ordered last. Refused as missing where nothing is known of it (any more). */
-  show(name: Bytes): Promise<OrderValue>;
+  order(user: Bytes, wish: Wish, by: string): Promise<OrderValue>;
+  /** Orders new users, at most `mostUsers`, each by itself; what became of each stands in its place. */
+  orderAll(users: readonly NewUser[], by: string): Promise<OrderedValue[]>;
+  /**
+   * What was ordered last, once it is over, or as it is after `within` milliseconds. Refused as missing where nothing is
+   * known of it (any more).
+   */
+  show(user: Bytes, within?: number): Promise<OrderValue>;
+  /** What became of many users, at most `mostUsers`, in their order. */
+  states(users: readonly Bytes[]): Promise<UserStateValue[]>;
 }
 
-export function userOperations(ordering: Pick<Ordering, 'place' | 'read'>): UserOperations {
-  const show = async (name: Bytes) => {
-    const found = await ordering.read(name);
-    if (found) return orderValueOf(found);
-    throw new Refusal('missing', `${readable(name)}: no order is known`);
-  };
+type Orders = Pick<Ordering, 'place' | 'read'>;
+
+/** So often an order is looked at while its end is waited for, in milliseconds. */
+const lookEvery = 50;
+
+export function userOperations(ordering: Orders, addresses: RecipientSettings): UserOperations {
+  const inbox = (user: Bytes) => inboxOf(user, addresses);
   return {
-    show,
-    async order(name, wish, by) {
-      const placed = await ordering.place(name, wish, bytesFromText(by)).catch((error: unknown) => {
-        if (error instanceof UnfitOrder) throw new Refusal('data', error.message, { cause: error });
-        throw error;
-      });
-      if (placed.is === 'open' && JSON.stringify(placed.order.wish) !== JSON.stringify(wish)) {
+    show: async (user, within = 0) => orderValueOf(await ended(inbox(user), ordering, within)),
+    async order(user, wish, by) {
+      const name = inbox(user);
+      const meant = wish.is === 'rename' ? { ...wish, to: inbox(wish.to) } : wish;
+      const placed = await ordering.place(name, meant, bytesFromText(by)).catch(refuseUnfitOrder);
+      if (placed.is === 'open' && JSON.stringify(placed.order.wish) !== JSON.stringify(meant)) {
         const { wish: other, note } = placed.order;
         throw new Refusal('unsafe', `${readable(name)} has another order open: ${other.is} (${note})`);
       }
-      return show(name);
+      return orderValueOf(await ended(name, ordering, 0));
     },
+    orderAll: (users, by) =>
+      Promise.all(users.map(({ user, wish }) => fitting(() => orderNew(inbox(user), wish, by, ordering)))),
+    states: (users) =>
+      Promise.all(
+        users.map((user) =>
+          fitting(async () => {
+            const name = inbox(user);
+            const unfit = unfitUserName(name);
+            if (unfit !== undefined) throw new UnfitOrder(unfit);
+            const { state, note } = (await ordering.read(name)) ?? { state: 'unknown', note: 'no order is known' };
+            return { state, note };
+          }),
+        ),
+      ),
   };
+}
+
+async function ended(name: Bytes, ordering: Pick<Ordering, 'read'>, within: number): Promise<Order> {
+  const until = Date.now() + within;
+  for (;;) {
+    const order = await ordering.read(name);
+    if (!order) throw new Refusal('missing', `${readable(name)}: no order is known`);
+    if (order.state !== 'open' || Date.now() >= until) return order;
+    await pause(lookEvery);
+  }
+}
+
+/** He may have been ordered before, and then what was said of him then holds. */
+async function orderNew(name: Bytes, wish: Wish, by: string, ordering: Orders): Promise<OrderedValue> {
+  const placed = await ordering.place(name, wish, bytesFromText(by));
+  if (placed.is === 'placed' || placed.order.wish.is === wish.is) return { state: 'ordered', note: 'ordered' };
+  // Somebody deletes him, say: its end is not ours.
+  return { state: 'held', note: `another order is open: ${placed.order.wish.is}` };
+}
+
+/** One of many who is no user keeps nobody else from being asked about. */
+async function fitting<T>(treat: () => Promise<T>): Promise<T | { state: 'unfit'; note: string }> {
+  try {
+    return await treat();
+  } catch (error) {
+    const isUnfit = error instanceof UnfitOrder || (error instanceof Refusal && error.kind === 'data');
+    if (isUnfit) return { state: 'unfit', note: error.message };
+    throw error;
+  }
+}
+
+function refuseUnfitOrder(error: unknown): never {
+  if (error instanceof UnfitOrder) throw new Refusal('data', error.message, { cause: error });
+  throw error;
 }

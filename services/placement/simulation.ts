@@ -26,14 +26,34 @@ export interface Outcome {
   refused: ReadonlyMap<string, number>;
 }
 
+/** Places to be found, one at each step: whoever takes the steps may do other things in between. */
+type Steps = Generator<undefined, Outcome>;
+
+/** All steps at once. */
+function taken(steps: Steps): Outcome {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+export function simulate(...given: Parameters<typeof simulateInSteps>): Outcome {
+  return taken(simulateInSteps(...given));
+}
+
+export function simulateCyrus(...given: Parameters<typeof simulateCyrusInSteps>): Outcome {
+  return taken(simulateCyrusInSteps(...given));
+}
+
 /** Places them one after the other, each decision seeing what is promised to those before. */
-export function simulate(facts: Facts, policy: Policy, { users, wish = {}, chance }: Arrivals): Outcome {
+export function* simulateInSteps(facts: Facts, policy: Policy, { users, wish = {}, chance }: Arrivals): Steps {
   const tally = new Tally(policy.promisedKiB);
   const servers = facts.servers.map((server) => ({ ...server, promised: tally.on(server) }));
   for (let user = 1; user <= users; user += 1) {
     const { chosen, refused = '' } = decide({ name: `user ${user}`, ...wish }, { ...facts, servers }, policy, chance);
     if (chosen) tally.place(chosen);
     else tally.refuse(refused);
+    yield;
   }
   return tally;
 }
@@ -43,11 +63,11 @@ export function simulate(facts: Facts, policy: Policy, { users, wish = {}, chanc
  * each of these. It knows nothing of weights, zones, tags, drains, maxima and promises; and a server that does not answer has no
  * space at all, which makes the choice a lot that falls on that server as well.
  */
-export function simulateCyrus(
+export function* simulateCyrusInSteps(
   facts: Facts,
   policy: Policy,
   { users, chance, processes }: Omit<Arrivals, 'wish'> & { processes: number },
-): Outcome {
+): Steps {
   const tally = new Tally(policy.promisedKiB);
   const listed = facts.servers.filter(({ name }) => policy.servers.list?.includes(name) ?? true);
   const servers = listed.map((server) => ({ ...server, promised: tally.on(server) }));
@@ -55,6 +75,7 @@ export function simulateCyrus(
   const frontends = Array.from({ length: processes }, () => new CyrusProcess(policy.servers, read, chance));
   const backends = new Map<string, CyrusProcess>();
   for (let user = 0; user < users; user += 1) {
+    yield;
     const turn = user % processes;
     const selected = frontends[turn]?.select();
     const server = servers.find(({ name }) => name === selected);

@@ -8,8 +8,9 @@ import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
 import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
+import { Ordering } from '../users/ordering.ts';
 import { openUsers } from './open-users.ts';
-import { onDirectory, onPools, onQueues, onUsers } from './operations.ts';
+import { onAudit, onDirectory, onPools, onQueues, onUsage, onUsers } from './operations.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
@@ -20,14 +21,25 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
   await events.queues.begun();
   const users = openUsers(config, start.outages.of('events'));
+  const { orders, decisions, history } = users;
+  const { producer } = events;
+  const ordering = new Ordering({
+    orders,
+    ring: (name) => {
+      producer.ring('placement', { name });
+    },
+  });
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
-        ...{ ...onDirectory(directory, config), ...onUsers(users, events) },
-        ...{ queues: onQueues(events), scaling: onPools(config, events) },
+        ...onDirectory(directory, config, (name) => {
+          producer.ring('reconcile', { name });
+        }),
+        ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
+        ...{ queues: onQueues(events), scaling: onPools(config, events), audit: onAudit(trail) },
       },
       ratePerMinute: config.api.rate_limit,
       count: (route, role, outcome) => {

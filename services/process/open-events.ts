@@ -1,5 +1,6 @@
 // Opens the queues of events that the configuration names, for a role or for one command of an operator.
 import { readable } from '../address/bytes.ts';
+import type { Bytes } from '../address/bytes.ts';
 import { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { Backlog, jobStates } from '../events/backlog.ts';
@@ -7,8 +8,10 @@ import { DeadLetters } from '../events/dead-letters.ts';
 import { Producer } from '../events/producer.ts';
 import { readDemand } from '../events/demand-reader.ts';
 import { EventsAway, QueueSet } from '../events/queue-set.ts';
+import { SetAside } from '../events/set-aside.ts';
 import { TreeEvents } from '../events/tree-events.ts';
 import type { TreeLoad } from '../events/tree-lists.ts';
+import { WaitingJobs } from '../events/waiting-jobs.ts';
 import { queueNames, treeQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
@@ -27,16 +30,20 @@ export function openEvents(config: Config, log: Log, hearer: ConnectionHearer): 
   };
   const trees = new TreeEvents(queues);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
-  const views = { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), counts: new Counts(queues) };
-  return { producer, queues, trees, demand, ...views, close };
+  return { producer, queues, trees, demand, ...viewsOf(queues, trees), counts: new Counts(queues), close };
+}
+
+function viewsOf(queues: QueueSet, trees: TreeEvents) {
+  return {
+    ...{ backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), waiting: new WaitingJobs(queues) },
+    setAside: new SetAside(trees),
+  };
 }
 
 /** The queues, for somebody who wants an answer. */
-interface OpenQueues {
-  backlog: Backlog;
-  deadLetters: DeadLetters;
+type OpenQueues = Pick<Events, 'backlog' | 'deadLetters' | 'setAside' | 'waiting' | 'demand' | 'producer'> & {
   close(): Promise<void>;
-}
+};
 
 /** Opens them for somebody who wants an answer. Throws EventsAway, naming the place, when Redis does not answer. */
 export async function openBacklog(config: Config): Promise<OpenQueues> {
@@ -49,8 +56,17 @@ export async function openBacklog(config: Config): Promise<OpenQueues> {
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
     throw new EventsAway(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
   }
-  return { backlog: new Backlog(queues), deadLetters: new DeadLetters(queues), close: () => queues.close() };
+  const producer = new Producer({ queues, log: silent });
+  const close = async () => {
+    await producer.close();
+    await queues.close();
+  };
+  const views = viewsOf(queues, new TreeEvents(queues, producer));
+  return { ...views, producer, demand: (queue) => readDemand(queues, queue), close };
 }
+
+/** Who gives one command is told by its end. */
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Has the gauges of all queues read from the backlog. */
 export function watchBacklog(backlog: Backlog, watch: RoleStart['watch']): void {
@@ -91,4 +107,17 @@ export function watchTrees({ trees, counts }: Pick<Events, 'trees' | 'counts'>, 
 
 async function ofEach(samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> {
   return (await Promise.all(queueNames.map(samples))).flat();
+}
+
+/** Has the workers look into these names at once, for one command of an operator. Rejects when Redis does not answer. */
+export async function ringReconcile(config: Config, names: readonly Bytes[]): Promise<void> {
+  const queues = await openBacklog(config);
+  try {
+    await queues.producer.rung(
+      'reconcile',
+      names.map((name) => ({ name })),
+    );
+  } finally {
+    await queues.close();
+  }
 }

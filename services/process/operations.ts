@@ -2,32 +2,41 @@
 import type { Bytes } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import { auditOperations } from '../operations/audit-operations.ts';
+import type { AuditOperations, KeptAudit } from '../operations/audit-operations.ts';
 import { directoryOperations } from '../operations/directory-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
-import { placementOperations } from '../operations/placement-operations.ts';
+import { placementExplaining } from '../operations/placement-operations.ts';
+import { simulating } from '../operations/placement-simulation.ts';
 import { queueOperations } from '../operations/queue-operations.ts';
 import type { OperatorsQueues, QueueOperations } from '../operations/queue-operations.ts';
 import { asked } from '../operations/refusal.ts';
 import { routeOperations } from '../operations/route-operations.ts';
 import { scalingOperations } from '../operations/scaling-operations.ts';
 import type { ScalingOperations } from '../operations/scaling-operations.ts';
+import { usageOperations } from '../operations/usage-operations.ts';
+import type { UsageOperations } from '../operations/usage-operations.ts';
 import { userOperations } from '../operations/user-operations.ts';
-import { Ordering } from '../users/ordering.ts';
-import type { Users } from './open-users.ts';
+import type { ServerFacts } from '../placement/facts.ts';
+import type { UsageHistory } from '../placement/usage-history.ts';
+import type { DecisionStore } from '../users/decision-store.ts';
+import type { Ordering } from '../users/ordering.ts';
+import { configuredFacts, placementPolicy } from './placement-settings.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
 import { scalingStates } from './scaling-state.ts';
 import { directoryPatience, registryOf } from './settings.ts';
 
-export function onDirectory(directory: Directory, config: Config): OnDirectory {
+/** `ring`: has the workers look into a name at once. */
+export function onDirectory(directory: Directory, config: Config, ring: (name: Bytes) => void): OnDirectory {
   const whom = 'the directory';
   const registry = registryOf(config);
   const imapTimeout = config.workers.imap_timeout * 1000;
   const routing = { addresses: config.lmtp, patience: directoryPatience(config) };
   return {
     directory: asked(whom, directoryOperations(directory, registry)),
-    mailboxes: asked(whom, mailboxOperations(directory, registry, imapTimeout)),
+    mailboxes: asked(whom, mailboxOperations({ directory, registry, imapTimeout, ring })),
     route: asked(whom, routeOperations(directory, registry, routing)),
   };
 }
@@ -36,21 +45,39 @@ export function onQueues(queues: OperatorsQueues): QueueOperations {
   return asked('the queues', queueOperations(queues));
 }
 
-export function onUsers(
-  { orders, decisions }: Pick<Users, 'orders' | 'decisions'>,
-  { producer }: Pick<Events, 'producer'>,
-): OnUsers {
-  const ring = (name: Bytes) => {
-    producer.ring('placement', { name });
-  };
+/** What is asked of users, and kept of them. */
+export interface OperatorsUsers {
+  ordering: Pick<Ordering, 'place' | 'read'>;
+  decisions: Pick<DecisionStore, 'read'>;
+}
+
+export function onUsers({ ordering, decisions }: OperatorsUsers, config: Config): OnUsers {
+  const explain = placementExplaining(decisions, config.lmtp);
+  const figures = (now: number) => Promise.resolve(configuredFacts(config, now));
   return {
-    users: asked('the orders', userOperations(new Ordering({ orders, ring }))),
-    placement: asked('the decisions', placementOperations(decisions)),
+    users: asked('the orders', userOperations(ordering, config.lmtp)),
+    placement: { ...asked('the decisions', { explain }), ...onFigures(config, figures) },
   };
+}
+
+/** The simulation alone, which wants no Redis. */
+export function onFigures(
+  config: Config,
+  figures: (now: number) => Promise<ServerFacts[]>,
+): Pick<OnUsers['placement'], 'simulate'> {
+  return asked('the figures', { simulate: simulating(figures, placementPolicy(config)) });
 }
 
 export function onPools(config: Config, { demand }: Pick<Events, 'demand'>): ScalingOperations {
   const pools = poolsOf(config);
   const names = pools.map(({ name }) => name);
   return asked('the queues', scalingOperations(scalingStates(pools, demand), names));
+}
+
+export function onUsage(usage: Pick<UsageHistory, 'latest' | 'history'>, config: Config): UsageOperations {
+  return asked('the figures', usageOperations(usage, Object.keys(config.backends)));
+}
+
+export function onAudit(trail: KeptAudit): AuditOperations {
+  return asked('the audit', auditOperations(trail));
 }

@@ -11,7 +11,9 @@ import type { RunningWorkers, WorkersStart } from '../events/processor.ts';
 import type { Producer } from '../events/producer.ts';
 import type { QueueSet } from '../events/queue-set.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { SetAside } from '../events/set-aside.ts';
 import type { TreeEvents } from '../events/tree-events.ts';
+import type { WaitingJobs } from '../events/waiting-jobs.ts';
 import type { QueueDemand } from '../events/demand.ts';
 import type { KedaStart, RunningKeda, RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
@@ -28,6 +30,8 @@ export interface Events {
   producer: Producer;
   backlog: Backlog;
   deadLetters: DeadLetters;
+  setAside: SetAside;
+  waiting: WaitingJobs;
   /** Themselves, for bull-board. */
   queues: QueueSet;
   trees: TreeEvents;

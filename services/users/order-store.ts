@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Bytes } from '../address/bytes.ts';
 import { connected } from '../redis/connection.ts';
 import type { commandConnection } from '../redis/connection.ts';
+import { following } from './order.ts';
 import type { Order } from './order.ts';
 
 type Redis = ReturnType<typeof commandConnection>;
@@ -90,7 +91,7 @@ export class OrderStore {
     for (;;) {
       const kept = await this.read(order.name);
       if (kept?.order.state === 'open') return { is: 'open', order: kept.order };
-      if (await this.#replace(kept?.text ?? '', order)) return { is: 'placed' };
+      if (await this.#replace(kept?.text ?? '', following(order, kept?.order))) return { is: 'placed' };
     }
   }
 

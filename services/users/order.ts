@@ -39,7 +39,7 @@ export interface Order {
   since: number;
   /** What was refused stays for people to see; to try it again opens it again. */
   state: 'open' | 'done' | 'refused';
-  /** Of a creation: what was chosen. Of the others: where the user was when they began. */
+  /** Of a creation: what was chosen. Of the others: where the user was when they began, or when the same was done before. */
   place?: Place;
   /** The server of the place may have been told: from now on nobody else may be, unless it has refused for certain. */
   begun: boolean;
@@ -96,6 +96,16 @@ export function nextStep(order: Order, facts: Facts): Step {
   }
 }
 
+/**
+ * The order as it follows the one before of the same user. A rename that was done, and is ordered once more, knows where:
+ * who is there under the new name is him, and nobody in his way.
+ */
+export function following(order: Order, before: Order | undefined): Order {
+  if (before?.state !== 'done' || before.wish.is !== 'rename' || order.wish.is !== 'rename') return order;
+  if (before.wish.to !== order.wish.to || !before.place) return order;
+  return { ...order, place: before.place };
+}
+
 function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): Step {
   const { row, doubt } = facts.user;
   const { place } = order;
@@ -136,7 +146,9 @@ function ofDeletion(order: Order, facts: Facts): Step {
 function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): Step {
   const { user, target } = facts;
   const arrived = target?.row;
-  const ours = order.begun && arrived && serverOf(arrived.location) === order.place?.server;
+  // What was renamed before, and is ordered once more (see `following`), is his where the old name is nobody's.
+  const isKnown = order.begun || user.row === undefined;
+  const ours = isKnown && arrived && serverOf(arrived.location) === order.place?.server;
   if (arrived && !ours)
     return { do: 'refuse', why: `${readable(to)} is there already, at ${readable(arrived.location)}` };
   if (user.row?.state === 'active') {

@@ -6,6 +6,7 @@ import type { Decision } from '../../services/placement/decision.ts';
 import type { OrderValue } from '../../services/operations/order-value.ts';
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import { openUsersNow } from '../../services/process/open-users.ts';
+import type { Order } from '../../services/users/order.ts';
 import { apiBase, startApi, tokens } from '../harness/api.ts';
 import type { Role } from '../harness/api.ts';
 import { queuesFor } from '../harness/events.ts';
@@ -38,6 +39,15 @@ async function ask(role: Role, method: string, path: string, body?: object): Pro
   return [response.status, await response.json()];
 }
 
+/** As a worker leaves an order that is done. */
+async function ended(name: string, more: Partial<Order>): Promise<void> {
+  const users = await openUsersNow(loadConfig({ env: {}, file: rookery.configFile }));
+  const kept = await users.orders.read(name);
+  assert.ok(kept);
+  assert.ok(await users.orders.replace(kept, { ...kept.order, ...more, state: 'done', note: 'done' }));
+  users.close();
+}
+
 async function refused(...asked: Parameters<typeof ask>): Promise<[number, string]> {
   const [status, value] = await ask(...asked);
   return [status, (value as ProblemValue).detail];
@@ -67,6 +77,87 @@ test('another wish has to wait for the open order; a deletion is ordered by admi
   assert.equal((await ask('operate', 'DELETE', '/v1/users/user.bob'))[0], 403);
   const [status, ordered] = await ask('admin', 'DELETE', '/v1/users/user.bob');
   assert.deepEqual([status, (ordered as OrderValue).order, (ordered as OrderValue).by], [202, 'delete', 'boss']);
+});
+
+test('a rename is ordered by administrators; the same again changes nothing, and once done it is still the same user', async () => {
+  const path = '/v1/users/old@example.org/rename';
+  const to = { to: 'New@example.org' };
+  assert.equal((await ask('operate', 'POST', path, to))[0], 403);
+  const [status, ordered] = await ask('admin', 'POST', path, to);
+  const { since: _, ...order } = ordered as OrderValue;
+  assert.equal(status, 202);
+  assert.deepEqual(order, {
+    ...{ name: 'user.old', order: 'rename', wanted: { to: 'user.new' }, state: 'open', note: 'ordered', by: 'boss' },
+  });
+  assert.deepEqual(await ask('admin', 'POST', path, { to: 'user.new' }), [202, ordered], 'the same order again');
+  const open = [409, 'user.old has another order open: rename (ordered)'];
+  assert.deepEqual(await refused('admin', 'POST', path, { to: 'user.other' }), open);
+  assert.deepEqual(await refused('admin', 'POST', path, { to: 'old' }), [400, 'the new name is the old one']);
+  const [unfit, why] = await refused('admin', 'POST', path, { to: 'user.a.b' });
+  assert.deepEqual([unfit, why.startsWith("user.a.b is no user's INBOX")], [400, true]);
+  for (const body of [{}, { to: '' }, { to: 7 }]) {
+    assert.match((await refused('admin', 'POST', path, body))[1], /^body\.to is .*; it may be a login, an address/);
+  }
+  await ended('user.old', { place: { server: 'mail1', partition: 'default' }, begun: true, version: 7 });
+  const [, again] = await ask('admin', 'POST', path, to);
+  const { state, at } = again as OrderValue;
+  assert.deepEqual([state, at], ['open', { server: 'mail1', partition: 'default' }], 'where it was done before');
+});
+
+test('the end of an order may be waited for, and what is not over by then is told as it is', async () => {
+  const since = Date.now();
+  const late = await ask('read', 'GET', '/v1/users/ann?wait=1');
+  assert.equal((late[1] as OrderValue).state, 'open');
+  assert.ok(Date.now() - since >= 900);
+  const waiting = ask('read', 'GET', '/v1/users/ann?wait=30');
+  await ended('user.ann', {});
+  assert.equal(((await waiting)[1] as OrderValue).state, 'done');
+  const [status, why] = await refused('read', 'GET', '/v1/users/ann?wait=31');
+  assert.deepEqual([status, why], [400, 'query.wait is "31"; it may be a whole number from 0 to 30']);
+});
+
+test('many are ordered at a time, each by itself, and asked about; what is wrong is told by its place', async () => {
+  const users = [
+    { name: 'many1', quota: 5 },
+    { name: 'user.a.b' },
+    { name: 'user.bob' },
+    { name: 'many2@example.org' },
+  ];
+  assert.equal((await ask('read', 'POST', '/v1/users/import', { users }))[0], 403);
+  const [status, answer] = await ask('operate', 'POST', '/v1/users/import', { users });
+  const told = (answer as { users: { state: string; note: string }[] }).users;
+  assert.equal(status, 202);
+  assert.deepEqual(
+    told.map(({ state }) => state),
+    ['ordered', 'unfit', 'held', 'ordered'],
+  );
+  assert.deepEqual([told[2]?.note, (told[1]?.note ?? '').slice(0, 8)], ['another order is open: delete', 'user.a.b']);
+  assert.deepEqual(await ask('operate', 'POST', '/v1/users/import', { users }), [202, answer], 'the same again');
+  const names = ['user.many1', 'user.a.b', 'nobody', 'user.jdoe'];
+  const [, states] = await ask('read', 'POST', '/v1/users/states', { users: names });
+  assert.deepEqual(
+    (states as { users: { state: string }[] }).users.map(({ state }) => state),
+    ['open', 'unfit', 'unknown', 'open'],
+  );
+  for (const [path, body, text] of [
+    [
+      'import',
+      { users: [{ name: 'a' }, { name: 'b', quota: '2G' }] },
+      /^body\.users\.1\.quota is "2G"; it may be a whole/,
+    ],
+    ['import', { users: [{ name: 'a', size: 3 }] }, /^body\.users\.0\.size is 3; it may be left out: there are name, /],
+    ['import', { users: [] }, /^body\.users is \[\]; it may be a list of 1 to 200 users/],
+    ['import', { users: Array(201).fill({ name: 'a' }) }, /^body\.users is .*; it may be a list of 1 to 200 users/],
+    ['states', { users: ['a', ''] }, /^body\.users\.1 is ""; it may be a login, an address/],
+    ['states', {}, /^body\.users is missing; it may be a list/],
+  ] as const) {
+    const [wrong, detail] = await refused('operate', 'POST', `/v1/users/${path}`, body);
+    assert.equal(wrong, 400);
+    assert.match(detail, text);
+  }
+  const audited = async () => (await ask('admin', 'GET', '/v1/audit?limit=500'))[1] as { entries: { what: string }[] };
+  await until('it is on record', async () => (await audited()).entries.some(({ what }) => what.endsWith('/import')));
+  assert.ok(!(await audited()).entries.some(({ what }) => what.endsWith('/states')), 'which changes nothing');
 });
 
 test('what can be no user, and a wrong wish, are told as such', async () => {
@@ -110,11 +201,37 @@ test('the last decision on a user is told as it was kept', async () => {
   assert.deepEqual(none, [404, 'user.nobody: no decision is known']);
 });
 
+test('where so many would go is reckoned within bounds; how full backends are is told, and what is none refused', async () => {
+  const simulate = (query: string) => ask('read', 'GET', `/v1/placement?${query}`);
+  const [status, simulated] = await simulate('users=5&tag=ssd&tag=gold');
+  const { places, refused: none } = simulated as { places: unknown[]; refused: { users: number; reason: string }[] };
+  assert.deepEqual([status, places.length, none[0]?.users], [200, 2, 5]);
+  for (const [query, text] of [
+    ['', /^query\.users is missing; it may be a whole number from 1 to 999999/],
+    ['users=0', /^query\.users is "0"; it may be/],
+    ['users=5&mode=most', /^query\.mode is "most"; it may be one of /],
+    ['users=5&processes=20000', /^20000 processes are too many; it may be 10000/],
+  ] as const) {
+    const [wrong, detail] = await refused('read', 'GET', `/v1/placement?${query}`);
+    assert.equal(wrong, 400, query);
+    assert.match(detail, text);
+  }
+  const [, usage] = await ask('read', 'GET', '/v1/usage');
+  assert.deepEqual(usage, { servers: ['mail1', 'mail2'].map((server) => ({ server, silent: true })) });
+  assert.deepEqual(await ask('read', 'GET', '/v1/usage/mail1'), [200, { figures: [] }]);
+  assert.deepEqual(await refused('read', 'GET', '/v1/usage/x'), [404, 'there is no backend x: there are mail1, mail2']);
+});
+
 test('a pool is told how many workers it should have, without a change to anything', async () => {
   const state = async () => (await ask('read', 'GET', '/v1/scaling/default'))[1] as Record<string, number>;
-  await until('the orders of the other tests wait', async () => (await state())['depth'] === 3);
+  await until('the orders of the other tests wait', async () => (await state())['depth'] === 6);
   const { desired, active } = await state();
   assert.deepEqual([desired, active], [1, 0]);
+  const [, all] = await ask('read', 'GET', '/v1/scaling');
+  assert.deepEqual(
+    (all as { pools: { pool: string; desired: number }[] }).pools.map(({ pool, desired }) => [pool, desired]),
+    [['default', 1]],
+  );
   const none = await refused('read', 'GET', '/v1/scaling/moves');
   assert.deepEqual(none, [404, 'there is no pool moves: there are default']);
 });

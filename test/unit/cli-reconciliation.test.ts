@@ -91,8 +91,11 @@ test('mailbox claim gives a mailbox to a server that has said that it holds it, 
   assert.equal(dry.code, 75, 'one would be left');
   assert.match(dry.out.join('\n'), /^user\.twice +would claim +it has said so in a push$/m);
   assert.equal(await serverOf(directory, 'user.twice'), one);
-  const { code, out } = await rookery(args, world);
+  const rung: string[] = [];
+  const ring = (_config: unknown, names: readonly string[]) => Promise.resolve(void rung.push(...names));
+  const { code, out } = await rookery(args, { ...world, ring });
   assert.equal(code, 75, 'one was left');
+  assert.deepEqual(rung, ['user.twice'], 'for the copy that lost');
   assert.match(out.join('\n'), /^user\.plain +left +nobody knows that mail2\.example\.org holds it: see --unseen$/m);
   assert.match(out.join('\n'), /^user\.twice +claimed +it has said so in a push$/m);
   assert.deepEqual([await serverOf(directory, 'user.twice'), await serverOf(directory, 'user.plain')], [two, one]);
@@ -106,6 +109,7 @@ test('mailbox claim gives a mailbox to a server that has said that it holds it, 
   );
   const unseen = await rookery([...args, '--unseen'], world);
   assert.equal(unseen.code, 0);
+  assert.match(unseen.err.join(), /^rookery: the workers are not rung for, and look within a minute: Redis does not/);
   assert.equal(await serverOf(directory, 'user.plain'), two);
 });
 

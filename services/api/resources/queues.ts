@@ -5,8 +5,8 @@ import { jobStates } from '../../events/backlog.ts';
 import { failureKinds } from '../../events/failure.ts';
 import { wholeJobValue } from '../../operations/job-value.ts';
 import { jobsAnswer, queuesAnswer } from '../../operations/queue-operations.ts';
-import type { DeadLetterChoice } from '../../operations/queue-operations.ts';
-import { jobField, limitField, nameField, queueField } from '../fields.ts';
+import type { JobChoice } from '../../operations/queue-operations.ts';
+import { jobField, limitField, nameField, queueField, timeField } from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
@@ -18,19 +18,26 @@ const choice = z.strictObject({
   id: jobField.optional(),
   kind: field(
     z.enum(failureKinds).optional(),
-    'Only those given up for this kind of failure.',
+    'Only those given up for this kind of failure; of those that wait, that failed so last.',
     `one of ${failureKinds.join(', ')}`,
   ),
   about: nameField(
     'Only those about such names.',
     'a pattern: * stands for anything, % for anything up to the next dot',
   ).optional(),
-  before: field(z.iso.datetime().optional(), 'Only those given up before this.', 'a time, ISO 8601 in UTC'),
+  before: timeField('Only those given up before this; of those that wait, come in before this.'),
   dry_run: field(z.boolean().default(false), 'Nothing is done.', 'true or false'),
 });
-const discarding = choice.extend({ all: field(z.boolean().default(false), 'All failed jobs.', 'true or false') });
+const discarding = choice.extend({
+  all: field(z.boolean().default(false), 'Whichever they are.', 'true or false'),
+  waiting: field(
+    z.boolean().default(false),
+    'Not those that were given up, but those that wait, in line or put off.',
+    'true or false',
+  ),
+});
 
-function choiceOf({ id, kind, about, before, dry_run: dryRun }: z.output<typeof choice>): DeadLetterChoice {
+function choiceOf({ id, kind, about, before, dry_run: dryRun }: z.output<typeof choice>): JobChoice {
   return {
     ...{ id, kind, dryRun },
     about: about === undefined ? undefined : bytesFromText(about),
@@ -81,7 +88,8 @@ export const queues: Resource = (server, { operations: { queues } }) => {
       schema: {
         operationId: 'retryFailed',
         summary: 'Has failed jobs of a queue tried again, with all their attempts',
-        description: 'Those for which all holds that the body says, else all. Answers them as they were.',
+        description:
+          'Those for which all holds that the body says, else all; events of trees that were set aside (event:N) come behind what waits in their trees. Answers them as they were.',
         ...{ tags: ['queues'], params: aQueue, body: choice, response: { 200: jobsAnswer } },
       },
     },
@@ -93,13 +101,14 @@ export const queues: Resource = (server, { operations: { queues } }) => {
       config: { role: 'operate' },
       schema: {
         operationId: 'discardFailed',
-        summary: 'Removes failed jobs of a queue: nobody tries them again',
-        description: 'Those for which all holds that the body says; `all` where it says nothing. Answers them.',
+        summary: 'Removes failed jobs of a queue, or with `waiting` those that wait: nobody tries them any more',
+        description:
+          'Those for which all holds that the body says; `all` where it says nothing. Answers them. What is being worked on stays: to name it by its id is refused (409). What is still open is rung for again: an order, a case, events of a tree.',
         ...{ tags: ['queues'], params: aQueue, body: discarding, response: { 200: jobsAnswer } },
       },
     },
     async ({ params, body }) => ({
-      jobs: await queues.discard(params.queue, { ...choiceOf(body), all: body.all }),
+      jobs: await queues.discard(params.queue, { ...choiceOf(body), all: body.all, waiting: body.waiting }),
     }),
   );
 };

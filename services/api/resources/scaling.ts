@@ -1,6 +1,6 @@
 // /v1/scaling: how many workers a pool should have, for KEDA and whoever else starts them.
 import { z } from 'zod';
-import { scalingValue } from '../../operations/scaling-operations.ts';
+import { poolsAnswer, scalingValue } from '../../operations/scaling-operations.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
@@ -11,6 +11,17 @@ const poolField = field(
 );
 
 export const scaling: Resource = (server, { operations: { scaling } }) => {
+  server.get(
+    '/v1/scaling',
+    {
+      config: { role: 'read' },
+      schema: {
+        ...{ operationId: 'listScaling', summary: 'How many workers each pool should have', tags: ['scaling'] },
+        response: { 200: poolsAnswer },
+      },
+    },
+    async () => ({ pools: await scaling.list() }),
+  );
   server.get(
     '/v1/scaling/:pool',
     {

@@ -1,39 +1,21 @@
-// /v1/users: to have users made and deleted by the workers, and what became of that.
+// /v1/users: to have users made, renamed and deleted by the workers, and what became of that.
 import { z } from 'zod';
-import { highestQuota } from '../../backends/imap-quota.ts';
 import { bytesFromText } from '../../directory/entry.ts';
 import { orderValue } from '../../operations/order-value.ts';
-import type { Wish } from '../../users/order.ts';
 import { callerName } from '../access.ts';
-import { bytesOf, encodingField, nameField } from '../fields.ts';
+import { bytesOf, encodingField, numberField, userField } from '../fields.ts';
+import { creationOf, newUserBody } from '../new-user.ts';
 import type { Resource } from '../resource.ts';
-import { field } from '../validation.ts';
 
-const inbox = (doc: string) => nameField(doc, "the mailbox name of a user's INBOX, as user.jdoe");
-const aUser = z.strictObject({ name: inbox('The user.') });
+const aUser = z.strictObject({ name: userField('The user.') });
 const written = z.strictObject({ encoding: encodingField });
 
-const newUser = z.strictObject({
-  name: inbox('The user.'),
-  server: nameField('On this server.', 'the name of a backend').optional(),
-  partition: nameField('On this partition.', 'the name of a partition').optional(),
-  zone: nameField('On a server of this zone.', 'the name of a zone').optional(),
-  quota: field(
-    z.int().min(0).max(highestQuota).optional(),
-    'In place of what new users get, in KiB.',
-    `a whole number of KiB from 0 to ${highestQuota}`,
-  ),
-});
+/** How long the end of an order may be waited for, in seconds. */
+const longestWait = 30;
 
-function creation({ server, partition, zone, quota }: z.output<typeof newUser>): Wish {
-  return {
-    is: 'create',
-    ...(server !== undefined && { server: bytesFromText(server) }),
-    ...(partition !== undefined && { partition: bytesFromText(partition) }),
-    ...(zone !== undefined && { zone }),
-    ...(quota !== undefined && { quota }),
-  };
-}
+const asked = written.extend({
+  wait: numberField(0, longestWait, 'Answered when the order is over, or after so many seconds.').default(0),
+});
 
 export const users: Resource = (server, { operations: { users } }) => {
   server.post(
@@ -44,12 +26,12 @@ export const users: Resource = (server, { operations: { users } }) => {
         operationId: 'createUser',
         summary: 'Orders a user, on the best server or on the one that is named',
         description: 'Workers carry it out; the same order again changes nothing.',
-        ...{ tags: ['users'], body: newUser, response: { 202: orderValue } },
+        ...{ tags: ['users'], body: newUserBody, response: { 202: orderValue } },
       },
     },
     async (request, reply) => {
       const { body } = request;
-      const ordered = await users.order(bytesFromText(body.name), creation(body), callerName(request));
+      const ordered = await users.order(bytesFromText(body.name), creationOf(body), callerName(request));
       return reply.code(202).send(ordered);
     },
   );
@@ -59,10 +41,29 @@ export const users: Resource = (server, { operations: { users } }) => {
       config: { role: 'read' },
       schema: {
         ...{ operationId: 'showUser', summary: 'What was ordered of a user last, and what became of it' },
-        ...{ tags: ['users'], params: aUser, querystring: written, response: { 200: orderValue } },
+        ...{ tags: ['users'], params: aUser, querystring: asked, response: { 200: orderValue } },
       },
     },
-    ({ params, query }) => users.show(bytesOf(params.name, query.encoding)),
+    ({ params, query }) => users.show(bytesOf(params.name, query.encoding), query.wait * 1000),
+  );
+  server.post(
+    '/v1/users/:name/rename',
+    {
+      config: { role: 'admin' },
+      schema: {
+        operationId: 'renameUser',
+        summary: 'Orders that a user gets another name, on the server that has him',
+        description:
+          'Workers carry it out; the same order again changes nothing. Mail to the old name is refused from then on.',
+        ...{ tags: ['users'], params: aUser, querystring: written },
+        ...{ body: z.strictObject({ to: userField('His new name.') }), response: { 202: orderValue } },
+      },
+    },
+    async (request, reply) => {
+      const name = bytesOf(request.params.name, request.query.encoding);
+      const wish = { is: 'rename', to: bytesFromText(request.body.to) } as const;
+      return reply.code(202).send(await users.order(name, wish, callerName(request)));
+    },
   );
   server.delete(
     '/v1/users/:name',

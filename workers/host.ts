@@ -1,6 +1,5 @@
 // Runs the processors of named queues in one process until it is stopped.
 import type { Processors, RunningWorkers } from '../services/events/processor.ts';
-import { queueNames } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
 import { workerConnection } from '../services/redis/connection.ts';
 import { QueueWorker } from './host-queue.ts';
@@ -11,7 +10,7 @@ import type { HostStart } from './host-queue.ts';
  * a queue is asked for that has no processor.
  */
 export function startWorkers(start: HostStart): RunningWorkers {
-  const queues = start.queues ?? queueNames.filter((queue) => start.processors[queue]);
+  const queues = start.queues ?? worked(start.processors);
   for (const queue of queues) requireProcessor(queue, start.processors);
   // Each worker tells of its failures, those of the connection among them.
   const connection = workerConnection({ place: start.place, onError: () => undefined });
@@ -28,8 +27,12 @@ export function startWorkers(start: HostStart): RunningWorkers {
   };
 }
 
+function worked(processors: Processors): QueueName[] {
+  return (Object.keys(processors) as QueueName[]).filter((name) => processors[name]);
+}
+
 function requireProcessor(queue: QueueName, processors: Processors): void {
   if (processors[queue]) return;
-  const there = queueNames.filter((name) => processors[name]);
+  const there = worked(processors);
   throw new Error(`nothing in this version works on the queue '${queue}': there are workers for ${there.join(', ')}`);
 }

@@ -4,10 +4,15 @@ import type { Registry } from '../services/backends/registry.ts';
 import type { Directory } from '../services/directory/directory.ts';
 import type { Times } from '../services/directory/rules.ts';
 import type { Counts } from '../services/changes/counts.ts';
+import { replicaQueue } from '../services/events/queues.ts';
+import type { QueueName } from '../services/events/queues.ts';
 import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
 import { treeProcessor } from '../services/events/tree-drain.ts';
 import type { ApplyTreeEvents } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
+import type { Replicas } from '../services/replication/replicas.ts';
+import { SyncClient } from '../services/replication/sync-client.ts';
+import type { ReplicaAccess } from '../services/replication/sync-client.ts';
 import type { UserForm } from '../services/placement/new-user.ts';
 import type { UsageHistory } from '../services/placement/usage-history.ts';
 import type { OrderStore } from '../services/users/order-store.ts';
@@ -15,6 +20,8 @@ import type { Placing } from '../services/users/placing.ts';
 import { startWorkers } from './host.ts';
 import { placementProcessor } from './placement.ts';
 import { reconcileProcessor } from './reconcile.ts';
+import { ReplicaGate } from './replica-gate.ts';
+import { replicationProcessor } from './replication.ts';
 import { usageProcessor } from './usage.ts';
 import { userServers } from './user-servers.ts';
 
@@ -26,6 +33,11 @@ export interface ServeStart extends WorkersStart {
   imapTimeout: number;
   trees: TreeEvents;
   counts: Counts;
+  replicas: Replicas;
+  /** The queues that are worked off on this machine, where none are named. */
+  worked: readonly QueueName[];
+  /** How the hosts of backends bring their replicas up to them, by the backend's name. */
+  replication: { access: ReadonlyMap<string, ReplicaAccess>; unixhierarchysep: boolean };
   /** Orders of users, what is known of the backends' space, and how a place is chosen by it. */
   users: {
     orders: OrderStore;
@@ -42,13 +54,14 @@ const pause = { first: 1_000, longest: 60_000 };
 const atOnce = { batch: 100, trees: 10 };
 
 export function serve(start: ServeStart): RunningWorkers {
-  const { directory, registry, times, imapTimeout, trees, counts, lostAfter, users, log } = start;
+  const { directory, registry, times, imapTimeout, trees, counts, replicas, lostAfter, users, log } = start;
   const admins = new ImapAdmins(registry, imapTimeout);
   const placer = users.placing(registry, admins, counts);
   const servers = userServers({ registry, admins, form: users.form });
   const counted: ApplyTreeEvents = async (work) => {
     for (const server of await counts.apply(work)) await placer.counted(work.tree, server);
   };
+  const stopping = new AbortController();
   const processors: Processors = {
     reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
@@ -57,8 +70,12 @@ export function serve(start: ServeStart): RunningWorkers {
     counts: treeProcessor({
       ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', ...atOnce, lostAfter, pause, log },
     }),
+    replication: treeProcessor({
+      ...{ lists: trees.lists('replication'), apply: replicas.apply, poison: 'wait', ...atOnce, lostAfter, pause, log },
+    }),
+    ...replications(start, stopping.signal),
   };
-  const workers = startWorkers({ ...start, processors });
+  const workers = startWorkers({ ...start, queues: start.queues ?? start.worked, processors });
   return {
     queues: workers.queues,
     get busy() {
@@ -66,7 +83,26 @@ export function serve(start: ServeStart): RunningWorkers {
     },
     async stop() {
       await workers.stop();
+      stopping.abort();
       await admins.close();
     },
   };
+}
+
+/** A processor for the replica of each backend: a worker may be told to work off a queue that is not named for its machine. */
+function replications(start: ServeStart, stopped: AbortSignal): Processors {
+  const { replication, directory, registry, log } = start;
+  const { unixhierarchysep } = replication;
+  const all = Array.from(replication.access, ([backend, access]) => {
+    const sync = new SyncClient(access);
+    const look = async (signal: AbortSignal) => {
+      const { is, note } = await sync.reaches(signal);
+      return is === 'well' ? undefined : note;
+    };
+    const gate = new ReplicaGate({ backend, look, pause, stopped, log });
+    const witnesses = registry.witnesses();
+    const options = { backend, sync, gate, directory, witnesses, unixhierarchysep };
+    return [replicaQueue(backend), replicationProcessor(options)] as const;
+  });
+  return Object.fromEntries(all);
 }

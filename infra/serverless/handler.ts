@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { loadConfig } from '../../services/config/load.ts';
 import type { RunEnd } from '../../services/events/processor.ts';
-import { queueNames } from '../../services/events/queues.ts';
+import { queueName, queueWords } from '../../services/events/queues.ts';
 import { makeLogger } from '../../services/logging/logger.ts';
 import { Metrics } from '../../services/metrics/metrics.ts';
 import type { StartWorkers } from '../../services/process/role.ts';
@@ -29,10 +29,7 @@ const margin = 1_000;
 
 /** What an event may ask for; what else is in it is the platform's. */
 const wishes = z.looseObject({
-  queues: z
-    .array(z.enum(queueNames), `it may be a list of queues: ${queueNames.join(', ')}`)
-    .min(1)
-    .optional(),
+  queues: z.array(queueName, `it may be a list of queues: ${queueWords}`).min(1).optional(),
   concurrency: z.int('it may be a whole number of jobs from 1 to 1000').min(1).max(1_000).optional(),
   idle: z.number('it may be a number of seconds').positive().max(86_400).optional(),
 });

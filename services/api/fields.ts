@@ -1,6 +1,6 @@
 // Fields that several requests have.
 import { z } from 'zod';
-import { queueNames } from '../events/queues.ts';
+import { queueName, queueWords } from '../events/queues.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { field } from './validation.ts';
@@ -15,7 +15,7 @@ export function limitField(most: number, usual: number) {
   return field(number.default(usual), 'How many at most.', `a whole number from 1 to ${most}`);
 }
 
-export const queueField = field(z.enum(queueNames), 'The queue.', `one of ${queueNames.join(', ')}`);
+export const queueField = field(queueName, 'The queue.', `one of ${queueWords}`);
 
 export const jobField = field(
   z.string().regex(/^[^\x00-\x20]{1,128}$/),

@@ -160,8 +160,15 @@ async function resynced(reason: string, leading: Leading): Promise<Position> {
 const start: Head = { seq: 0, nonce: '' };
 
 /** False when another process has the lead, or Redis another position than it had. */
-function appended(told: readonly NewTreeEvent[], advance: Advance, { events, subscriber, lead }: Leading) {
-  return events.append(subscriber.queue, told, lead, advance);
+function appended(told: readonly Told[], advance: Advance, { events, subscriber, lead }: Leading) {
+  const wanted = told.flatMap(({ tree, body }): NewTreeEvent[] => (body === undefined ? [] : [{ tree, body }]));
+  return events.append(subscriber.queue, wanted, lead, advance);
+}
+
+/** What a subscriber says of a change of a tree, if anything. */
+interface Told {
+  tree: Bytes;
+  body: string | undefined;
 }
 
 /** Renews the lead until stopped. `lost` is aborted when it is another's, or can't be renewed in time. */

@@ -1,7 +1,8 @@
 // How many mailboxes and users each server has: a subscriber of the directory's changes, which counts and never scans.
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
-import type { Bytes } from '../directory/entry.ts';
+import type { Change, Head } from '../directory/directory.ts';
+import type { Bytes, Entry } from '../directory/entry.ts';
 import { keyPrefix } from '../events/queue-set.ts';
 import type { QueueSet } from '../events/queue-set.ts';
 import type { TreeWork } from '../events/tree-drain.ts';
@@ -31,9 +32,9 @@ export class Counts implements Subscriber {
     this.#queues = queues;
   }
 
-  readonly changed: Subscriber['changed'] = (change) => writeEvent(movedBy(change));
+  readonly changed = (change: Change): string => writeEvent(movedBy(change));
 
-  readonly resynced: Subscriber['resynced'] = (entries, at) => writeEvent(wholeOf(entries, at));
+  readonly resynced = (entries: readonly Entry[], at: Head): string => writeEvent(wholeOf(entries, at));
 
   async known(): Promise<Bytes[]> {
     const { redis } = this.#queues;

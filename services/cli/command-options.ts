@@ -50,6 +50,11 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+export function wholeSeconds(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds, 0 or more.');
+  return Number(text);
+}
+
 /** As above, with an upper bound. */
 export function upTo(most: number): (text: string) => number {
   return (text) => {

@@ -32,6 +32,7 @@ const surroundings: Surroundings = {
   openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
+  openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
   openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),
   ring: async (config, names) => (await import('../process/open-events.ts')).ringReconcile(config, names),

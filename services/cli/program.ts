@@ -10,6 +10,7 @@ import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
 import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
+import { replicateCommand } from './replicate-command.ts';
 import { routeCommand } from './route-command.ts';
 import { runCommands } from './run-command.ts';
 import { usageCommand } from './usage-command.ts';
@@ -62,6 +63,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     directoryCommand(surroundings),
     queueCommand(surroundings),
     userCommand(surroundings, ended),
+    replicateCommand(surroundings, ended),
     usageCommand(surroundings),
     placementCommand(surroundings),
     scalingCommand(surroundings),

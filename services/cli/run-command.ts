@@ -2,10 +2,11 @@
 import { Command, Option } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import type { Config } from '../config/schema.ts';
-import { isQueueName, queueNames } from '../events/queues.ts';
+import { isQueueName, queueWords } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { configFile, configOf, configOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
+import { workedHere } from '../process/replicas.ts';
 import { poolsOf, unpooled } from '../process/scaling-pools.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { roles, rolesOf } from './roles.ts';
@@ -38,7 +39,7 @@ async function stayUp(options: StartOptions, surroundings: Surroundings): Promis
  */
 function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
   const { local, keda } = config.scaling;
-  const queues = local ? unpooled(poolsOf(config)) : queueNames;
+  const queues = local ? unpooled(config, poolsOf(config)) : workedHere(config);
   const idle: Role[] = [
     ...(queues.length === 0 ? ['worker' as const] : []),
     ...(local || keda ? [] : ['autoscaler' as const]),
@@ -80,7 +81,7 @@ const drainDefaults = { idle: 2, deadline: 300 };
 function queuesOf(text: string): QueueName[] {
   return [...new Set(text.split(','))].map((name) => {
     if (isQueueName(name)) return name;
-    throw new CommandError(exit.usage, `'${name}' is no queue: there are ${queueNames.join(', ')}`);
+    throw new CommandError(exit.usage, `'${name}' is no queue: there are ${queueWords}`);
   });
 }
 
@@ -107,7 +108,7 @@ function run(surroundings: Surroundings): Command {
   return new Command('run')
     .description(`start one or more roles: ${roles.join(', ')}`)
     .argument('<role...>', `of ${roles.join(', ')}`)
-    .addOption(new Option('--queues <list>', `for worker: only these, of ${queueNames.join(', ')}`).argParser(queuesOf))
+    .addOption(new Option('--queues <list>', `for worker: only these, of ${queueWords}`).argParser(queuesOf))
     .addOption(new Option('--concurrency <number>', 'for worker: jobs of a queue at a time').argParser(wholeNumber))
     .option('--drain-once', 'for worker: end when the queues are empty, or the deadline is near')
     .addOption(

@@ -1,6 +1,7 @@
 // What the commands need of the world; main.ts has the real one.
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import type { JobView } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
@@ -37,6 +38,13 @@ export interface OpenOrders extends OperatorsUsers {
   close(): Promise<void>;
 }
 
+/** The replicas of backends, as a command rings for them. */
+export interface OpenReplicas {
+  ring(backend: Bytes, trees: readonly Bytes[]): Promise<void>;
+  followed(backend: Bytes, tree: Bytes, within: number): Promise<JobView | undefined>;
+  close(): Promise<void>;
+}
+
 /** What is remembered of the backends' room. */
 export interface OpenUsage {
   usage: Pick<UsageHistory, 'latest' | 'history'>;
@@ -61,6 +69,8 @@ export interface Surroundings {
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
   openUsage: (config: Config) => Promise<OpenUsage>;
+  /** Rejects when the events' Redis does not answer. */
+  openReplicas: (config: Config) => Promise<OpenReplicas>;
   openAudit: (config: Config) => Promise<KeptAudit & { close(): void }>;
   /** Has the workers look into these names at once. Rejects when the events' Redis does not answer. */
   ring: (config: Config, names: readonly Bytes[]) => Promise<void>;

@@ -1,10 +1,10 @@
 // rookery user: users are ordered here, made by workers, and looked after until that is done.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
 import type { OrderValue } from '../operations/order-value.ts';
 import type { Wish } from '../users/order.ts';
 import type { ApiOptions } from './api-client.ts';
-import { formatOption, whereOptions, withOptions } from './command-options.ts';
+import { formatOption, whereOptions, wholeSeconds, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { pairLines } from './render.ts';
@@ -16,11 +16,6 @@ import type { CreateOptions } from './user-said.ts';
 import { withUsers } from './with-operations.ts';
 
 type Options = ApiOptions & FormatOption & { wait: number };
-
-function secondsOf(text: string): number {
-  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a number of seconds, 0 or more.');
-  return Number(text);
-}
 
 /** Orders it, and waits for its end. A refusal is 65, one that goes on 75. */
 async function order(text: string, wish: Wish, options: Options, surroundings: Surroundings): Promise<void> {
@@ -46,7 +41,7 @@ const codes = '\nExit codes: 65 refused, 75 ordered and not done yet.';
 function ordering(command: Command): Command {
   return withOptions(command, [formatOption(), ...whereOptions()]).option(
     ...['-w, --wait <seconds>', 'how long to wait for the end; 0 only orders'],
-    secondsOf,
+    wholeSeconds,
     30,
   );
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { addressKeys, addressOf, addressProblem } from './address.ts';
 import { backendPlacement } from './backend-placement.ts';
+import { backendReplica } from './backend-replica.ts';
 import { key } from './key.ts';
 import { count, flag, hostName, ipAddress, word } from './kinds.ts';
 import { passwordKeys } from './secret.ts';
@@ -91,6 +92,7 @@ const backend = z.strictObject({
     otherwise: 'the host, where there is only one; of two or more, one must be given',
   }),
   placement: backendPlacement,
+  replica: backendReplica,
 });
 
 export const backendsSection = key(z.record(hostName, backend).prefault({}), {

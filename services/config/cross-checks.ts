@@ -1,4 +1,5 @@
 // What keys must agree on with each other, where each is right by itself.
+import { canBeReplicated } from '../events/queues.ts';
 import { nearest } from './nearest.ts';
 import type { Config } from './schema.ts';
 import { shownValue } from './shown-value.ts';
@@ -162,6 +163,23 @@ function* serverlist(config: Config): Generator<Disagreement> {
   }
 }
 
+/** Where a replica is brought up to its backend must be known to have one; and a queue must be able to have its name. */
+function* replicas(config: Config): Generator<Disagreement> {
+  const there = Object.keys(config.backends).filter((name) => config.backends[name]?.replica);
+  for (const name of there) {
+    if (canBeReplicated(name)) continue;
+    const expected =
+      'left out: a backend with a replica may have letters, digits, dots, hyphens and underscores in its name';
+    yield disagreement(['backends', name, 'replica'], {}, expected, []);
+  }
+  const here = config.workers.backends;
+  for (const name of here) {
+    if (there.includes(name)) continue;
+    const expected = `names of backends that have a replica: ${there.join(', ') || 'there are none'}`;
+    yield disagreement(['workers', 'backends'], here, expected, [['backends']]);
+  }
+}
+
 /** Whom a first message makes, role lmtp makes: a map that names only backends would leave his mail waiting for ever. */
 function* firstMessages({ lookup, users }: Config): Generator<Disagreement> {
   const { domains, first_message } = lookup.transport;
@@ -202,6 +220,7 @@ export function* disagreements(config: Config): Generator<Disagreement> {
   yield* tokens(config);
   yield* serverlist(config);
   yield* sharedListeners(config);
+  yield* replicas(config);
   yield* firstMessages(config);
   yield* pools(config);
 }

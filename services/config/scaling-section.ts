@@ -1,6 +1,6 @@
 // The section `scaling`: how many workers each pool of queues may have, and how their number follows what waits.
 import { z } from 'zod';
-import { queueNames } from '../events/queues.ts';
+import { queueName, queueWords } from '../events/queues.ts';
 import { listener } from './address.ts';
 import { key } from './key.ts';
 import { count, flag, seconds } from './kinds.ts';
@@ -8,10 +8,10 @@ import { count, flag, seconds } from './kinds.ts';
 const everyQueue = 'all queues that no other pool has';
 
 const pool = z.strictObject({
-  queues: key(z.exactOptional(z.array(z.enum(queueNames)).min(1)), {
+  queues: key(z.exactOptional(z.array(queueName).min(1)), {
     doc: 'The queues that the workers of this pool work off.',
-    expects: `a list of one or more of ${queueNames.join(', ')}`,
-    example: queueNames.slice(0, 1),
+    expects: `a list of one or more of ${queueWords}`,
+    example: ['placement'],
     otherwise: everyQueue,
   }),
   concurrency: count({

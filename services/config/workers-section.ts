@@ -1,7 +1,7 @@
 // The section `workers`: how the role worker works off the queues.
 import { z } from 'zod';
 import { key } from './key.ts';
-import { count, seconds } from './kinds.ts';
+import { count, hostName, seconds } from './kinds.ts';
 
 /** How often a job is tried that fails in one way. */
 function retry(facts: { doc: string; attempts: number; pause: number; longest: number }) {
@@ -107,6 +107,11 @@ export const workersSection = key(
         min: 1,
         max: 1000,
         default: 10,
+      }),
+      backends: key(z.array(hostName).default([]), {
+        doc: 'The backends with a replica that are on this machine: workers here work off their queues replication@NAME as well.',
+        expects: 'a list of names of backends that have a replica',
+        example: ['mail1.example.org'],
       }),
       shutdown_grace: seconds({
         doc: 'How long running jobs may take to finish when the process is stopped; what is not done then is given back, and another worker does it. Below the time that a supervisor waits before it kills.',

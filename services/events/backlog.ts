@@ -1,9 +1,9 @@
 // What waits in the queues, and what is known of each job: for metrics, for whoever scales, and for operators.
 import type { Job, Queue } from 'bullmq';
 import { kindOfDead } from './dead-letter.ts';
-import { envelopeOf, subjectOf } from './envelope.ts';
+import { envelopeOf, subjectOf, writeJob } from './envelope.ts';
 import type { FailureKind, Failures } from './failure.ts';
-import type { QueueName } from './queues.ts';
+import type { Payload, QueueName } from './queues.ts';
 import type { QueueSet } from './queue-set.ts';
 
 /** Where a job can be: in line, being worked on, put off, given up, done. */
@@ -82,6 +82,12 @@ export class Backlog {
   async oldestAge(queue: QueueName): Promise<number> {
     const [next] = await this.#queues.queue(queue).getJobs('waiting', 0, 0, true);
     return next ? Math.max(0, Date.now() - next.timestamp) / 1000 : 0;
+  }
+
+  /** The id of the job about this that waits or is worked on; undefined when there is none. */
+  async current<Q extends QueueName>(queue: Q, payload: Payload<Q>): Promise<string | undefined> {
+    const { subject } = writeJob(queue, payload);
+    return (await this.#queues.queue(queue).getDeduplicationJobId(subject)) ?? undefined;
   }
 
   /** The newest jobs in these states, newest first. */

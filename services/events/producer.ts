@@ -73,6 +73,12 @@ export class Producer {
     this.#sending ??= this.#send();
   }
 
+  /** As `ring`, for whoever wants to know: resolves when Redis has all of it, rejects when that does not answer. */
+  async rung<Q extends QueueName>(queue: Q, payloads: readonly Payload<Q>[]): Promise<void> {
+    const rings = payloads.map((payload) => ({ queue, job: writeJob(queue, payload) }));
+    for (let at = 0; at < rings.length; at += batchSize) await this.#handOver(rings.slice(at, at + batchSize));
+  }
+
   /** Hands over what waits, if Redis takes it in time. The queues stay open. */
   async close(): Promise<void> {
     this.#closing.abort();

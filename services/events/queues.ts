@@ -2,12 +2,12 @@
 import { z } from 'zod';
 
 /** What a job says: what to look at, never what to do. Names are byte strings, one character (0 to 255) a byte. */
-export interface Payloads {
+interface Payloads {
   /** A user's mailbox that is to be made, renamed or deleted: what has been ordered is looked up by its name. */
   placement: { name: string };
   /** A tree's root mailbox under a move: how far that is says its saga. */
   moves: { name: string };
-  /** A tree whose replica may be behind. */
+  /** A tree whose servers' replicas may be behind; a bell, its events are in the tree's list. */
   replication: { tree: string };
   /** A mailbox whose row in the directory may not tell the truth. */
   reconcile: { name: string };
@@ -17,13 +17,18 @@ export interface Payloads {
   counts: { tree: string };
 }
 
-export type QueueName = keyof Payloads;
-export type Payload<Q extends QueueName> = Payloads[Q];
+/**
+ * Trees that the replica of one backend may be behind with. A queue for each backend, for only its own host can do anything
+ * about it: a worker elsewhere would have to hand such a job on again and again.
+ */
+export type ReplicaQueue = `replication@${string}`;
+export type QueueName = keyof Payloads | ReplicaQueue;
+export type Payload<Q extends QueueName> = Q extends keyof Payloads ? Payloads[Q] : { tree: string };
 
-/** The queues whose jobs can be bells of trees (tree-events.ts). */
-export type TreeQueue = { [Q in QueueName]: Payload<Q> extends { tree: string } ? Q : never }[QueueName];
+/** The queues whose jobs are bells of trees (tree-events.ts). */
+export type TreeQueue = 'counts' | 'replication';
 
-export const treeQueueNames: readonly TreeQueue[] = ['counts'];
+export const treeQueueNames: readonly TreeQueue[] = ['counts', 'replication'];
 
 export function isTreeQueue(name: QueueName): name is TreeQueue {
   return (treeQueueNames as readonly QueueName[]).includes(name);
@@ -60,7 +65,13 @@ function named(what: string, least = 1) {
 /** Bytes in the body of an event. */
 export const bytes = named('bytes', 0);
 
-const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
+const tree: QueueForm<{ tree: string }> = {
+  version: 1,
+  payload: z.strictObject({ tree: named('the name of a tree') }),
+  subject: ({ tree }) => tree,
+};
+
+const forms: { readonly [Q in keyof Payloads]: QueueForm<Payloads[Q]> } = {
   placement: {
     version: 1,
     payload: z.strictObject({ name: named("the name of a user's mailbox") }),
@@ -71,11 +82,7 @@ const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
     payload: z.strictObject({ name: named("the name of a tree's root mailbox") }),
     subject: ({ name }) => name,
   },
-  replication: {
-    version: 1,
-    payload: z.strictObject({ tree: named('the name of a tree') }),
-    subject: ({ tree }) => tree,
-  },
+  replication: tree,
   reconcile: {
     version: 1,
     payload: z.strictObject({ name: named('the name of a mailbox', 0) }),
@@ -88,22 +95,43 @@ const forms: { readonly [Q in QueueName]: QueueForm<Payload<Q>> } = {
     payload: z.strictObject({ server: named('the name of a backend') }),
     subject: ({ server }) => server,
   },
-  counts: {
-    version: 1,
-    payload: z.strictObject({ tree: named('the name of a tree') }),
-    subject: ({ tree }) => tree,
-  },
+  counts: tree,
 };
 
-export const queueNames = Object.keys(forms) as QueueName[];
+/** The queues that every installation has; besides there are those of its replicas. */
+export const queueNames = Object.keys(forms) as (keyof Payloads)[];
 
-/** Those that this version has workers for (workers/serve.ts): the others wait for a later one. */
-export const workedQueueNames: readonly QueueName[] = ['placement', 'reconcile', 'usage', 'counts'];
+/** Those of them that this version has workers for (workers/serve.ts): the others wait for a later one. */
+export const workedQueueNames: readonly QueueName[] = ['placement', 'replication', 'reconcile', 'usage', 'counts'];
+
+/** BullMQ allows no `:` in a queue's name. */
+const replicaQueuePattern = /^replication@[A-Za-z0-9_.-]{1,255}$/;
+
+/** Queues in words, as they may be named. */
+export const queueWords = [...queueNames, 'replication@BACKEND'].join(', ');
+
+const noQueue = `it may be one of ${queueWords}`;
+
+/** A queue by its name, of whichever backend. */
+export const queueName = z.union([
+  z.enum(queueNames, noQueue),
+  z.string(noQueue).regex(replicaQueuePattern, noQueue),
+]) as z.ZodType<QueueName>;
+
+export function replicaQueue(backend: string): ReplicaQueue {
+  return `replication@${backend}`;
+}
+
+/** Whether a backend of this name can have such a queue. */
+export function canBeReplicated(backend: string): boolean {
+  return replicaQueuePattern.test(replicaQueue(backend));
+}
 
 export function isQueueName(name: string): name is QueueName {
-  return Object.hasOwn(forms, name);
+  return Object.hasOwn(forms, name) || replicaQueuePattern.test(name);
 }
 
 export function formOf<Q extends QueueName>(queue: Q): QueueForm<Payload<Q>> {
-  return forms[queue];
+  const form = (forms as Readonly<Partial<Record<QueueName, unknown>>>)[queue] ?? tree;
+  return form as QueueForm<Payload<Q>>;
 }

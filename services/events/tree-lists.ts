@@ -1,11 +1,21 @@
 // The lists of events that trees have: one of each tree and queue, worked off by one worker at a time under a token.
-import { readFileSync } from 'node:fs';
-import { Script, pairsIn, replyFrom, stringsIn } from '../redis/script.ts';
-import type { Reply } from '../redis/script.ts';
+import { pairsIn, replyFrom, stringsIn } from '../redis/script.ts';
+import type { Reply, Script } from '../redis/script.ts';
 import type { QueueSet } from './queue-set.ts';
 import { keyPrefix } from './queue-set.ts';
 import type { TreeQueue } from './queues.ts';
 import { TreeBells } from './tree-bells.ts';
+import {
+  appendScript,
+  failScript,
+  giveBackScript,
+  leadScript,
+  leaveScript,
+  nextScript,
+  overdueScript,
+  releaseScript,
+  renewScript,
+} from './tree-scripts.ts';
 
 export interface NewTreeEvent {
   /** A byte string. */
@@ -104,18 +114,6 @@ export interface TreeLoad {
 
 /** How many events may be set aside in a queue: some megabytes. With more than that their trees wait, for nothing is lost. */
 const mostDead = 10_000;
-
-const source = (name: string) => readFileSync(new URL(`scripts/${name}.lua`, import.meta.url), 'utf8');
-const ofTree = (name: string) => new Script(source('tree') + source(name));
-const appendScript = new Script(source('append'));
-const leadScript = new Script(source('lead'));
-const leaveScript = new Script(source('leave'));
-const giveBackScript = new Script(source('give-back'));
-const nextScript = ofTree('next');
-const failScript = ofTree('fail');
-const renewScript = ofTree('renew');
-const releaseScript = ofTree('release');
-const overdueScript = new Script(source('overdue'));
 
 /**
  * Keys, after a queue's prefix: `list:<tree>` its events, the oldest first, as `id at body`; `token:<tree>` whose hold it

@@ -15,6 +15,7 @@ import type {
 } from './message-handler.ts';
 import { outcomeOf, type Told } from './outcome-of.ts';
 import { clientLost, localError, recipientOk } from './reply-codes.ts';
+import { isPositive } from './reply.ts';
 import type { Reply } from './reply.ts';
 import type { Hold, Route, Router } from './router.ts';
 import type { BackendSettings } from './settings.ts';
@@ -27,6 +28,8 @@ export interface ProxyOptions {
   router: Pick<Router, 'route'>;
   pools: BackendPools;
   settings: BackendSettings;
+  /** Told of each recipient whose message its backend has taken, as soon as that is known. Must not throw. */
+  delivered?: ((mailbox: Bytes, server: Bytes) => void) | undefined;
   /** Told once for each RCPT, when its last reply is known. Must not throw. */
   report: (outcome: Outcome) => void;
 }
@@ -135,6 +138,8 @@ class Transaction implements MailTransaction {
   }
 
   #tell(told: Told): void {
+    const { reply, server, route } = told;
+    if (server !== undefined && isPositive(reply)) this.#options.delivered?.(route.target.mailbox, server);
     this.#options.report(outcomeOf(told, this.#id, this.#sender, this.#session));
   }
 }

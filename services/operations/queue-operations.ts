@@ -9,7 +9,7 @@ import { jobStates, newest } from '../events/backlog.ts';
 import type { DeadLetters } from '../events/dead-letters.ts';
 import type { FailureKind } from '../events/failure.ts';
 import type { JobFilter } from '../events/job-filter.ts';
-import { queueNames } from '../events/queues.ts';
+import { queueName, queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { SetAside } from '../events/set-aside.ts';
 import type { WaitingJobs } from '../events/waiting-jobs.ts';
@@ -19,7 +19,7 @@ import { Refusal } from './refusal.ts';
 
 export const queueValue = z
   .object({
-    queue: z.enum(queueNames),
+    queue: queueName,
     jobs: z.record(z.enum(jobStates), z.int()).meta({ description: 'How many jobs there are in each state.' }),
     oldest_age_seconds: z.int().meta({ description: 'How long the job that is next in line has waited.' }),
   })
@@ -79,6 +79,8 @@ export interface QueueOperations {
 }
 
 export interface OperatorsQueues {
+  /** Every queue that there is; left out: those that every installation has. */
+  names?: readonly QueueName[];
   backlog: Pick<Backlog, 'counts' | 'oldestAge' | 'jobs' | 'job'>;
   deadLetters: Pick<DeadLetters, 'find' | 'retry' | 'discard'>;
   setAside: Pick<SetAside, 'count' | 'find' | 'event' | 'retry' | 'discard'>;
@@ -86,7 +88,10 @@ export interface OperatorsQueues {
 }
 
 export function queueOperations(queues: OperatorsQueues): QueueOperations {
-  const { backlog, setAside, waiting } = queues;
+  const { names = queueNames, backlog, setAside, waiting } = queues;
+  const known = (queue: QueueName) => {
+    if (!names.includes(queue)) throw new Refusal('data', `there is no queue ${queue}: there are ${names.join(', ')}`);
+  };
   const { jobs, job } = reading(queues);
   const givenUp = givenUpIn(queues);
   /** What became of the choice. An id that was chosen in vain is told where it is instead. */
@@ -98,7 +103,7 @@ export function queueOperations(queues: OperatorsQueues): QueueOperations {
   return {
     list: () =>
       Promise.all(
-        queueNames.map(async (queue) => {
+        names.map(async (queue) => {
           const [counts, aside] = await Promise.all([backlog.counts(queue), setAside.count(queue)]);
           return {
             ...{ queue, jobs: { ...counts, failed: counts.failed + aside } },
@@ -106,12 +111,20 @@ export function queueOperations(queues: OperatorsQueues): QueueOperations {
           };
         }),
       ),
-    jobs,
-    job,
+    async jobs(queue, query) {
+      known(queue);
+      return jobs(queue, query);
+    },
+    async job(queue, id) {
+      known(queue);
+      return job(queue, id);
+    },
     async retry(queue, choice) {
+      known(queue);
       return told(queue, choice, 'failed', await givenUp[choice.dryRun ? 'find' : 'retry'](queue, filterOf(choice)));
     },
     async discard(queue, choice) {
+      known(queue);
       if (!choice.all && !chooses(choice)) {
         const how = '--id, --kind, --about, --older-than, or --all; in the API id, kind, about, before or all';
         throw new Refusal('usage', `say which ones: ${how}`);

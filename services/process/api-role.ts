@@ -6,11 +6,11 @@ import { ApiServer } from '../api/server.ts';
 import { Tokens } from '../api/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
-import { queueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
 import { openUsers } from './open-users.ts';
 import { onAudit, onDirectory, onPools, onQueues, onUsage, onUsers } from './operations.ts';
+import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
@@ -39,7 +39,11 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
           producer.ring('reconcile', { name });
         }),
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
-        ...{ queues: onQueues(events), scaling: onPools(config, events), audit: onAudit(trail) },
+        ...{
+          queues: onQueues({ ...events, names: queuesOf(config) }),
+          scaling: onPools(config, events),
+          audit: onAudit(trail),
+        },
       },
       ratePerMinute: config.api.rate_limit,
       count: (route, role, outcome) => {
@@ -65,10 +69,10 @@ function tokensOf({ api }: Config): Tokens {
   return new Tokens(Object.entries(api.tokens).map(([name, { token = '', role }]) => ({ name, token, role })));
 }
 
-function boardOf({ api }: Config, { queues }: Events): BoardOptions {
+function boardOf(config: Config, { queues }: Events): BoardOptions {
   return {
-    level: api.board,
-    queues: queueNames.map((name) => queues.handle(name)),
+    level: config.api.board,
+    queues: queuesOf(config).map((name) => queues.handle(name)),
     answers: () => queues.answers,
     about: (queue, data) => {
       const subject = subjectOf(queue as QueueName, data);

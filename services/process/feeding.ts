@@ -9,8 +9,8 @@ export interface Feeding {
 }
 
 /** Here, and not in a worker: there may be no worker as long as there is no event. */
-export function startFeeding({ config, directory, log }: RoleStart, { trees, counts }: Events): Feeding {
-  const subscribers: Subscriber[] = [counts];
+export function startFeeding({ config, directory, log }: RoleStart, { trees, counts, replicas }: Events): Feeding {
+  const subscribers: Subscriber[] = replicas.any ? [counts, replicas] : [counts];
   const lostAfter = config.workers.lost_after * 1000;
   const sources = subscribers.map((subscriber) =>
     startChangeSource({ ...{ directory, events: trees, subscriber, lostAfter, log } }),

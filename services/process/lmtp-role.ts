@@ -5,6 +5,7 @@ import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
 import { Proxy } from '../lmtp/transaction.ts';
+import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
@@ -17,9 +18,11 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
   const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
+  const replicas = await replicasTold(start);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
     router: { route: (path, hold) => countedRoute(router.route(path, hold), metrics) },
+    delivered: replicas && replicas.delivered.bind(replicas),
     report: (outcome) => {
       mailLog.recipient(outcome);
       metrics.observeOutcome(outcome);
@@ -51,6 +54,12 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
       ]),
   );
   return { name: 'LMTP', addresses, stop };
+}
+
+/** Who is told of what was delivered; undefined where no backend has a replica. */
+async function replicasTold({ config, events }: RoleStart): Promise<Replicas | undefined> {
+  if (!Object.values(config.backends).some(({ replica }) => replica)) return undefined;
+  return (await events()).replicas;
 }
 
 /** Who makes users at their first message; undefined where nobody is to be made so. */

@@ -12,13 +12,15 @@ import { SetAside } from '../events/set-aside.ts';
 import { TreeEvents } from '../events/tree-events.ts';
 import type { TreeLoad } from '../events/tree-lists.ts';
 import { WaitingJobs } from '../events/waiting-jobs.ts';
-import { queueNames, treeQueueNames } from '../events/queues.ts';
+import { treeQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
+import { Replicas } from '../replication/replicas.ts';
 import type { Sample } from '../metrics/gauges.ts';
 import type { Log } from './log.ts';
 import type { Events, RoleStart } from './role.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
+import { queuesOf, replicasOf } from './replicas.ts';
 
 /** Opens them whether or not Redis answers: who rings does not wait for it. */
 export function openEvents(config: Config, log: Log, hearer: ConnectionHearer): Events & { close(): Promise<void> } {
@@ -30,7 +32,9 @@ export function openEvents(config: Config, log: Log, hearer: ConnectionHearer): 
   };
   const trees = new TreeEvents(queues);
   const demand: Events['demand'] = (queue) => readDemand(queues, queue);
-  return { producer, queues, trees, demand, ...viewsOf(queues, trees), counts: new Counts(queues), close };
+  const replicas = new Replicas(producer, replicasOf(config).keys());
+  const views = viewsOf(queues, trees);
+  return { producer, queues, trees, replicas, demand, ...views, counts: new Counts(queues), close };
 }
 
 function viewsOf(queues: QueueSet, trees: TreeEvents) {
@@ -42,6 +46,8 @@ function viewsOf(queues: QueueSet, trees: TreeEvents) {
 
 /** The queues, for somebody who wants an answer. */
 type OpenQueues = Pick<Events, 'backlog' | 'deadLetters' | 'setAside' | 'waiting' | 'demand' | 'producer'> & {
+  /** Every queue that the configuration knows. */
+  names: readonly QueueName[];
   close(): Promise<void>;
 };
 
@@ -61,15 +67,17 @@ export async function openBacklog(config: Config): Promise<OpenQueues> {
     await producer.close();
     await queues.close();
   };
-  const views = viewsOf(queues, new TreeEvents(queues, producer));
-  return { ...views, producer, demand: (queue) => readDemand(queues, queue), close };
+  const views = viewsOf(queues, new TreeEvents(queues));
+  return { names: queuesOf(config), ...views, producer, demand: (queue) => readDemand(queues, queue), close };
 }
 
 /** Who gives one command is told by its end. */
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** Has the gauges of all queues read from the backlog. */
-export function watchBacklog(backlog: Backlog, watch: RoleStart['watch']): void {
+export function watchBacklog(config: Config, backlog: Backlog, watch: RoleStart['watch']): void {
+  const ofEach = async (samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> =>
+    (await Promise.all(queuesOf(config).map(samples))).flat();
   watch('rookery_queue_jobs', () =>
     ofEach(async (queue) => {
       const counts = await backlog.counts(queue);
@@ -103,10 +111,6 @@ export function watchTrees({ trees, counts }: Pick<Events, 'trees' | 'counts'>, 
       Array.from(await counts.byServer(), ([server, figures]) => [figures[figure], readable(server)] as const),
     );
   }
-}
-
-async function ofEach(samples: (queue: QueueName) => Promise<Sample[]>): Promise<Sample[]> {
-  return (await Promise.all(queueNames.map(samples))).flat();
 }
 
 /** Has the workers look into these names at once, for one command of an operator. Rejects when Redis does not answer. */

@@ -18,6 +18,8 @@ import type { QueueDemand } from '../events/demand.ts';
 import type { KedaStart, RunningKeda, RunningScaling, ScalingStart } from '../events/scaling.ts';
 import type { Check } from '../api/health.ts';
 import type { UserForm } from '../placement/new-user.ts';
+import type { Replicas } from '../replication/replicas.ts';
+import type { ReplicaAccess } from '../replication/sync-client.ts';
 import type { Users } from './open-users.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
@@ -36,17 +38,22 @@ export interface Events {
   queues: QueueSet;
   trees: TreeEvents;
   counts: Counts;
+  replicas: Replicas;
   demand: (queue: QueueName) => Promise<QueueDemand>;
 }
 
 /** The workers lie outside the services, which do not use them: whoever composes the program brings them along. */
 export type StartWorkers = (
   start: WorkersStart &
-    Pick<Events, 'trees' | 'counts'> & {
+    Pick<Events, 'trees' | 'counts' | 'replicas'> & {
       directory: Directory;
       registry: Registry;
       times: Times;
       imapTimeout: number;
+      /** The queues that are worked off on this machine, where none are named. */
+      worked: readonly QueueName[];
+      /** How the hosts of backends bring their replicas up to them, by the backend's name. */
+      replication: { access: ReadonlyMap<string, ReplicaAccess>; unixhierarchysep: boolean };
       users: Pick<Users, 'orders' | 'history' | 'placing'> & { form: UserForm };
     },
 ) => Promise<RunningWorkers>;

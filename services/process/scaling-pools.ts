@@ -1,23 +1,24 @@
 // The pools that the configuration names, each with its queues and what it may do.
 import type { Config } from '../config/schema.ts';
-import { workedQueueNames } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { PoolLimits } from '../events/pool-limits.ts';
 import type { Pool } from '../events/scaling.ts';
+import { workedHere } from './replicas.ts';
 
 /** The pools in the order of the configuration. One may name no queues: it has those that no other one names. */
-export function poolsOf({ scaling }: Config): Pool[] {
+export function poolsOf(config: Config): Pool[] {
+  const { scaling } = config;
   const named = new Set(Object.values(scaling.pools).flatMap(({ queues = [] }) => queues));
-  const others = workedQueueNames.filter((name) => !named.has(name));
+  const others = workedHere(config).filter((name) => !named.has(name));
   return Object.entries(scaling.pools).map(([name, { queues = others, ...pool }]) => ({
     ...{ name, queues, limits: limitsOf(pool) },
   }));
 }
 
 /** The queues that no pool has. */
-export function unpooled(pools: readonly Pool[]): QueueName[] {
+export function unpooled(config: Config, pools: readonly Pool[]): QueueName[] {
   const pooled = new Set(pools.flatMap(({ queues }) => queues));
-  return workedQueueNames.filter((name) => !pooled.has(name));
+  return workedHere(config).filter((name) => !pooled.has(name));
 }
 
 /** From the operator's names and seconds. */

@@ -215,7 +215,7 @@ async function openedEvents(
   const { openEvents, watchBacklog, watchTrees } = await import('./open-events.ts');
   const events = openEvents(config, log, outages.of('events'));
   stops.push(() => events.close());
-  watchBacklog(events.backlog, watch);
+  watchBacklog(config, events.backlog, watch);
   watchTrees(events, watch);
   return events;
 }

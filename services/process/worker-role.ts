@@ -2,6 +2,7 @@
 import { drained } from '../events/draining.ts';
 import { eventsPlace } from './redis-access.ts';
 import { openUsers } from './open-users.ts';
+import { replicasOf, workedHere } from './replicas.ts';
 import { formOf, retriesOf, timesOf } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
@@ -10,13 +11,15 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const { queues, concurrency = config.workers.concurrency, drain } = workers.wish;
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
-  const { backlog, trees, counts } = await start.events();
+  const { backlog, trees, counts, replicas } = await start.events();
   const users = openUsers(config, start.outages.of('events'));
   // Where it refuses a queue nothing may stay open.
   const begin = async () =>
     workers.start({
       ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
-      ...{ trees, counts, users: { ...users, form: formOf(config) } },
+      ...{ trees, counts, replicas, users: { ...users, form: formOf(config) } },
+      worked: workedHere(config),
+      replication: { access: replicasOf(config), unixhierarchysep: config.lmtp.unixhierarchysep },
       times: timesOf(config),
       imapTimeout: config.workers.imap_timeout * 1000,
       // What remains after it is stopped: half of the time is to work in, at least.

@@ -4,7 +4,7 @@ export interface Address {
   port: number;
 }
 
-export type CyrusRole = 'master' | 'backend' | 'frontend';
+export type CyrusRole = 'master' | 'backend' | 'frontend' | 'replica';
 
 /** What the configuration of one node is made from. */
 export interface CyrusPlan {
@@ -20,7 +20,7 @@ export interface CyrusPlan {
 }
 
 /** The same on every node: each node has an address of its own. */
-export const CYRUS_PORTS = { imap: 10143, lmtp: 10024, preauthorisedLmtp: 10025, mupdate: 13905 };
+export const CYRUS_PORTS = { imap: 10143, lmtp: 10024, preauthorisedLmtp: 10025, csync: 10112, mupdate: 13905 };
 
 export const CYRUS_PASSWORD = {
   /** Administrator of every node. */
@@ -106,6 +106,8 @@ function everywhere({ name, role, folder, hosts }: CyrusPlan): string[] {
 
 function forRole({ name, role, mupdate, hosts }: CyrusPlan): string[] {
   if (role === 'master') return ['mupdate_connections_max: 256'];
+  // Of no Murder: what it is told by its master must not be pushed.
+  if (role === 'replica') return ['proxyservers: mailproxy', 'allowusermoves: yes'];
   const client = [
     // host:port, for the option mupdate_port is never read.
     `mupdate_server: ${mupdate.host}:${mupdate.port}`,
@@ -133,7 +135,7 @@ function forRole({ name, role, mupdate, hosts }: CyrusPlan): string[] {
 /** Cyrus' master does not hand its -C on: every command needs its own, or it silently reads the machine's file. */
 export function cyrusConf({ role, folder, address }: CyrusPlan): string {
   const conf = `-C ${folder}/imapd.conf`;
-  const { imap, lmtp, preauthorisedLmtp, mupdate } = CYRUS_PORTS;
+  const { imap, lmtp, preauthorisedLmtp, csync, mupdate } = CYRUS_PORTS;
   const service = (name: string, command: string, listen: string, prefork = 0): string =>
     `  ${name} cmd="${command}" listen="${listen}" prefork=${prefork}`;
   const mail = [
@@ -144,6 +146,7 @@ export function cyrusConf({ role, folder, address }: CyrusPlan): string {
   const services: Record<CyrusRole, string[]> = {
     master: [service('mupdate', `mupdate ${conf} -m`, `${address}:${mupdate}`, 1)],
     backend: mail,
+    replica: [...mail, service('csync', `sync_server ${conf}`, `${address}:${csync}`)],
     frontend: [
       service('mupdate', `mupdate ${conf}`, `${address}:${mupdate}`, 1),
       ...mail,
@@ -166,6 +169,6 @@ export function hostsFile({ hosts }: CyrusPlan): string {
 }
 
 export function servicesFile(): string {
-  const { imap, lmtp, mupdate } = CYRUS_PORTS;
-  return `imap ${imap}/tcp\nlmtp ${lmtp}/tcp\nmupdate ${mupdate}/tcp\n`;
+  const { imap, lmtp, csync, mupdate } = CYRUS_PORTS;
+  return `imap ${imap}/tcp\nlmtp ${lmtp}/tcp\ncsync ${csync}/tcp\nmupdate ${mupdate}/tcp\n`;
 }

@@ -48,6 +48,8 @@ export class CyrusNode {
   readonly lmtpSocket: string;
   /** On the frontend: LMTP over TCP that asks for no AUTH. */
   readonly preauthorisedLmtp: Address;
+  /** On a replica: where sync_client says what the master has. */
+  readonly csync: Address;
   /** On the master and (read-only) on a frontend. */
   readonly mupdate: Address;
   /** What the node has said to syslog so far, a line each. */
@@ -64,6 +66,7 @@ export class CyrusNode {
     this.lmtp = { host, port: CYRUS_PORTS.lmtp };
     this.lmtpSocket = join(folder, 'run/lmtp');
     this.preauthorisedLmtp = { host, port: CYRUS_PORTS.preauthorisedLmtp };
+    this.csync = { host, port: CYRUS_PORTS.csync };
     this.mupdate = { host, port: CYRUS_PORTS.mupdate };
     this.#syslog = syslog;
   }
@@ -122,15 +125,20 @@ export class CyrusNode {
   /** Runs a Cyrus command as user cyrus in the node's view of the machine, with the node's `-C` in second place. */
   async run(command: string, ...args: string[]): Promise<CommandOutcome> {
     const conf = ['-C', join(this.folder, 'imapd.conf')];
-    const line = ['-m', '--', 'bash', VIEW, this.folder, command, ...conf, ...args];
+    const [program = '', ...line] = [...this.asOnIt(command), ...conf, ...args];
     return new Promise((resolve, reject) => {
       const bounds = { timeout: 60_000, maxBuffer: 256 * 1024 * 1024 };
-      execFile('unshare', line, { encoding: 'latin1', ...bounds }, (error, stdout, stderr) => {
+      execFile(program, line, { encoding: 'latin1', ...bounds }, (error, stdout, stderr) => {
         if (error === null) resolve({ code: 0, stdout, stderr });
         else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });
         else reject(new Error(`${this.name}: ${command} could not be run or took too long`, { cause: error }));
       });
     });
+  }
+
+  /** The words by which a program is started as user cyrus in the node's view of the machine. */
+  asOnIt(program: string): string[] {
+    return ['unshare', '-m', '--', 'bash', VIEW, this.folder, program];
   }
 
   /** Ends everything of this node at once, without waiting; the folder stays. */
@@ -156,6 +164,10 @@ export class CyrusNode {
       backend: [
         [this.imap, /^\* OK/],
         [this.lmtp, /^220/],
+      ],
+      replica: [
+        [this.imap, /^\* OK/],
+        [this.csync, /^\* /],
       ],
       // A frontend's mupdate greets nobody before it has the master's whole list.
       frontend: [

@@ -20,6 +20,8 @@ export interface CyrusOptions {
   nodes?: readonly string[];
   /** Also a node `frontend`. */
   frontend?: boolean;
+  /** Also a node `replica`, to which sync_client of the first backend speaks. */
+  replica?: boolean;
   /** Lines for the imapd.conf of a node, by its name. */
   options?: Readonly<Record<string, readonly string[]>>;
   /** False: everything is laid out, nothing is started. */
@@ -69,6 +71,7 @@ function layOut(folder: string, network: LoopbackNetwork, options: CyrusOptions)
   if (options.mupdate === undefined) roles.set(CYRUS_MASTER, 'master');
   for (const name of options.nodes ?? ['mail1', 'mail2']) roles.set(name, 'backend');
   if (options.frontend === true) roles.set('frontend', 'frontend');
+  if (options.replica === true) roles.set('replica', 'replica');
   const hosts = new Map([...roles.keys()].map((name, at) => [name, network.host(11 + at)]));
   const master = { host: hosts.get(CYRUS_MASTER) ?? '', port: 13905 };
   return [...roles].map(([name, role]) => ({
@@ -79,7 +82,7 @@ function layOut(folder: string, network: LoopbackNetwork, options: CyrusOptions)
 }
 
 async function startInOrder(nodes: CyrusNode[]): Promise<void> {
-  for (const role of ['master', 'backend', 'frontend'] satisfies CyrusRole[]) {
+  for (const role of ['master', 'replica', 'backend', 'frontend'] satisfies CyrusRole[]) {
     await Promise.all(nodes.filter((node) => node.role === role).map((node) => node.start()));
   }
 }

@@ -43,6 +43,8 @@ const hasty: BackendSettings = {
 export interface ProxyRun {
   address: Address;
   outcomes: Outcome[];
+  /** `mailbox at server`, for each recipient whose message was taken. */
+  delivered: string[];
   pools: BackendPools;
   listener: LmtpListener;
   /** Rows by name; change it to change the directory. */
@@ -106,11 +108,13 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const settings = { ...hasty, ...setup.settings };
   const pools = new BackendPools(registry, settings, 'mx.test');
   const outcomes: Outcome[] = [];
+  const delivered: string[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
     router: new Router(await unfollowed(directory), registry, recipientSettings, setup.autocreate),
     pools,
     settings,
+    delivered: (mailbox, server) => delivered.push(`${mailbox} at ${server}`),
     report: (outcome) => outcomes.push(outcome),
   });
   const listening = { ...lmtpDefaults, ...setup.listening };
@@ -120,7 +124,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
     await listener.close(0);
     await pools.close(0);
   });
-  return { address, outcomes, pools, listener, rows, lookup };
+  return { address, outcomes, delivered, pools, listener, rows, lookup };
 }
 
 /** An MTA: commands one by one or all at once, and the replies to them. */

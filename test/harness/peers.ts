@@ -20,6 +20,13 @@ export function withoutCyrus(): Absence {
   );
 }
 
+/** A Cyrus server and its replica. */
+export function withoutReplication(): Absence {
+  return absence(withoutCyrus, () =>
+    missingPrograms('/usr/lib/cyrus/bin/sync_client', '/usr/lib/cyrus/bin/sync_server'),
+  );
+}
+
 /** A Postfix of our own in a scratch folder. */
 export function withoutPostfix(): Absence {
   return absence(

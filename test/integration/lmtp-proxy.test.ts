@@ -53,6 +53,13 @@ test('recipients on two backends, twice, unknown and reserved: routed, delivered
       '<ann@x>',
     ],
   ]);
+  assert.deepEqual(proxy.delivered.sort(), [
+    'user.ann at mail1',
+    'user.ann at mail1',
+    'user.ann at mail1',
+    'user.bob at mail2',
+    'user.cas at mail1',
+  ]);
   await mta.quit();
 });
 

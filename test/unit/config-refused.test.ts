@@ -245,3 +245,20 @@ test('wrong variables are named by their own name, or by their key', () => {
     /did you mean ROOKERY_LMTP__SIZE_LIMIT\?/,
   );
 });
+
+test('a replica has a queue of its own name, and is brought up to its backend where there is one', () => {
+  const problems = problemsOf({
+    backends: { '[::1]': { replica: {} }, mail1: { replica: {} }, mail2: {} },
+    workers: { backends: ['mail1', 'mail2'] },
+  });
+  assert.deepEqual(keysOf(problems), ['backends.[::1].replica', 'workers.backends']);
+  assert.deepEqual(
+    keysOf(
+      problemsOf({
+        backends: { mail1: { replica: { sync_client: [], imapd_conf: 'imapd.conf', folder: 'x', timeout: 0 } } },
+      }),
+    ),
+    ['folder', 'imapd_conf', 'sync_client', 'timeout'].map((name) => `backends.mail1.replica.${name}`),
+  );
+  assert.deepEqual(problemsOf({ backends: { mail1: { replica: {} } }, workers: { backends: ['mail1'] } }), []);
+});

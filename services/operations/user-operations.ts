@@ -71,11 +71,12 @@ const lookEvery = 50;
 
 export function userOperations(ordering: Orders, addresses: RecipientSettings): UserOperations {
   const inbox = (user: Bytes) => inboxOf(user, addresses);
+  const newInbox = (user: Bytes) => inDomain(inbox(user), addresses);
   return {
     show: async (user, within = 0) => orderValueOf(await ended(inbox(user), ordering, within)),
     async order(user, wish, by) {
-      const name = inbox(user);
-      const meant = wish.is === 'rename' ? { ...wish, to: inbox(wish.to) } : wish;
+      const name = wish.is === 'create' ? newInbox(user) : inbox(user);
+      const meant = wish.is === 'rename' ? { ...wish, to: newInbox(wish.to) } : wish;
       const placed = await ordering.place(name, meant, bytesFromText(by)).catch(refuseUnfitOrder);
       if (placed.is === 'open' && JSON.stringify(placed.order.wish) !== JSON.stringify(meant)) {
         const { wish: other, note } = placed.order;
@@ -84,12 +85,12 @@ export function userOperations(ordering: Orders, addresses: RecipientSettings): 
       return orderValueOf(await ended(name, ordering, 0));
     },
     orderAll: (users, by) =>
-      Promise.all(users.map(({ user, wish }) => fitting(() => orderNew(inbox(user), wish, by, ordering)))),
+      Promise.all(users.map(({ user, wish }) => fitting(() => orderNew(newInbox(user), wish, by, ordering)))),
     states: (users) =>
       Promise.all(
         users.map((user) =>
           fitting(async () => {
-            const name = inbox(user);
+            const name = newInbox(user);
             const unfit = unfitUserName(name);
             if (unfit !== undefined) throw new UnfitOrder(unfit);
             const { state, note } = (await ordering.read(name)) ?? { state: 'unknown', note: 'no order is known' };
@@ -110,12 +111,24 @@ async function ended(name: Bytes, ordering: Pick<Ordering, 'read'>, within: numb
   }
 }
 
-/** He may have been ordered before, and then what was said of him then holds. */
+/** He may have been ordered before, in the same words. */
 async function orderNew(name: Bytes, wish: Wish, by: string, ordering: Orders): Promise<OrderedValue> {
   const placed = await ordering.place(name, wish, bytesFromText(by));
-  if (placed.is === 'placed' || placed.order.wish.is === wish.is) return { state: 'ordered', note: 'ordered' };
-  // Somebody deletes him, say: its end is not ours.
-  return { state: 'held', note: `another order is open: ${placed.order.wish.is}` };
+  if (placed.is === 'placed' || JSON.stringify(placed.order.wish) === JSON.stringify(wish))
+    return { state: 'ordered', note: 'ordered' };
+  // Somebody deletes him, say, or wants him elsewhere: its end is not ours.
+  return { state: 'held', note: `another order is open: ${wishText(placed.order.wish)}` };
+}
+
+/** `create server=mail1 quota=7`. */
+function wishText({ is, ...wanted }: Wish): string {
+  return [is, ...Object.entries(wanted).map(([key, value]) => `${key}=${readable(String(value))}`)].join(' ');
+}
+
+/** Where domains are no parts of names nobody's mail would go to a user who has one. */
+function inDomain(name: Bytes, { virtdomains }: RecipientSettings): Bytes {
+  if (virtdomains !== 'off' || !name.includes('!')) return name;
+  throw new Refusal('data', `${readable(name)} has a domain, and there are no names with one (virtdomains is off)`);
 }
 
 /** One of many who is no user keeps nobody else from being asked about. */

@@ -3,10 +3,11 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
 import { loginOf } from '../services/address/user-name.ts';
 import type { Registry } from '../services/backends/registry.ts';
-import type { Directory, Writer } from '../services/directory/directory.ts';
+import type { Directory, Lookup, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
-import { finding } from '../services/directory/freshness.ts';
+import { distrust, finding } from '../services/directory/freshness.ts';
+import type { Holding } from '../services/directory/reconciliation.ts';
 import { placeOf } from '../services/directory/tree.ts';
 import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
@@ -19,8 +20,8 @@ import type { Kept, OrderStore } from '../services/users/order-store.ts';
  * MUPDATE and is not administered by us is told nothing: all is well done there.
  */
 export interface Servers {
-  /** Resolves when the server answers a question now: about this user, whom it need not have. */
-  reach(server: Bytes, name: Bytes): Promise<void>;
+  /** What the server says of the user now. */
+  holds(server: Bytes, name: Bytes): Promise<Holding>;
   /** The mailbox, and all else that a new user has; what is there already is left as it is. */
   create(place: Place, name: Bytes, wish: Wish & { is: 'create' }): Promise<void>;
   /** With all folders; nothing to do is well done. */
@@ -28,7 +29,6 @@ export interface Servers {
   rename(server: Bytes, from: Bytes, to: Bytes): Promise<void>;
   /** Has the server tell the directory of it. */
   push(server: Bytes, name: Bytes): Promise<void>;
-  lacks(server: Bytes, name: Bytes): Promise<boolean>;
 }
 
 /** Chooses where a new user goes, and keeps promised what he will take until he is there (services/users/placing.ts). */
@@ -60,6 +60,12 @@ const shortWait = 30;
 
 /** Until an order that waits is looked at again, in milliseconds. */
 const longWait = 2000;
+
+/** How long servers that a new user is not meant for may take to say whether they have him, in milliseconds. */
+const soon = 1000;
+
+/** An epoch is named by when it began, in microseconds since 1970; here to milliseconds. */
+const microseconds = 1000;
 
 /** More steps than any order has: an order that goes in circles is a fault. */
 const mostSteps = 40;
@@ -93,28 +99,36 @@ async function opened(name: Bytes, { orders }: PlacementOptions): Promise<Kept |
   return orders.replace(kept, { ...kept.order, state: 'open', passed: [] });
 }
 
-async function look(order: Order, { directory, registry }: PlacementOptions): Promise<Facts> {
-  const seen = async (name: Bytes): Promise<Seen> => {
-    const asked = Date.now();
-    const read = await directory.lookup([name]);
-    // What is deleted, and is but not told to MTAs yet, may be made anew.
-    const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
-    const lookup = { ...read, entries: [row] };
-    const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
-    const found = finding({ ...facts, autocreate: false });
-    return { row, doubt: found.found || found.proven ? undefined : found.reason };
-  };
+async function look(order: Order, options: PlacementOptions): Promise<Facts> {
+  const { directory, registry } = options;
+  const { standing, ...user } = await see(order.name, options);
   const { tree } = placeOf(order.name);
   const rows = order.wish.is === 'create' ? [] : await directory.tree(order.name);
   const folders = rows.filter(
     ({ name, state }) => name !== order.name && name.startsWith(`${tree}.`) && state !== 'tombstone',
   );
+  const lost = standing.lost === undefined ? undefined : standing.epoch / microseconds;
+  const isDoubtful = lost !== undefined || standing.doubt !== undefined;
+  const why = isDoubtful ? distrust(standing, registry.witnesses()) : undefined;
   return {
-    user: await seen(order.name),
-    ...(order.wish.is === 'rename' && { target: await seen(order.wish.to) }),
+    user,
+    ...(order.wish.is === 'rename' && { target: await see(order.wish.to, options) }),
     folders: folders.length,
+    ...(lost !== undefined && { lost }),
+    ...(why !== undefined && { distrust: why }),
     isSilent: (server) => registry.find(server)?.mupdate === false,
   };
+}
+
+async function see(name: Bytes, { directory, registry }: PlacementOptions): Promise<Seen & Pick<Lookup, 'standing'>> {
+  const asked = Date.now();
+  const read = await directory.lookup([name]);
+  // What is deleted, and is but not told to MTAs yet, may be made anew.
+  const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
+  const lookup = { ...read, entries: [row] };
+  const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
+  const found = finding({ ...facts, autocreate: false });
+  return { row, doubt: found.found || found.proven ? undefined : found.reason, standing: read.standing };
 }
 
 type Taken = Exclude<Step, { do: 'wait' }>;
@@ -170,6 +184,7 @@ async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promi
   const { orders, servers } = options;
   const { at } = step;
   if (!kept.order.begun && !(await reached(at, kept, options))) return;
+  if (!kept.order.begun && (await heldElsewhere(at, kept.order, options))) return;
   const begun = await begin(step, kept, options);
   if (!begun) return;
   const { name, wish } = begun.order;
@@ -188,13 +203,43 @@ async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promi
 async function reached({ server }: Place, kept: Kept, options: PlacementOptions): Promise<boolean> {
   const { servers, log } = options;
   try {
-    await servers.reach(server, kept.order.name);
+    await servers.holds(server, kept.order.name);
     return true;
   } catch (error) {
     if (!isFree(kept.order)) throw error;
     log.warn({ err: error, server, user: readable(kept.order.name) }, 'user: the chosen server does not answer');
     await pass({ server, is: 'silent', why: (error as Error).message }, kept, options);
     return false;
+  }
+}
+
+/**
+ * Whether another server has the new user, whom nobody has told the directory of: it is to tell it now, and the next look
+ * finds him there. A server that does not say so soon keeps nobody waiting.
+ */
+async function heldElsewhere({ server }: Place, { name, wish }: Order, options: PlacementOptions): Promise<boolean> {
+  if (wish.is !== 'create') return false;
+  const { directory, registry, servers } = options;
+  const others = registry.all().filter((backend) => backend.imap && backend.name !== server);
+  const said = await Promise.all(others.map((other) => within(servers.holds(other.name, name), soon, 'unknown')));
+  const holder = others.find((_, at) => said[at] === 'has' || said[at] === 'moving');
+  if (!holder) return false;
+  const it = `${readable(holder.name)} has it, and`;
+  if (!holder.mupdate) throw new Refused(`${it} its row is not written: import it`);
+  await servers.push(holder.name, name);
+  const [row] = (await directory.lookup([name])).entries;
+  if (!row || isGrave(row)) throw new JobFailure('busy', `${it} does not tell the directory of it`);
+  return true;
+}
+
+/** What it resolves to, or this in its place where it fails, or takes longer than so many milliseconds. */
+async function within<T>(what: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+  const given = new AbortController();
+  const late = pause(milliseconds, otherwise, { signal: given.signal }).catch(() => otherwise);
+  try {
+    return await Promise.race([what.catch(() => otherwise), late]);
+  } finally {
+    given.abort();
   }
 }
 
@@ -210,12 +255,14 @@ async function begin({ at, version }: Telling, kept: Kept, { orders }: Placement
 async function failed(error: unknown, { server }: Place, kept: Kept, options: PlacementOptions): Promise<void> {
   const { order } = kept;
   if ((error as { kind?: unknown }).kind !== 'refused') throw error;
-  const isGone = order.wish.is === 'create' && (await options.servers.lacks(server, order.name));
+  const isGone = order.wish.is === 'create' && (await options.servers.holds(server, order.name)) === 'lacks';
   if (isGone && isFree(order)) {
     options.log.warn({ err: error, server, user: readable(order.name) }, 'user: the chosen server refuses');
     await pass({ server, is: 'refused', why: (error as Error).message }, kept, options);
     return;
   }
+  // Nothing has come of it: ordered again, it may go elsewhere.
+  if (isGone) await options.orders.replace(kept, { ...order, begun: false });
   throw error;
 }
 

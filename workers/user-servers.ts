@@ -22,10 +22,11 @@ export function userServers({ registry, admins, form }: UserServersOptions): Ser
     if (!isUntold(server)) await admins.ask(server, what);
   };
   return {
-    async reach(server, name) {
-      const ask = () => tell(server, (admin) => admin.holds(name));
+    async holds(server, name) {
+      if (isUntold(server)) return 'unknown';
+      const ask = () => admins.ask(server, (admin) => admin.holds(name));
       // A connection that was kept may have been closed since: the second question is asked on a new one.
-      await ask().catch(ask);
+      return ask().catch(ask);
     },
     create({ server, partition }, inbox, { quota }) {
       const wish = {
@@ -38,6 +39,5 @@ export function userServers({ registry, admins, form }: UserServersOptions): Ser
     remove: (server, name) => tell(server, (admin) => admin.deleteMailbox(name)),
     rename: (server, from, to) => tell(server, (admin) => admin.renameMailbox(from, to)),
     push: (server, name) => tell(server, (admin) => admin.push(name)),
-    lacks: (server, name) => admins.ask(server, async (admin) => (await admin.holds(name)) === 'lacks'),
   };
 }

@@ -7,6 +7,7 @@ import type { RecipientSettings } from '../address/recipient.ts';
 import { unfitUserName } from '../address/user-name.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Order, Wish } from '../users/order.ts';
+import { UnreadableOrder } from '../users/order-store.ts';
 import { UnfitOrder } from '../users/ordering.ts';
 import type { Ordering } from '../users/ordering.ts';
 import { orderValueOf } from './order-value.ts';
@@ -93,7 +94,8 @@ export function userOperations(ordering: Orders, addresses: RecipientSettings): 
             const name = newInbox(user);
             const unfit = unfitUserName(name);
             if (unfit !== undefined) throw new UnfitOrder(unfit);
-            const { state, note } = (await ordering.read(name)) ?? { state: 'unknown', note: 'no order is known' };
+            const found = await ordering.read(name).catch(unknownIfUnreadable);
+            const { state, note } = found ?? { state: 'unknown', note: 'no order is known' };
             return { state, note };
           }),
         ),
@@ -104,7 +106,7 @@ export function userOperations(ordering: Orders, addresses: RecipientSettings): 
 async function ended(name: Bytes, ordering: Pick<Ordering, 'read'>, within: number): Promise<Order> {
   const until = Date.now() + within;
   for (;;) {
-    const order = await ordering.read(name);
+    const order = await ordering.read(name).catch(refuseUnreadable);
     if (!order) throw new Refusal('missing', `${readable(name)}: no order is known`);
     if (order.state !== 'open' || Date.now() >= until) return order;
     await pause(lookEvery);
@@ -140,6 +142,17 @@ async function fitting<T>(treat: () => Promise<T>): Promise<T | { state: 'unfit'
     if (isUnfit) return { state: 'unfit', note: error.message };
     throw error;
   }
+}
+
+function refuseUnreadable(error: unknown): never {
+  if (error instanceof UnreadableOrder) throw new Refusal('data', error.message, { cause: error });
+  throw error;
+}
+
+/** What can't be read is worth no more than nothing: a new order takes its place. */
+function unknownIfUnreadable(error: unknown): { state: 'unknown'; note: string } {
+  if (error instanceof UnreadableOrder) return { state: 'unknown', note: error.message };
+  throw error;
 }
 
 function refuseUnfitOrder(error: unknown): never {

@@ -67,6 +67,10 @@ export interface Facts {
   target?: Seen;
   /** How many folders of the user the directory still has, tombstones left out. */
   folders: number;
+  /** When data of the directory were lost last, in milliseconds since 1970; rows, and orders, may have come back since. */
+  lost?: number;
+  /** Why rows may be those from before a loss; undefined where their servers have spoken since. */
+  distrust?: string;
   /** Whether this server's rows are written by us: it speaks no MUPDATE. */
   isSilent: (server: Bytes) => boolean;
 }
@@ -97,19 +101,25 @@ export function nextStep(order: Order, facts: Facts): Step {
 }
 
 /**
- * The order as it follows the one before of the same user. A rename that was done, and is ordered once more, knows where:
- * who is there under the new name is him, and nobody in his way.
+ * The order as it follows the one before of the same user. A creation that was refused half-way goes on where it was: its
+ * server may have been told, and may have part of him. A rename that was done, and is ordered once more, knows where: who
+ * is there under the new name is him, and nobody in his way.
  */
 export function following(order: Order, before: Order | undefined): Order {
-  if (before?.state !== 'done' || before.wish.is !== 'rename' || order.wish.is !== 'rename') return order;
-  if (before.wish.to !== order.wish.to || !before.place) return order;
-  return { ...order, place: before.place };
+  const { place } = before ?? {};
+  if (!before || !place) return order;
+  if (order.wish.is === 'create' && before.wish.is === 'create')
+    return before.state === 'refused' && before.begun ? { ...order, begun: true, place } : order;
+  const isSame = order.wish.is === 'rename' && before.wish.is === 'rename' && before.wish.to === order.wish.to;
+  return isSame && before.state === 'done' ? { ...order, place } : order;
 }
 
 function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): Step {
   const { row, doubt } = facts.user;
   const { place } = order;
-  const ours = place !== undefined && order.begun && (row === undefined || serverOf(row.location) === place.server);
+  const isMeant = wish.server === undefined || wish.server === place?.server;
+  const ours =
+    place !== undefined && order.begun && isMeant && (row === undefined || serverOf(row.location) === place.server);
   if (row?.state === 'active') {
     if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: 'tell', at: place };
     return alreadyAt(row, wish);
@@ -118,6 +128,11 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   // What an earlier attempt of ours has reserved.
   if (ours && row?.state === 'created') return { do: 'tell', at: place };
   if (row) return wait(underWay(row));
+  if (place && !isMeant)
+    return {
+      do: 'refuse',
+      why: `it was begun at ${readable(place.server)}, which may have it: order it there, or delete it`,
+    };
   // A mailbox that the directory does not have yet may be anywhere: a second one would be made.
   if (doubt !== undefined) return wait(doubt);
   return place ? { do: 'tell', at: place } : { do: 'choose' };
@@ -140,7 +155,7 @@ function ofDeletion(order: Order, facts: Facts): Step {
   if (row?.state === 'active') {
     if (order.made)
       return isOurs(order, row, facts) ? { do: 'write', at: placeOf(row) } : finish('deleted, and there again');
-    return toItsServer(order, row);
+    return toItsServer(order, row, facts);
   }
   if (row) return wait(underWay(row));
   if (doubt !== undefined) return wait(doubt);
@@ -162,7 +177,7 @@ function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): 
     const at = serverOf(user.row.location);
     if (facts.isSilent(at))
       return { do: 'refuse', why: `${readable(at)} speaks no MUPDATE: its users are renamed there` };
-    return toItsServer(order, user.row);
+    return toItsServer(order, user.row, facts);
   }
   if (arrived?.state === 'active') {
     return facts.folders > 0
@@ -180,10 +195,15 @@ function isOurs(order: Order, row: Entry, { isSilent }: Facts): boolean {
   return row.version === order.version && isSilent(serverOf(row.location));
 }
 
-function toItsServer(order: Order, row: Entry): Step {
+function toItsServer(order: Order, row: Entry, { lost, distrust }: Facts): Step {
+  // It may have been done already, and the name be another user's by now.
+  if (lost !== undefined && order.since <= lost) {
+    return { do: 'refuse', why: 'it was ordered before data were lost: order it again' };
+  }
   if (order.begun && row.version !== order.version) {
     return { do: 'refuse', why: 'it has changed since this was begun: order it again' };
   }
+  if (!order.begun && distrust !== undefined) return wait(`directory not trusted: ${distrust}`);
   return { do: 'tell', at: placeOf(row), version: row.version };
 }
 

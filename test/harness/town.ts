@@ -2,6 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from '../../services/backends/registry.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
+import { following } from '../../services/users/order.ts';
 import type { Order, Place, Wish } from '../../services/users/order.ts';
 import type { Kept } from '../../services/users/order-store.ts';
 import type { PlacementOptions, Servers } from '../../workers/placement.ts';
@@ -25,6 +26,10 @@ export class Town {
   readonly has = new Map(names.map((name) => [name, new Set<string>()]));
   readonly down = new Set<string>();
   readonly refusing = new Set<string>();
+  /** Servers that make INBOXes, and refuse what comes after. */
+  readonly refusingMore = new Set<string>();
+  /** Users who have all that one has, as `server name`. */
+  readonly whole = new Set<string>();
   readonly orders = new Map<string, string>();
   readonly dice: Dice;
   sessions = 0;
@@ -37,13 +42,15 @@ export class Town {
     return names.filter((server) => this.has.get(server)?.has(name));
   }
 
-  place(name: string, wish: Wish): void {
+  place(name: string, wish: Wish, since = 1): void {
     const order: Order = {
-      ...{ name, wish, by: 'test', since: 1, state: 'open', begun: false, made: false },
+      ...{ name, wish, by: 'test', since, state: 'open', begun: false, made: false },
       passed: [],
       note: '',
     };
-    this.orders.set(name, JSON.stringify(order));
+    const before = this.orders.get(name);
+    const placed = following(order, before === undefined ? undefined : (JSON.parse(before) as Order));
+    this.orders.set(name, JSON.stringify(placed));
   }
 
   order(name: string): Order {
@@ -65,7 +72,18 @@ export class Town {
     await this.directory.end(writer.session, 'logout');
   }
 
+  /** A MUPDATEPUSH of what it has. */
+  async tell(server: string, name: string): Promise<void> {
+    const writer = { session: `cyrus-${++this.sessions}`, server, admin: false, push: false };
+    const row = { name, location: `${server}!default`, acl: 'x' };
+    if (!this.has.get(server)?.has(name)) throw new Fault('refused');
+    const { ok } = await this.directory.write({ verb: 'ACTIVATE', ...row }, writer);
+    await this.directory.end(writer.session, 'logout');
+    if (!ok) throw new Fault('refused');
+  }
+
   async remove(server: string, name: string): Promise<void> {
+    this.whole.delete(`${server} ${name}`);
     if (!this.has.get(server)?.delete(name) || server === silent) return;
     const writer = { session: `cyrus-${++this.sessions}`, server, admin: false, push: false };
     await this.directory.write({ verb: 'DELETE', name, location: '', acl: '' }, writer);
@@ -100,11 +118,17 @@ export function worker(town: Town, permille: number): PlacementOptions {
       if (dice.permille(permille)) throw new Fault('away');
     });
   const servers: Servers = {
-    reach: (server) =>
-      told(server, () => Promise.resolve()).catch((error: unknown) => {
-        if (error instanceof Killed || (error as Fault).kind === 'away') throw error;
+    holds: (server, name) =>
+      act(() => {
+        if (town.down.has(server)) throw new Fault('away');
+        return Promise.resolve(town.has.get(server)?.has(name) === true ? 'has' : 'lacks');
       }),
-    create: ({ server }, name) => told(server, () => town.make(server, name)),
+    create: ({ server }, name) =>
+      told(server, async () => {
+        await town.make(server, name);
+        if (town.refusingMore.has(server)) throw new Fault('refused');
+        town.whole.add(`${server} ${name}`);
+      }),
     remove: (server, name) => told(server, () => town.remove(server, name)),
     rename: (server, from, to) =>
       told(server, async () => {
@@ -112,8 +136,7 @@ export function worker(town: Town, permille: number): PlacementOptions {
         await town.make(server, to);
         await town.remove(server, from);
       }),
-    push: (server, name) => told(server, () => town.make(server, name)),
-    lacks: (server, name) => act(() => Promise.resolve(!town.down.has(server) && !town.has.get(server)?.has(name))),
+    push: (server, name) => told(server, () => town.tell(server, name)),
   };
   return {
     directory: town.directory,
@@ -138,7 +161,7 @@ export function worker(town: Town, permille: number): PlacementOptions {
         const wanted = wish.is === 'create' ? wish.server : undefined;
         const left = names.filter((name) => passed.every(({ server }) => server !== name));
         const server = wanted ?? dice.of(left);
-        if (server === undefined) throw new Fault('away');
+        if (server === undefined) throw new Fault(passed.every(({ is }) => is === 'refused') ? 'refused' : 'away');
         return Promise.resolve({ server, partition: 'default' });
       },
       release: () => Promise.resolve(),

@@ -90,6 +90,15 @@ describe('users', { skip: withoutCyrus() }, () => {
     assert.equal(await serverOf('user.nowhere'), undefined);
   });
 
+  test('a user whom a server has without the directory knowing is not made twice', async () => {
+    assert.match(await murder.say('mail2', 'LOCALCREATE "user.ghost"'), /^OK/);
+    const elsewhere = await rookery('user', 'create', 'ghost', '--server', 'mail1');
+    assert.deepEqual([elsewhere.code, elsewhere.out], [65, '']);
+    assert.match(elsewhere.err, /it is at mail2, and not at mail1: move it/);
+    assert.deepEqual((await holders('ghost')).get('user.ghost'), ['mail2']);
+    assert.equal(await serverOf('user.ghost'), 'mail2');
+  });
+
   test('deleted and renamed', async () => {
     assert.equal((await rookery('user', 'create', 'old')).code, 0);
     const server = await serverOf('user.old');

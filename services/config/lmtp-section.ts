@@ -1,20 +1,8 @@
 // The section `lmtp`: where MTAs deliver to, what a session may ask for, and how a recipient is read.
 import { z } from 'zod';
-import { listener } from './address.ts';
 import { key } from './key.ts';
 import { choice, count, flag, hostName, seconds } from './kinds.ts';
-
-const listen = key(
-  z
-    .array(listener({ port: 2003, path: '/run/rookery/lmtp.sock' }))
-    .min(1)
-    .default([{ host: '127.0.0.1', port: 2003 }]),
-  {
-    doc: 'Where MTAs deliver to by LMTP: TCP ports and Unix sockets.',
-    expects: 'a list of one or more { host, port } or { path }',
-    example: [{ host: '127.0.0.1', port: 2003 }, { path: '/run/rookery/lmtp.sock' }],
-  },
-);
+import { listenKeys } from './lmtp-listen.ts';
 
 const limits = {
   size_limit: count({
@@ -65,6 +53,18 @@ const limits = {
       example: '0660',
     },
   ),
+};
+
+const processes = {
+  workers: key(z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'), {
+    doc: 'How many processes share the listeners. auto: as many as there are cores, for `rookery run lmtp`; one for `rookery up`. Limits of sessions are for each process; connections to backends are shared out.',
+    expects: 'auto, or a whole number from 1 to 64',
+    example: 2,
+  }),
+  shutdown_grace: seconds({
+    doc: 'How long messages under way may take to end when the process is asked to stop; idle sessions are told 421 at once.',
+    default: 30,
+  }),
 };
 
 const delivery = {
@@ -134,8 +134,11 @@ const recipients = {
   ),
 };
 
-export const lmtpSection = key(z.strictObject({ listen, ...limits, ...delivery, ...recipients }).prefault({}), {
-  doc: 'Delivery by LMTP (role lmtp): where MTAs deliver to, limits, and how recipients are read, by the names Cyrus has for it.',
-  expects: 'a section of keys',
-  example: { listen: [{ host: '127.0.0.1', port: 2003 }] },
-});
+export const lmtpSection = key(
+  z.strictObject({ ...listenKeys, ...limits, ...processes, ...delivery, ...recipients }).prefault({}),
+  {
+    doc: 'Delivery by LMTP (role lmtp): where MTAs deliver to, limits, and how recipients are read, by the names Cyrus has for it.',
+    expects: 'a section of keys',
+    example: { listen: [{ host: '127.0.0.1', port: 2003 }] },
+  },
+);

@@ -1,4 +1,5 @@
 // The settings of the LMTP side, and what each is by default.
+import { Networks } from '../listening/networks.ts';
 
 /** Of the listener: what an MTA may do. Times are in milliseconds, sizes in bytes. */
 export interface LmtpSettings {
@@ -18,7 +19,49 @@ export interface LmtpSettings {
   lmtp_strict_rfc2821: boolean;
   /** The file mode of Unix sockets: who may connect. Default 0o666, the folder they are in being the gate. */
   socket_mode: number;
+  /** SMTPUTF8 is offered. Default true: an MTA with such a message would bounce it otherwise. */
+  smtputf8: boolean;
+  /** Who may authenticate by PLAIN: passwords by name. Default nobody. */
+  users: ReadonlyMap<string, string>;
+  /** Which of them, and which names in clients' certificates, may submit. */
+  lmtp_admins: ReadonlySet<string>;
+  /** PLAIN is offered without TLS. Default false. */
+  allowplaintext: boolean;
+  /** Who has not authenticated is put off, not refused. Default true, as Cyrus. */
+  soft_noauth: boolean;
+  /** How long a failed AUTH waits for its answer. Default 3000, as Cyrus. */
+  failedloginpause: number;
+  /** Who need not authenticate. Default this host; clients of Unix sockets are always of them. */
+  preauth_networks: Networks;
+  /** Whose XFORWARD is believed. Default the same. */
+  xforward_networks: Networks;
+  /** Whose PROXY header is believed, where one is expected. Default the same. */
+  proxy_networks: Networks;
+  /** How long the PROXY header may take, and then TLS. Default 10000. */
+  handshake_timeout: number;
 }
+
+/** One address to listen at: what is asked of its clients. */
+export interface Door {
+  tls: 'off' | 'starttls' | 'implicit';
+  /** Each connection begins with a PROXY header (version 1). */
+  proxy_protocol: boolean;
+  auth: 'required' | 'optional';
+  /** In PEM; undefined where TLS is off. */
+  certificate: Certificate | undefined;
+}
+
+export interface Certificate {
+  cert: string;
+  key: string;
+  /** Whose client certificates are believed; undefined: none is asked for. */
+  ca: string | undefined;
+  minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export const plainDoor: Door = { tls: 'off', proxy_protocol: false, auth: 'required', certificate: undefined };
+
+const thisHost = new Networks(['127.0.0.0/8', '::1']);
 
 export const lmtpDefaults: LmtpSettings = {
   size_limit: 0,
@@ -29,6 +72,16 @@ export const lmtpDefaults: LmtpSettings = {
   session_timeout: 360_000,
   lmtp_strict_rfc2821: true,
   socket_mode: 0o666,
+  smtputf8: true,
+  users: new Map(),
+  lmtp_admins: new Set(),
+  allowplaintext: false,
+  soft_noauth: true,
+  failedloginpause: 3000,
+  preauth_networks: thisHost,
+  xforward_networks: thisHost,
+  proxy_networks: thisHost,
+  handshake_timeout: 10_000,
 };
 
 /**

@@ -16,6 +16,10 @@ export const counters = {
     help: 'Recipients answered, by what became of them, why, and the backend concerned.',
     labels: ['outcome', 'reason', 'backend'],
   },
+  rookery_lmtp_process_deaths_total: {
+    help: 'Processes serving LMTP that ended without being told to, and were replaced.',
+    labels: [],
+  },
   rookery_directory_lookups_total: {
     help: 'Names looked up in the directory, by what was found.',
     labels: ['result'],

@@ -13,6 +13,7 @@ interface GaugeFacts {
 /** The gauges there are. Names, helps and labels stay in one place, so that dashboards can be checked against them. */
 const gauges = {
   rookery_lmtp_sessions: { help: 'LMTP sessions open now.', labels: [] },
+  rookery_lmtp_processes: { help: 'Processes that serve LMTP, where several share its addresses.', labels: [] },
   rookery_lookup_connections: { help: 'Socketmap connections open now.', labels: [] },
   rookery_backend_connections: {
     help: 'Connections to a backend: busy, idle, or waited for.',

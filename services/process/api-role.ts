@@ -57,7 +57,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     users.close();
   };
   try {
-    const address = await api.listen(config.api.listen);
+    // A copy: fastify writes into what it is given.
+    const address = await api.listen({ ...config.api.listen });
     return { name: 'HTTP', addresses: [address], stop };
   } catch (error) {
     await stop();

@@ -1,6 +1,7 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
 import type { Address } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Config } from '../config/schema.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { Router } from '../lmtp/router.ts';
@@ -9,36 +10,30 @@ import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
+import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
-  const { config, registry, log, mailLog, metrics } = start;
+  const { registry, log } = start;
+  let { config } = start;
   const pools = new BackendPools(registry, backendSettings(config), config.servername);
   const users = await autocreateOf(start);
-  const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
-  const replicas = await replicasTold(start);
-  const proxy = new Proxy({
-    ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, hold) => countedRoute(router.route(path, hold), metrics) },
-    delivered: replicas && replicas.delivered.bind(replicas),
-    report: (outcome) => {
-      mailLog.recipient(outcome);
-      metrics.observeOutcome(outcome);
-    },
-  });
+  const handler = await handlerOf(start, pools, users?.autocreate);
   const listener = new LmtpListener({
-    ...{ servername: config.servername, settings: lmtpSettings(config), handler: proxy, log },
+    ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
   });
   const stop = async () => {
-    await listener.close(start.grace);
-    await pools.close(start.grace);
+    const grace = config.lmtp.shutdown_grace * 1000;
+    await listener.close(grace);
+    await pools.close(grace);
     users?.close();
   };
   const addresses: Address[] = [];
   try {
-    for (const address of config.lmtp.listen) addresses.push(await listener.listen(address));
+    for (const { address, door } of entrancesOf(config))
+      addresses.push(await listener.listen(address, door, { shared: start.lmtpPart }));
   } catch (error) {
     await stop();
     throw error;
@@ -53,7 +48,33 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
         [waiting, backend, 'waiting'] as const,
       ]),
   );
-  return { name: 'LMTP', addresses, stop };
+  const prepare = (next: Config): Promise<() => void> => {
+    const changed = { settings: lmtpSettings(next), handler: handler(next) };
+    const certificates = certificatesOf(next);
+    return Promise.resolve(() => {
+      config = next;
+      listener.reload(changed, certificates);
+    });
+  };
+  return { name: 'LMTP', addresses, prepare: async (next) => prepare(next), stop };
+}
+
+/** What stands behind the listener, by a configuration. */
+async function handlerOf(start: RoleStart, pools: BackendPools, autocreate: Autocreate | undefined) {
+  const { registry, metrics, mailLog } = start;
+  const [nearCache, replicas] = [await start.nearCache(), await replicasTold(start)];
+  return (config: Config): Proxy => {
+    const router = new Router(nearCache, registry, config.lmtp, autocreate);
+    return new Proxy({
+      ...{ servername: config.servername, settings: backendSettings(config), pools },
+      router: { route: (path, hold) => countedRoute(router.route(path, hold), metrics) },
+      delivered: replicas && replicas.delivered.bind(replicas),
+      report: (outcome) => {
+        mailLog.recipient(outcome);
+        metrics.observeOutcome(outcome);
+      },
+    });
+  };
 }
 
 /** Who is told of what was delivered; undefined where no backend has a replica. */

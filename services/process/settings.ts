@@ -8,6 +8,7 @@ import type { Retries, Retry } from '../events/retry.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
+import { Networks } from '../listening/networks.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
 import type { TransportSettings } from '../lookup/maps.ts';
 import type { LookupSettings } from '../lookup/settings.ts';
@@ -125,6 +126,24 @@ export function lmtpSettings({ lmtp }: Config): LmtpSettings {
     session_timeout: lmtp.session_timeout * second,
     lmtp_strict_rfc2821: lmtp.lmtp_strict_rfc2821,
     socket_mode: Number.parseInt(lmtp.socket_mode, 8),
+    ...accessSettings(lmtp),
+  };
+}
+
+/** Who may do what at the listeners. */
+function accessSettings(lmtp: Config['lmtp']) {
+  const users = new Map(Object.entries(lmtp.users).map(([name, { password = '' }]) => [name, password]));
+  return {
+    smtputf8: lmtp.smtputf8,
+    users,
+    lmtp_admins: new Set(lmtp.lmtp_admins ?? users.keys()),
+    allowplaintext: lmtp.allowplaintext,
+    soft_noauth: lmtp.soft_noauth,
+    failedloginpause: lmtp.failedloginpause * second,
+    preauth_networks: new Networks(lmtp.preauth_networks),
+    xforward_networks: new Networks(lmtp.xforward_networks),
+    proxy_networks: new Networks(lmtp.proxy_networks),
+    handshake_timeout: lmtp.handshake_timeout * second,
   };
 }
 

@@ -13,7 +13,9 @@ import { Router, type Autocreate } from '../../services/lmtp/router.ts';
 import {
   backendDefaults,
   lmtpDefaults,
+  plainDoor,
   type BackendSettings,
+  type Door,
   type LmtpSettings,
 } from '../../services/lmtp/settings.ts';
 import { Proxy } from '../../services/lmtp/transaction.ts';
@@ -58,6 +60,7 @@ export interface ProxySetup {
   users: Record<string, string>;
   settings?: Partial<BackendSettings>;
   listening?: Partial<LmtpSettings>;
+  door?: Partial<Door>;
   /** For AUTH PLAIN; the password is `s3cret` unless another is given. */
   username?: string;
   password?: string;
@@ -119,7 +122,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   });
   const listening = { ...lmtpDefaults, ...setup.listening };
   const listener = new LmtpListener({ servername: 'mx.test', settings: listening, handler, log: quietLog });
-  const address = await listener.listen({ host: '127.0.0.1', port: 0 });
+  const address = await listener.listen({ host: '127.0.0.1', port: 0 }, { ...plainDoor, ...setup.door });
   t.after(async () => {
     await listener.close(0);
     await pools.close(0);

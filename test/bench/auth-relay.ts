@@ -1,7 +1,7 @@
 // Before a sink for Cyrus' frontend, which logs in wherever that is offered and wants 235; smtp-sink says 250.
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Address } from './lmtp-stand.ts';
+import type { Address } from '../harness/cyrus-config.ts';
 
 /** Answers AUTH itself, whatever it says, and passes on the rest. */
 export class AuthRelay {

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Unpacks Debian packages without installing them: for who is not root, and for packages that conflict with installed ones.
 #   usage: unpack.sh [--into FOLDER] PACKAGE...      prints the folder, by default one of its own in var
-# In it: root, with what was in the packages and in those that they need and this machine lacks; and run, which starts a
-# program of it with its libraries: FOLDER/run usr/sbin/exim4 -bV. Where all of it is there, nothing is done.
+# In it: root, with what was in the packages and in those that they need and this machine lacks; and two ways to start it:
+#   FOLDER/run usr/bin/redis-server ...    a program of root, with its libraries
+#   FOLDER/view exim4 ...                  any command in a view of the machine where it is installed; as root
+# Where all of it is there, nothing is done.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 folder=
@@ -31,7 +33,7 @@ fresh() {
 }
 
 unpack() {
-  local deb lists=() packages=("$@")
+  local deb part lists=() packages=("$@")
   rm -rf "$own" "$folder/root"
   mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$folder/root"
   { archives || fresh; } >"$own/log" 2>&1 || {
@@ -45,10 +47,22 @@ unpack() {
   # A program that runs as somebody else has no business here, and would not find its libraries: ld.so then looks at no LD_LIBRARY_PATH.
   chmod -R u-s,g-s "$folder/root"
   rm -rf "$own"
+  # As Debian has it today: /lib is /usr/lib.
+  for part in bin sbin lib; do
+    [ ! -d "$folder/root/$part" ] || { mkdir -p "$folder/root/usr/$part" && cp -a "$folder/root/$part/." "$folder/root/usr/$part/"; }
+  done
+  cat >"$folder/view" <<'VIEW'
+#!/bin/sh
+# The mount goes with the last process in the view, and is nobody else's; every step is an exec, so the process id stays.
+[ "${IN_VIEW:-}" = "$0" ] || IN_VIEW=$0 exec unshare -m -- "$0" "$@"
+unset IN_VIEW
+here=$PWD
+cd "$(dirname "$(readlink -f "$0")")/root" && mount -t overlay overlay -o lowerdir=usr:/usr /usr && cd "$here" && exec "$@"
+VIEW
   cat >"$folder/run.new" <<'RUN'
 #!/bin/sh
 root=$(dirname "$(readlink -f "$0")")/root
-for libraries in "$root"/usr/lib/* "$root"/lib/*; do
+for libraries in "$root"/usr/lib/*-linux-gnu*; do
   [ ! -d "$libraries" ] || LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 done
 export LD_LIBRARY_PATH
@@ -56,7 +70,7 @@ program=$root/$1
 shift
 exec "$program" "$@"
 RUN
-  chmod 755 "$folder/run.new"
+  chmod 755 "$folder/view" "$folder/run.new"
   mv "$folder/run.new" "$folder/run" # last: it is there when all of it is there
 }
 

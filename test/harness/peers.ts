@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { DOVECOT_VIEW, EXIM_VIEW } from './unpacked.ts';
 
 /** Why the tests of a peer are left out, or false when the peer is there. Where CI is set nothing is left out. */
 type Absence = string | false;
@@ -32,6 +33,22 @@ export function withoutPostfix(): Absence {
   return absence(
     () => missingPrograms('postfix', 'postconf', '/usr/lib/postfix/sbin/master'),
     () => notRoot('a Postfix master'),
+  );
+}
+
+/** An Exim of our own, which is not installed. */
+export function withoutExim(): Absence {
+  return absence(
+    () => missingPrograms(EXIM_VIEW) && 'not unpacked: infra/local/unpack.sh exim4-daemon-light',
+    () => notRoot('an Exim'),
+  );
+}
+
+/** Dovecot's LMTP server, which is not installed. */
+export function withoutDovecot(): Absence {
+  return absence(
+    () => missingPrograms(DOVECOT_VIEW) && 'not unpacked: infra/local/unpack.sh dovecot-core dovecot-lmtpd',
+    () => notRoot('a Dovecot'),
   );
 }
 

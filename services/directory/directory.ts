@@ -101,7 +101,7 @@ export interface Change extends Point {
 
 /** The facts about the directory's own state that a read of the primary brings along for names it does not find. */
 export interface Standing {
-  /** Raised whenever data were found to be lost. 0: there is no directory. */
+  /** Raised whenever data were found to be lost, to when that was in microseconds since 1970. 0: there is no directory. */
   epoch: number;
   /** How data were found to be lost when the epoch began; undefined when it began with the making. */
   lost: string | undefined;

@@ -1,5 +1,6 @@
 // Places users: decides by the newest figures and promises, promises the space, and decides anew where others were faster.
 import type { Chance } from './chance.ts';
+import { outgrown } from './considering.ts';
 import type { Request } from './considering.ts';
 import { Reinit } from './cyrus-process.ts';
 import { decide } from './decision.ts';
@@ -11,7 +12,7 @@ import type { Promises } from './promises.ts';
 
 export interface PlacerOptions {
   policy: Policy;
-  promises: Pick<Promises, 'read' | 'take'>;
+  promises: Pick<Promises, 'read' | 'take' | 'release'>;
   /** The newest figures of every backend, without promises; rejects where they cannot be had. */
   figures: () => Promise<readonly ServerFacts[]>;
   chance: Chance;
@@ -39,7 +40,7 @@ export class Placer {
 
   /**
    * Chooses a place and promises it to the token, which says what is being placed: whoever asks again with it, after a
-   * crash say, gets the same place until the promise is released or expires. Rejects where Redis or the figures are away.
+   * crash say, gets the same place, if it still is one, until the promise is released or expires. Rejects where Redis or the figures are away.
    */
   async place(request: Request, token: string): Promise<Placed> {
     const { policy, promises, chance, now } = this.#options;
@@ -54,8 +55,14 @@ export class Placer {
       // With many deciders somebody is always faster. The last decision stands, by facts that are a moment old.
       const taken = await promises.take(promise, tries < policy.promiseAttempts ? state.version : undefined);
       if (taken.is === 'taken') return { is: 'placed', place, decision, tries };
-      if (taken.is === 'held') return taken;
-      state = taken.state;
+      if (taken.is === 'refused') {
+        state = taken.state;
+        continue;
+      }
+      if (outgrown(taken.place, request, policy) === undefined) return taken;
+      // Promised for an earlier wish, or before an operator has changed his mind.
+      await promises.release(token);
+      state = await promises.read();
     }
   }
 

@@ -1,11 +1,11 @@
 // What the roles that route recipients share: counting what was found, and knowing whom a first message makes.
 import type { Bytes } from '../address/bytes.ts';
 import { mailboxPattern } from '../address/mailbox-pattern.ts';
+import { isUser } from '../address/user-name.ts';
 import type { Config } from '../config/schema.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Route } from '../lmtp/router.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { isUser } from '../users/ordering.ts';
 
 /** Tells whether a first message makes the user of an INBOX; undefined where it makes nobody. */
 export function madeByFirstMessage({ users }: Config): ((mailbox: Bytes) => boolean) | undefined {

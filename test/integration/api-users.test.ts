@@ -160,6 +160,17 @@ test('many are ordered at a time, each by itself, and asked about; what is wrong
   assert.ok(!(await audited()).entries.some(({ what }) => what.endsWith('/states')), 'which changes nothing');
 });
 
+test('an open order is taken back by whoever may order, and another one may follow', async () => {
+  const path = '/v1/users/user.carl';
+  assert.equal((await ask('operate', 'POST', '/v1/users', { name: 'user.carl', server: 'mail1' }))[0], 202);
+  assert.equal((await ask('read', 'DELETE', `${path}/order`))[0], 403);
+  const [status, value] = await ask('operate', 'DELETE', `${path}/order`);
+  const { state, note } = value as OrderValue;
+  assert.deepEqual([status, state, note], [200, 'cancelled', 'cancelled by ops']);
+  assert.deepEqual(await refused('operate', 'DELETE', `${path}/order`), [409, 'user.carl has no open order']);
+  assert.equal((await ask('admin', 'DELETE', path))[0], 202);
+});
+
 test('what can be no user, and a wrong wish, are told as such', async () => {
   const [unfit, why] = await refused('operate', 'POST', '/v1/users', { name: 'user.jdoe.Sent' });
   assert.deepEqual([unfit, why.startsWith("user.jdoe.Sent is no user's INBOX")], [400, true]);
@@ -224,7 +235,7 @@ test('where so many would go is reckoned within bounds; how full backends are is
 
 test('a pool is told how many workers it should have, without a change to anything', async () => {
   const state = async () => (await ask('read', 'GET', '/v1/scaling/default'))[1] as Record<string, number>;
-  await until('the orders of the other tests wait', async () => (await state())['depth'] === 6);
+  await until('the orders of the other tests wait', async () => (await state())['depth'] === 7);
   const { desired, active } = await state();
   assert.deepEqual([desired, active], [1, 0]);
   const [, all] = await ask('read', 'GET', '/v1/scaling');

@@ -156,6 +156,7 @@ test('it decides anew as often as others were faster, and at last in spite of th
   let others = 0;
   const faster = {
     read: () => promises.read(),
+    release: (token: string) => promises.release(token),
     take: async (...args: Parameters<Promises['take']>) => {
       others += 1;
       await promises.take(promise(`other ${others}`, { partition: 'default', KiB: 200 }));
@@ -195,5 +196,28 @@ test('the figures are read as often as the policy says, and when they are too ol
 test('where Redis or the figures are away, nobody is placed', async () => {
   const away = () => Promise.reject(new Error('away'));
   await assert.rejects(placerFor(abc, {}, { figures: away }).place({ name: 'x' }, 'x'), /away/);
-  await assert.rejects(placerFor(abc, {}, { promises: { read: away, take: away } }).place({ name: 'x' }, 'x'), /away/);
+  await assert.rejects(
+    placerFor(abc, {}, { promises: { read: away, take: away, release: away } }).place({ name: 'x' }, 'x'),
+    /away/,
+  );
+});
+
+test('what was promised for an earlier wish, or before an operator changed his mind, is given back and decided anew', async () => {
+  const server = async (wish: PolicyWish, request: object) => {
+    const placed = await placerFor(abc, wish).place({ name: 'user.x', ...request }, 'x');
+    return placed.is === 'refused' ? placed.decision.refused : placed.place.server;
+  };
+  assert.equal(await server({}, {}), 'A');
+  assert.equal(await server({}, {}), 'A');
+  assert.equal(await server({}, { server: 'B' }), 'B');
+  assert.equal(await server({}, {}), 'B', 'it was promised, and nothing speaks against it');
+  assert.equal(await server({ backends: { B: { drain: true } } }, {}), 'A');
+  assert.equal(await server({}, { not: [{ server: 'A', is: 'refused', why: 'NO' }] }), 'B');
+  assert.equal(await server({ backends: { C: { zone: 'ulm' } } }, { zone: 'ulm' }), 'C');
+  const { servers } = await promises.read();
+  assert.deepEqual(
+    [...servers].filter(([, { users }]) => users > 0).map(([name, { users }]) => [name, users]),
+    [['C', 1]],
+    'he is promised one place',
+  );
 });

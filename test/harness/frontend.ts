@@ -5,8 +5,8 @@ import { startRedis, type ScratchRedis } from './redis.ts';
 import { Rookery } from './rookery.ts';
 
 export interface FrontendOptions {
-  /** Where each serves LMTP, by name. */
-  backends: Readonly<Record<string, Address>>;
+  /** Where each serves LMTP, by name, with credentials where it wants any. */
+  backends: Readonly<Record<string, Address & { username?: string; password?: string }>>;
   /** At which backend each user is. */
   users: Readonly<Record<string, string>>;
   /** More keys under `lmtp`. */

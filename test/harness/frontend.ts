@@ -1,4 +1,5 @@
 // The real program as an LMTP frontend of backends that speak no MUPDATE, with a directory that says who is where.
+import { readFile, writeFile } from 'node:fs/promises';
 import type { Address } from './cyrus-config.ts';
 import { openScratchDirectory, type ScratchDirectory } from './directory.ts';
 import { startRedis, type ScratchRedis } from './redis.ts';
@@ -58,6 +59,14 @@ export class Frontend {
   /** From now on whoever is not in the directory does not exist. */
   async vouch(): Promise<void> {
     await this.#scratch.directory.vouch('test');
+  }
+
+  /** Starts Rookery once more, at the port that it had. */
+  async again(): Promise<void> {
+    const { port } = this.lmtp;
+    const file = this.rookery.configFile;
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/^( +(?:- )?)port: 0$/m, `$1port: ${port}`));
+    await this.rookery.start('run', 'lmtp');
   }
 
   async stop(): Promise<void> {

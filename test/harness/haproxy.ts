@@ -23,7 +23,9 @@ export async function startHaproxy(frontend: Address, at?: Address): Promise<Hap
   const folder = await mkdtemp(join(tmpdir(), 'haproxy-'));
   const file = join(folder, 'haproxy.cfg');
   const text = await readFile(offered, 'utf8');
-  const told = text.replace(/^ *server frontend1 .*check$/m, '').replace(/^( *)#(server frontend1 .* send-proxy )/m, '$1$2');
+  const told = text
+    .replace(/^ *server frontend1 .*check$/m, '')
+    .replace(/^( *)#(server frontend1 .* send-proxy )/m, '$1$2');
   await writeFile(file, told);
   const env = {
     ...process.env,

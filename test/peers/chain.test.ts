@@ -89,7 +89,9 @@ describe('Postfix, haproxy, Rookery, Cyrus and smtp-sink in a row', { skip }, ()
       const [text = '', ...more] = await stored(node, user, 'first');
       assert.equal(more.length, 0);
       assert.match(text, /\r\n\r\n\.\.two\r\n\.\r\nlast\r\n$/);
-      assert.ok(text.includes(`Received: from mta.example.net ([${mtaAddress}])\r\n\tby frontend (Rookery) with LMTP id`));
+      assert.ok(
+        text.includes(`Received: from mta.example.net ([${mtaAddress}])\r\n\tby frontend (Rookery) with LMTP id`),
+      );
     }
   });
 

@@ -46,7 +46,10 @@ describe('Dovecot as a backend', { skip: withoutDovecot() }, () => {
     for (const [stored] of [await usual.inbox('ann'), await careful.inbox('eve')]) {
       // A Maildir has the line ends of its machine.
       const [trace = '', rest = ''] = (stored ?? '').replaceAll('\n', '\r\n').split(/(?=Message-ID: <whole>)/);
-      assert.match(trace, /Received: from client\.test \(\[127\.0\.0\.1\]\)\r\n\tby frontend \(Rookery\) with LMTP id /);
+      assert.match(
+        trace,
+        /Received: from client\.test \(\[127\.0\.0\.1\]\)\r\n\tby frontend \(Rookery\) with LMTP id /,
+      );
       assert.equal(rest, message('whole').replaceAll(/^\./gm, ''));
     }
   });
@@ -126,7 +129,9 @@ describe('Dovecot as a backend', { skip: withoutDovecot() }, () => {
     assert.match(ann ?? '', /^451 4\.4\.\d /);
     assert.match(eve ?? '', /^250 /);
     await usual.start();
-    await until('both are served', async () => (await mta.send(to, message('again'))).every((at) => at.startsWith('250')));
+    await until('both are served', async () =>
+      (await mta.send(to, message('again'))).every((at) => at.startsWith('250')),
+    );
     await mta.quit();
     assert.equal((await usual.inbox('ann')).filter((text) => text.includes('<half>')).length, 0);
     assert.equal((await careful.inbox('eve')).filter((text) => text.includes('<half>')).length, 1);

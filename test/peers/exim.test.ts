@@ -65,7 +65,10 @@ describe('Exim through Rookery to Dovecot', { skip: withoutExim() || withoutDove
     assert.equal(transactions.size, 1);
     // Exim logs the reply of each recipient: it is Dovecot's, whole.
     const log = await exim.log();
-    assert.match(log, / [-=]> two-7@example\.org R=rookery T=rookery_lmtp .* C="250 2\.0\.0 <two-7@example\.org> \S+ Saved"/);
+    assert.match(
+      log,
+      / [-=]> two-7@example\.org R=rookery T=rookery_lmtp .* C="250 2\.0\.0 <two-7@example\.org> \S+ Saved"/,
+    );
     assert.equal(await exim.queued(), 0);
   });
 

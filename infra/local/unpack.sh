@@ -38,6 +38,7 @@ unpack() {
   mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$folder/root"
   { archives || fresh; } >"$own/log" 2>&1 || {
     tail -n 20 "$own/log" >&2
+    rm -rf "$own"
     echo "could not be downloaded: $*" >&2
     exit 1
   }

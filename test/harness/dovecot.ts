@@ -82,6 +82,13 @@ export class Dovecot {
     return Promise.all(files.map((file) => readFile(join(folder, file), 'latin1')));
   }
 
+  /** All that clients have sent so far, a line with its time for each. */
+  async heard(): Promise<string> {
+    const folder = this.#at('rawlog');
+    const files = (await readdir(folder)).filter((file) => file.endsWith('.in'));
+    return (await Promise.all(files.map((file) => readFile(join(folder, file), 'latin1')))).join('');
+  }
+
   async log(): Promise<string> {
     return readFile(this.#at('log'), 'utf8').catch(() => '');
   }
@@ -107,8 +114,8 @@ export class Dovecot {
 
   async #layOut({ users, settings = [] }: DovecotOptions): Promise<void> {
     await chmod(this.#folder, 0o755);
-    for (const name of ['run', 'state', 'mail']) await mkdir(this.#at(name));
-    await chown(this.#at('mail'), MAIL.uid, MAIL.gid);
+    for (const name of ['run', 'state', 'mail', 'rawlog']) await mkdir(this.#at(name));
+    for (const name of ['mail', 'rawlog']) await chown(this.#at(name), MAIL.uid, MAIL.gid);
     const rows = Object.entries(users).map(
       ([user, fields]) => `${user}:{PLAIN}${user}pw:${MAIL.uid}:${MAIL.gid}::${this.#at(`mail/${user}`)}::${fields}\n`,
     );
@@ -126,6 +133,7 @@ function dovecotConf(folder: string, lmtp: Address, more: readonly string[]): st
 base_dir = ${folder}/run
 state_dir = ${folder}/state
 log_path = ${folder}/log
+lmtp_rawlog_dir = ${folder}/rawlog
 hostname = dovecot.test
 protocols = lmtp
 ssl = no

@@ -38,18 +38,12 @@ export function withoutPostfix(): Absence {
 
 /** An Exim of our own, which is not installed. */
 export function withoutExim(): Absence {
-  return absence(
-    () => missingPrograms(EXIM_VIEW) && 'not unpacked: infra/local/unpack.sh exim4-daemon-light',
-    () => notRoot('an Exim'),
-  );
+  return absence(() => notRoot('an Exim'), withoutView(EXIM_VIEW, 'exim4-daemon-light'));
 }
 
 /** Dovecot's LMTP server, which is not installed. */
 export function withoutDovecot(): Absence {
-  return absence(
-    () => missingPrograms(DOVECOT_VIEW) && 'not unpacked: infra/local/unpack.sh dovecot-core dovecot-lmtpd',
-    () => notRoot('a Dovecot'),
-  );
+  return absence(() => notRoot('a Dovecot'), withoutView(DOVECOT_VIEW, 'dovecot-core dovecot-lmtpd'));
 }
 
 /** Postfix's test programs smtp-source and smtp-sink, which need no root. */
@@ -86,6 +80,13 @@ function absence(...doubts: (() => Absence)[]): Absence {
     if (reason !== false) return reason;
   }
   return false;
+}
+
+function withoutView(view: string, packages: string): () => Absence {
+  return () => {
+    if (missingPrograms(view) !== false) return `not unpacked: infra/local/unpack.sh ${packages}`;
+    return spawnSync(view, ['true']).status !== 0 && 'no overlay mounts here';
+  };
 }
 
 function notRoot(what: string): Absence {

@@ -37,7 +37,7 @@ export class Frontend {
     const rookery = await Rookery.layOut({
       ...{ servername: 'frontend', redis: { url: redis.socket } },
       lmtp: { listen: [{ host: '127.0.0.1', port: 0 }], workers: 1, ...lmtp },
-      backends: Object.fromEntries([
+      backends: Object.fromEntries<object>([
         ...Object.entries(backends).map(([name, address]) => [name, { lmtp: address, mupdate: false }] as const),
         ['silent', {}] as const,
       ]),

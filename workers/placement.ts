@@ -34,8 +34,6 @@ export interface Servers {
 export interface Placer {
   /** Rejects with kind `away` where no server may be chosen now. */
   choose(order: Order): Promise<Place>;
-  /** He is there. */
-  settle(name: Bytes): Promise<void>;
   /** He is not to be there. */
   release(name: Bytes): Promise<void>;
 }
@@ -124,8 +122,8 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       return undefined;
     case 'finish':
       await orders.replace(kept, { ...order, state: 'done', note: step.note });
-      if (order.wish.is === 'create' && order.made) await placer.settle(order.name);
-      else await placer.release(order.name);
+      // A new user stays promised until he is counted, and his space until the figures show it.
+      if (order.wish.is !== 'create' || !order.made) await placer.release(order.name);
       log.info({ ...fields, note: step.note }, 'user: order is done');
       return { is: 'done', note: step.note };
     case 'refuse':

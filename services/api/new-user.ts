@@ -1,8 +1,8 @@
 // What a request says of a new user: who he is, and what he is to have.
 import { z } from 'zod';
+import { highestQuota } from '../backends/imap-quota.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Wish } from '../users/order.ts';
-import { highestQuota } from '../backends/imap-quota.ts';
 import { nameField, userField } from './fields.ts';
 import { field } from './validation.ts';
 

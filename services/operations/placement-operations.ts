@@ -74,6 +74,8 @@ export function placementExplaining(
     const decision = await decisions.read(name);
     if (!decision) throw new Refusal('missing', `${readable(name)}: no decision is known`);
     // Told in the same order of fields by both doors.
-    return decisionValue.parse(decision) as Decision;
+    const told = decisionValue.safeParse(decision);
+    if (told.success) return told.data as Decision;
+    throw new Refusal('data', `${readable(name)}: what is kept of the decision is of another version`);
   };
 }

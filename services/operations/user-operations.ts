@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
-import { unfitUserName } from '../address/user-name.ts';
 import type { RecipientSettings } from '../address/recipient.ts';
+import { unfitUserName } from '../address/user-name.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Order, Wish } from '../users/order.ts';
 import { UnreadableOrder } from '../users/order-store.ts';
@@ -74,6 +74,7 @@ const lookEvery = 50;
 
 export function userOperations(ordering: Orders, addresses: RecipientSettings): UserOperations {
   const inbox = (user: Bytes) => inboxOf(user, addresses);
+  const newInbox = (user: Bytes) => inDomain(inbox(user), addresses);
   return {
     show: async (user, within = 0) => orderValueOf(await ended(inbox(user), ordering, within)),
     async cancel(user, by) {
@@ -84,8 +85,8 @@ export function userOperations(ordering: Orders, addresses: RecipientSettings): 
       return orderValueOf(cancelled);
     },
     async order(user, wish, by) {
-      const name = inbox(user);
-      const meant = wish.is === 'rename' ? { ...wish, to: inbox(wish.to) } : wish;
+      const name = wish.is === 'create' ? newInbox(user) : inbox(user);
+      const meant = wish.is === 'rename' ? { ...wish, to: newInbox(wish.to) } : wish;
       const placed = await ordering.place(name, meant, bytesFromText(by)).catch(refuseUnfitOrder);
       if (placed.is === 'open' && JSON.stringify(placed.order.wish) !== JSON.stringify(meant)) {
         const { wish: other, note } = placed.order;
@@ -94,8 +95,8 @@ export function userOperations(ordering: Orders, addresses: RecipientSettings): 
       return orderValueOf(await ended(name, ordering, 0));
     },
     orderAll: (users, by) =>
-      Promise.all(users.map(({ user, wish }) => fitting(() => orderNew(inbox(user), wish, by, ordering)))),
-    states: (users) => Promise.all(users.map((user) => fitting(() => stateOf(inbox(user), ordering)))),
+      Promise.all(users.map(({ user, wish }) => fitting(() => orderNew(newInbox(user), wish, by, ordering)))),
+    states: (users) => Promise.all(users.map((user) => fitting(() => stateOf(newInbox(user), ordering)))),
   };
 }
 
@@ -109,12 +110,24 @@ async function ended(name: Bytes, ordering: Pick<Ordering, 'read'>, within: numb
   }
 }
 
-/** He may have been ordered before, and then what was said of him then holds. */
+/** He may have been ordered before, in the same words. */
 async function orderNew(name: Bytes, wish: Wish, by: string, ordering: Orders): Promise<OrderedValue> {
   const placed = await ordering.place(name, wish, bytesFromText(by));
-  if (placed.is === 'placed' || placed.order.wish.is === wish.is) return { state: 'ordered', note: 'ordered' };
-  // Somebody deletes him, say: its end is not ours.
-  return { state: 'held', note: `another order is open: ${placed.order.wish.is}` };
+  if (placed.is === 'placed' || JSON.stringify(placed.order.wish) === JSON.stringify(wish))
+    return { state: 'ordered', note: 'ordered' };
+  // Somebody deletes him, say, or wants him elsewhere: its end is not ours.
+  return { state: 'held', note: `another order is open: ${wishText(placed.order.wish)}` };
+}
+
+/** `create server=mail1 quota=7`. */
+function wishText({ is, ...wanted }: Wish): string {
+  return [is, ...Object.entries(wanted).map(([key, value]) => `${key}=${readable(String(value))}`)].join(' ');
+}
+
+/** Where domains are no parts of names nobody's mail would go to a user who has one. */
+function inDomain(name: Bytes, { virtdomains }: RecipientSettings): Bytes {
+  if (virtdomains !== 'off' || !name.includes('!')) return name;
+  throw new Refusal('data', `${readable(name)} has a domain, and there are no names with one (virtdomains is off)`);
 }
 
 async function stateOf(name: Bytes, ordering: Pick<Ordering, 'read'>): Promise<UserStateValue> {

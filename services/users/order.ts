@@ -139,11 +139,16 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   return place ? { do: 'tell', at: place } : { do: 'choose' };
 }
 
-/** Somebody else has made it: what was wanted, unless it was wanted elsewhere. */
-function alreadyAt({ location }: Entry, { server }: Wish & { is: 'create' }): Step {
-  const holder = serverOf(location);
-  if (server === undefined || server === holder) return finish(`it is there already, at ${readable(location)}`);
-  return { do: 'refuse', why: `it is at ${readable(holder)}, and not at ${readable(server)}: move it` };
+/** Somebody else has made it: what was wanted, unless it was wanted elsewhere. What else was wanted it may have or not. */
+function alreadyAt(row: Entry, { server, partition, zone, quota }: Wish & { is: 'create' }): Step {
+  const at = placeOf(row);
+  if (server !== undefined && server !== at.server)
+    return { do: 'refuse', why: `it is at ${readable(at.server)}, and not at ${readable(server)}: move it` };
+  if (partition !== undefined && partition !== at.partition)
+    return { do: 'refuse', why: `it is at ${readable(row.location)}, and not on ${readable(partition)}: move it` };
+  const left = [...(zone === undefined ? [] : ['zone']), ...(quota === undefined ? [] : ['quota'])];
+  const untouched = left.length === 0 ? '' : `; its ${left.join(' and ')} stays as it is`;
+  return finish(`it is there already, at ${readable(row.location)}${untouched}`);
 }
 
 function ofDeletion(order: Order, facts: Facts): Step {

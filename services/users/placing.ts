@@ -45,9 +45,9 @@ export class Placing {
 
   constructor(options: PlacingOptions) {
     this.#options = options;
-    const { policy, promises } = options;
+    const { policy, promises, users } = options;
     const figures = () => this.#figures();
-    this.#placer = new Placer({ policy, promises, figures, chance: Math.random, now: Date.now });
+    this.#placer = new Placer({ policy, promises, figures, users, chance: Math.random, now: Date.now });
   }
 
   /** Chooses, and promises the space. Rejects with NoPlace where no server can take the user. */
@@ -70,9 +70,9 @@ export class Placing {
     throw new NoPlace(lasting ? 'refused' : 'away', refused);
   }
 
-  /** The user is there: his space stays promised until the figures show it, he himself is counted by the directory. */
-  async settle(name: Bytes): Promise<void> {
-    await this.#options.promises.settle(textFromBytes(name));
+  /** The user is counted on this server: his space stays promised until the figures show it, he himself is no longer. */
+  async counted(name: Bytes, server: Bytes): Promise<void> {
+    await this.#options.promises.settle(textFromBytes(name), textFromBytes(server));
   }
 
   /** He is not to be there, or elsewhere. */

@@ -164,7 +164,6 @@ export function worker(town: Town, permille: number): PlacementOptions {
         if (server === undefined) throw new Fault(passed.every(({ is }) => is === 'refused') ? 'refused' : 'away');
         return Promise.resolve({ server, partition: 'default' });
       },
-      settle: () => Promise.resolve(),
       release: () => Promise.resolve(),
     },
     log: { info: () => undefined, warn: () => undefined },

@@ -10,7 +10,7 @@ import type { Order } from '../../services/users/order.ts';
 import { apiBase, startApi, tokens } from '../harness/api.ts';
 import type { Role } from '../harness/api.ts';
 import { queuesFor } from '../harness/events.ts';
-import { startRedis } from '../harness/redis.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import type { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
@@ -245,4 +245,32 @@ test('a pool is told how many workers it should have, without a change to anythi
   );
   const none = await refused('read', 'GET', '/v1/scaling/moves');
   assert.deepEqual(none, [404, 'there is no pool moves: there are default']);
+});
+
+test('half a character is no name, a folder is no user, and without virtdomains there are none with domains', async () => {
+  const create = (name: string) => refused('operate', 'POST', '/v1/users', { name });
+  for (const name of ['user.a\ud800', '\udc00']) {
+    const [status, why] = await create(name);
+    assert.deepEqual([status, /^body\.name is .*; it may be a login/.test(why)], [400, true], why);
+  }
+  assert.deepEqual(await create('x+y'), [400, "'x+y' is no user, but a folder of user.x: name the user"]);
+  const [status, why] = await create('ex.org!user.x');
+  assert.deepEqual(
+    [status, why],
+    [400, 'ex.org!user.x has a domain, and there are no names with one (virtdomains is off)'],
+  );
+});
+
+test('what BullMQ keeps beside its jobs is no job', async () => {
+  const keys = (await redisSays(redis.socket, 'KEYS *')).filter((key) => key.includes(':placement:'));
+  const ids = keys.map((key) => key.slice(key.indexOf(':placement:') + ':placement:'.length));
+  assert.ok(ids.includes('meta'), ids.join(' '));
+  await redisSays(
+    redis.socket,
+    `SET ${keys[0]?.slice(0, keys[0].indexOf(':placement:')) ?? ''}:placement:stalled-check 1`,
+  );
+  for (const id of [...ids.filter((id) => !/^\d+$/.test(id)), 'stalled-check', '5:logs']) {
+    const path = `/v1/queues/placement/jobs/${encodeURIComponent(id)}`;
+    assert.equal((await refused('read', 'GET', path))[0], 404, id);
+  }
 });

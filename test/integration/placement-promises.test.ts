@@ -83,8 +83,10 @@ test('each thing that changes what is promised changes the version, and nothing 
   await look(true);
   await promises.take(promise('a'));
   await look(false);
-  await promises.settle('a');
+  await promises.settle('a', 'A');
   await look(true);
+  await promises.settle('a', 'A');
+  await look(false);
   await promises.release('a');
   await look(true);
   await promises.release('a');
@@ -106,17 +108,20 @@ test('a token that has a promise keeps it, whatever it asks for', async () => {
 
 test('a user who is there is counted no longer, but his space is; then nothing is left of him', async () => {
   await promises.take(promise('a'));
-  assert.equal(await promises.settle('a'), true);
-  assert.equal(await promises.settle('a'), true, 'again changes nothing');
+  assert.equal(await promises.settle('a', 'B'), false, 'he was counted elsewhere, before');
+  assert.equal(await promises.settle('a', ''), false);
+  assert.deepEqual(plain(await promises.read()), { A: { users: 1, p: 10 } });
+  assert.equal(await promises.settle('a', 'A'), true);
+  assert.equal(await promises.settle('a', 'A'), true, 'again changes nothing');
   assert.deepEqual(plain(await promises.read()), { A: { users: 0, p: 10 } });
   assert.equal(await promises.release('a'), true);
   assert.deepEqual(plain(await promises.read()), {});
-  assert.deepEqual([await promises.release('a'), await promises.settle('a')], [false, false]);
+  assert.deepEqual([await promises.release('a'), await promises.settle('a', 'A')], [false, false]);
   const keys = await redisSays(redis.socket, 'KEYS *');
-  assert.deepEqual(
-    keys.filter((line) => line.startsWith('rookery')),
-    ['rookery:{placement}:version'],
-  );
+  assert.deepEqual(keys.filter((line) => line.startsWith('rookery')).sort(), [
+    'rookery:{placement}:settles',
+    'rookery:{placement}:version',
+  ]);
 });
 
 test('what has expired vanishes, whoever comes next; the others stay', async () => {
@@ -168,6 +173,46 @@ test('it decides anew as often as others were faster, and at last in spite of th
   // With 200 and 400 KiB of its 500 promised, A is no longer the best.
   assert.deepEqual([placed.tries, placed.place.server], [3, 'B']);
   assert.equal(placed.decision.servers[0]?.promisedKiB, 400);
+});
+
+test('what a server has left is taken by nobody twice, also where all else has changed', async () => {
+  const { settles } = await promises.read();
+  const room = { users: 2, settles };
+  await promises.take(promise('other', { server: 'AA' }));
+  await promises.take(promise('a', { partition: 'q' }));
+  assert.deepEqual(await promises.take(promise('b'), undefined, room), { is: 'taken' });
+  assert.equal((await promises.take(promise('c'), undefined, room)).is, 'refused');
+  assert.deepEqual(await promises.take(promise('c', { server: 'B' }), undefined, room), { is: 'taken' });
+  await promises.settle('a', 'A');
+  assert.equal((await promises.take(promise('d'), undefined, room)).is, 'refused', 'he may not have been counted then');
+  assert.deepEqual(await promises.take(promise('d'), undefined, { users: 2, settles: '1' }), { is: 'taken' });
+});
+
+test('a burst fills a server to its maximum of users and no further, however late they are counted', async () => {
+  const counts = new Map<string, number>();
+  const servers = [serverOf('A', 900, 1000), serverOf('B', 300, 1000)];
+  const backends = { A: { maximumUsers: 30 } };
+  const late: Promise<unknown>[] = [];
+  const placer = () =>
+    placerFor(servers, { backends, promiseAttempts: 2 }, { users: () => Promise.resolve(new Map(counts)) });
+  const place = async (token: string) => {
+    const placed = await placer().place({ name: token }, token);
+    assert.ok(placed.is === 'placed');
+    const { server } = placed.place;
+    // As the workers do it: he is made, counted, and then promised no longer.
+    const counted = async () => {
+      counts.set(server, (counts.get(server) ?? 0) + 1);
+      await promises.settle(token, server);
+    };
+    late.push(until(`${token} is counted`, () => Math.random() < 0.3).then(counted));
+  };
+  const tokens = Array.from({ length: 120 }, (_, at) => `u${at}`);
+  const hands = Array.from({ length: 20 }, async () => {
+    for (let token = tokens.shift(); token !== undefined; token = tokens.shift()) await place(token);
+  });
+  await Promise.all(hands);
+  await Promise.all(late);
+  assert.deepEqual(Object.fromEntries(counts), { A: 30, B: 90 });
 });
 
 test('the figures are read as often as the policy says, and when they are too old', async () => {

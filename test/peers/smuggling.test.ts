@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { CYRUS_PASSWORD, startCyrus, type Cyrus } from '../harness/cyrus.ts';
 import { Dovecot } from '../harness/dovecot.ts';
 import { Frontend } from '../harness/frontend.ts';
@@ -16,6 +17,7 @@ import { startPostfix } from '../harness/postfix.ts';
 import { until } from '../harness/until.ts';
 
 const skip = withoutCyrus() || withoutDovecot() || withoutPostfix() || withoutSwaks();
+const run = promisify(execFile);
 const PATIENCE_MS = 60_000;
 
 const lineEnds = ['\r\n', '\n', '\r', '\n\r', '\r\r\n', '\0\r\n'];
@@ -151,11 +153,10 @@ describe('smuggling', { skip }, () => {
         await writeFile(file, fixup ? raw.slice(0, -'.\r\n'.length) : raw, 'latin1');
         const words = ['--protocol', 'LMTP', '--server', host, '--port', String(port), '--from', 's@example.net'];
         const more = ['--to', recipients.join(','), '--data', `@${file}`, ...(fixup ? [] : ['--no-data-fixup'])];
-        const said = await new Promise<string>((resolve) => {
-          execFile('swaks', [...words, ...more], { encoding: 'latin1' }, (_error, stdout) => {
-            resolve(stdout);
-          });
-        });
+        const said = await run('swaks', [...words, ...more], { encoding: 'latin1' }).then(
+          ({ stdout }) => stdout,
+          (error: unknown) => (error as { stdout: string }).stdout,
+        );
         const replies = [
           ...said.matchAll(/^<(?:- |\*\*) +(?:(250 2\.1\.5 .*SESSIONID|250 2\.0\.0 .*Saved)|554 5\.6\.0 )/gm),
         ];

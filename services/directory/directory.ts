@@ -240,6 +240,8 @@ export interface Directory {
   caseload(): Promise<Caseload>;
   /** Carries out what was found; false, and nothing done, where row or case are not as expected any more. */
   resolve(resolution: Resolution): Promise<boolean>;
+  /** Rings for a name whose row somebody has found reason to doubt: its case is opened, or is older news from then on. */
+  suspect(name: Bytes, reason: string, session: string): Promise<void>;
   /** Notes what an open case waits for; nothing happens where none is open. */
   note(name: Bytes, waiting: string): Promise<void>;
   /**

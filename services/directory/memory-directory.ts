@@ -204,6 +204,12 @@ export class MemoryDirectory implements Directory {
     return Promise.resolve(true);
   }
 
+  suspect(name: Bytes, reason: string, session: string, now = this.#clock()): Promise<void> {
+    const open = this.#cases.get(name);
+    this.#cases.set(name, rungFor(open, { name, reason, session, rivals: open?.rivals ?? [] }, now));
+    return Promise.resolve();
+  }
+
   note(name: Bytes, waiting: string): Promise<void> {
     const open = this.#cases.get(name);
     if (open) this.#cases.set(name, { ...open, waiting });
@@ -245,20 +251,16 @@ export class MemoryDirectory implements Directory {
   #settleEach(left: string, mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
     const names = [...(this.#left.get(left) ?? [])].sort();
     const entries = names.flatMap((name) => this.#rows.get(name) ?? []);
-    const restored: Bytes[] = [];
-    const rung: Bytes[] = [];
-    const now = this.#clock();
+    const [restored, rung, now]: [Bytes[], Bytes[], number] = [[], [], this.#clock()];
     for (const entry of entries) {
       const { name, version, ...row } = entry;
-      const { row: next, ring } = fate(row, name);
-      const open = this.#cases.get(name);
+      const [{ row: next, ring }, open] = [fate(row, name), this.#cases.get(name)];
       this.#put(name, row, next, next?.state !== row.state, mark);
       if (next === undefined) this.#graves.bury(entry, now);
       if (next?.state === 'active' && row.state !== 'active') restored.push(name);
       if (ring !== undefined) {
         rung.push(name);
-        const { session } = mark;
-        this.#cases.set(name, rungFor(open, { name, reason: ring, session, rivals: open?.rivals ?? [] }, now));
+        void this.suspect(name, ring, mark.session, now);
       } else if (next === undefined && open && isOwn(open)) this.#cases.delete(name);
     }
     const isOver = mark.cause === 'cut' || mark.cause === 'logout';

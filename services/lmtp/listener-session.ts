@@ -19,6 +19,8 @@ export class LmtpSession extends SMTPConnection {
   readonly #host: SessionHost;
   readonly #envelope: Envelope;
   readonly #verbs: Verbs;
+  /** Of the message whose replies nobody has shown to have heard yet. */
+  #told: BodyReader | undefined;
   /** A reply is being worked out: the client is silent because of us. */
   #busy = false;
   #held = '';
@@ -80,6 +82,7 @@ export class LmtpSession extends SMTPConnection {
 
   override _onCommand(command: Buffer, next: () => void = () => undefined): void {
     const line = command.toString('latin1');
+    this.#told = undefined;
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(line)) this.#badCommand(codes.noControlCharacters);
     else if (this.#host.closing && !this.#envelope.open) this.#endWith(codes.shuttingDown);
     else {
@@ -134,6 +137,8 @@ export class LmtpSession extends SMTPConnection {
       this.#verbs.transactionOver();
       this._unrecognizedCommands = 0;
       for (const reply of replies) this.#answer(reply);
+      this.#told = reader;
+      if (this._closed) this.#unheard();
       if (this.#host.closing) this.#endWith(codes.shuttingDown);
       next();
     });
@@ -172,6 +177,7 @@ export class LmtpSession extends SMTPConnection {
   /** The last reply of the session. */
   #endWith(reply: Reply): void {
     if (this._closing || this._closed) return;
+    this.#told = undefined;
     if (reply.code === 421) this.#noted(reply);
     this.#reset();
     if (this.#handshake !== undefined) {
@@ -200,8 +206,15 @@ export class LmtpSession extends SMTPConnection {
     (this.#handshake ?? this._socket).destroy();
   }
 
+  /** The client is gone, and may not have heard what became of its last message. */
+  #unheard(): void {
+    this.#told?.unheard();
+    this.#told = undefined;
+  }
+
   #clientEnded(): void {
     this.#flush();
+    this.#unheard();
     this.#reset();
     this.close();
   }
@@ -231,6 +244,7 @@ export class LmtpSession extends SMTPConnection {
 
   override _onClose(): void {
     if (!this._closed) this.#reset();
+    this.#unheard();
     super._onClose();
   }
 

@@ -67,6 +67,11 @@ export interface MessageSink {
    * client has sent the rest; undefined when the client is lost.
    */
   abort(why: Abort, told: Reply | undefined): void;
+  /**
+   * The replies of `end` may not have been heard: the client was gone when they came, or its connection broke, without
+   * QUIT, before it had sent anything more. Called once at most; left out where nobody wants to know.
+   */
+  unheard?(): void;
 }
 
 /** One mail transaction: made at MAIL, and over after `end`, `abort` or `reset`. */

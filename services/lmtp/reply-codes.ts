@@ -90,6 +90,9 @@ export const justDeleted = reply(451, '4.2.1', 'Mailbox was deleted a moment ago
 export const staleDirectory = (server: Bytes, said: Bytes) =>
   reply(451, '4.2.1', `Mailbox is not where the directory says, on ${server}: ${said}`);
 
+/** The operator's word (`backends.NAME.fence`). */
+export const fenced = (server: Bytes) => reply(451, '4.2.1', `Nothing is delivered to ${server} for now`);
+
 /** Proof or a server is missing (X.4.3: directory server failure, as Cyrus says in all these cases). */
 export const directoryAway = reply(451, '4.4.3', 'Directory is not available');
 export const directoryNotTrusted = reply(451, '4.4.3', 'Directory cannot tell yet whether this mailbox exists');
@@ -100,5 +103,15 @@ export const backendRefused = (server: Bytes, said: Bytes) =>
   reply(451, '4.4.3', `Backend ${server} refused the session: ${said}`);
 /** X.4.5: mail system congestion. */
 export const backendBusy = (server: Bytes) => reply(451, '4.4.5', `Backend ${server} has all its connections in use`);
+export const queueFull = (server: Bytes) =>
+  reply(451, '4.4.5', `Too many messages wait for a connection to ${server} already`);
+/**
+ * RFC 6531 section 3.5 for the codes (X.6.7: an address, X.6.9: a header that is not ASCII). Temporary: what a server
+ * announces is about the session, and its other host or next version may know the extension.
+ */
+export const utf8Address = (server: Bytes) => reply(451, '4.6.7', `Backend ${server} knows no SMTPUTF8 addresses`);
+export const utf8Message = (server: Bytes) => reply(451, '4.6.9', `Backend ${server} takes no SMTPUTF8 message`);
+/** X.3.1: mail system full. */
+export const spoolFull = reply(452, '4.3.1', 'No room to hold the message for a slow backend');
 /** X.4.2: bad connection. What became of the message there is not known: the MTA tries again. */
 export const backendLost = (server: Bytes, why: Bytes) => reply(451, '4.4.2', `Backend ${server}: ${why}`);

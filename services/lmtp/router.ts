@@ -70,8 +70,10 @@ export class Router {
     const autocreate = !shared && this.#autocreate?.wants(mailbox) === true;
     const facts = { names: [mailbox], lookup, witnesses: this.#witnesses, asked, autocreate };
     const found = finding({ ...facts, now: Date.now() });
-    return { entry, finding: found, decision: decide(entry, found, concern, this.#reachable) };
+    return { entry, finding: found, decision: decide(entry, found, concern, this.#reachable, this.#isFenced) };
   }
 
   readonly #reachable = (server: Bytes): boolean => this.#registry.find(server)?.lmtp !== undefined;
+
+  readonly #isFenced = (server: Bytes): boolean => this.#registry.isFenced(server);
 }

@@ -103,6 +103,24 @@ export interface BackendSettings {
   idle_timeout: number;
   /** Bytes of one message held for one backend that is slower than the MTA. Default 262144. */
   buffer: number;
+  /** From the MTA's final dot to our last reply. Default 500000: an MTA that gives up sends the message again. */
+  transaction_timeout: number;
+  /** How long a backend is listened to that has not answered in time. Default 300000. */
+  late_timeout: number;
+  /** A connection that was unused for so long is asked NOOP before it is used again. Default 15000. */
+  check_after: number;
+  /** So many failures in a row to connect or be greeted open the breaker of a backend. Default 5. */
+  breaker_failures: number;
+  /** Between two probes of a backend whose breaker is open. Default 5000. */
+  breaker_pause: number;
+  /** How long an address of a backend that failed is tried last. Default 60000. */
+  failback_after: number;
+  /** Bytes held of all messages under way; above it MTAs are held back. Default 268435456. */
+  memory_limit: number;
+  /** How long the slowest of several backends may hold back the others, before it gets a file of its own. Default 1000. */
+  spool_after: number;
+  /** Bytes in such files at a time. Default 1073741824. */
+  spool_limit: number;
 }
 
 export const backendDefaults: BackendSettings = {
@@ -113,4 +131,13 @@ export const backendDefaults: BackendSettings = {
   reply_timeout: 300_000,
   idle_timeout: 60_000,
   buffer: 262_144,
+  transaction_timeout: 500_000,
+  late_timeout: 300_000,
+  check_after: 15_000,
+  breaker_failures: 5,
+  breaker_pause: 5_000,
+  failback_after: 60_000,
+  memory_limit: 268_435_456,
+  spool_after: 1_000,
+  spool_limit: 1_073_741_824,
 };

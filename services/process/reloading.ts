@@ -9,8 +9,11 @@ import type { Log } from './log.ts';
 /** Of `lmtp` what sockets and pools were made with; everything else of it counts from the next session or transaction on. */
 const fixed = new RegExp(
   '^lmtp\\.(listen|workers|socket_mode|connect_timeout|wait_timeout|envelope_timeout|stall_timeout|reply_timeout|' +
-    'idle_timeout|buffer)\\b',
+    'idle_timeout|buffer|memory_limit|spool|spool_limit|remember_for|check_after|breaker_failures|breaker_pause|' +
+    'failback_after)\\b',
 );
+/** Of a backend that was known before: read from the registry at each decision. */
+const ofBackend = /^backends\..+\.(fence|placement\.drain|lmtp|lmtp\..+)$/;
 /** Another file of a listener's certificate; the first one, or none any more, would change what the listener speaks. */
 const certificate = /^lmtp\.(listen\[\d+\]\.)?tls_(server_cert|server_key|client_ca_file)$/;
 
@@ -76,6 +79,7 @@ export function changeOf(old: Config, next: Config): Change {
 function isLive(key: string, old: unknown, next: unknown): boolean {
   if (key === 'log.level') return true;
   if (certificate.test(key)) return old !== undefined && next !== undefined;
+  if (ofBackend.test(key)) return true;
   return key.startsWith('lmtp.') && !fixed.test(key);
 }
 

@@ -1,6 +1,6 @@
 // From the configuration, in the operator's units and names, to the settings of the rooms.
 import { Registry } from '../backends/registry.ts';
-import type { ImapAccess, PartitionSpace } from '../backends/registry.ts';
+import type { ImapAccess, PartitionSpace, TlsAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { NearCacheOptions } from '../directory/near-cache.ts';
 import type { Times } from '../directory/rules.ts';
@@ -20,10 +20,11 @@ const second = 1000;
 
 export function registryOf(config: Config): Registry {
   return new Registry(
-    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, placement }]) => ({
-      ...{ name, mupdate },
+    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, placement, fence }]) => ({
+      ...{ name, mupdate, flags: { fence, drain: placement.drain } },
       lmtp: lmtp && {
-        ...{ address: lmtp.address, connections: lmtp.connections },
+        ...{ addresses: lmtp.addresses, connections: lmtp.connections, waiting: lmtp.waiting },
+        ...(lmtp.tls && { tls: tlsOf(lmtp.tls) }),
         ...(lmtp.username !== undefined && lmtp.password !== undefined
           ? { username: lmtp.username, password: lmtp.password }
           : {}),
@@ -33,6 +34,12 @@ export function registryOf(config: Config): Registry {
     })),
   );
 }
+
+function tlsOf({ mode, ca, name, verify }: ConfiguredTls): TlsAccess {
+  return { mode, verify, ...(ca !== undefined && { ca }), ...(name !== undefined && { name }) };
+}
+
+type ConfiguredTls = NonNullable<NonNullable<Config['backends'][string]['lmtp']>['tls']>;
 
 /** Undefined without a user: nobody else may ask for mailboxes. */
 function imapAccess(imap: Config['backends'][string]['imap']): ImapAccess | undefined {
@@ -170,6 +177,15 @@ export function backendSettings({ lmtp }: Config): BackendSettings {
     reply_timeout: lmtp.reply_timeout * second,
     idle_timeout: lmtp.idle_timeout * second,
     buffer: lmtp.buffer,
+    transaction_timeout: lmtp.transaction_timeout * second,
+    late_timeout: lmtp.late_timeout * second,
+    check_after: lmtp.check_after * second,
+    breaker_failures: lmtp.breaker_failures,
+    breaker_pause: lmtp.breaker_pause * second,
+    failback_after: lmtp.failback_after * second,
+    memory_limit: lmtp.memory_limit,
+    spool_after: lmtp.spool_after * second,
+    spool_limit: lmtp.spool_limit,
   };
 }
 

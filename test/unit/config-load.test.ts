@@ -62,10 +62,11 @@ test('the configuration of the documentation is taken as it is meant', () => {
     { path: '/run/rookery/lmtp.sock', ...usual },
   ]);
   assert.deepEqual(config.backends['mail1.example.org']?.lmtp, {
-    address: { host: '10.0.0.1', port: 24 },
+    addresses: [{ host: '10.0.0.1', port: 24 }],
     username: 'mailproxy',
     password: 'x',
     connections: 20,
+    waiting: 100,
   });
   assert.equal(config.backends['mail1.example.org'].mupdate, true);
 });

@@ -59,6 +59,30 @@ test('limits, users, networks, certificates and the log level change; addresses,
   assert.deepEqual(changeOf(old, old), { config: old, changed: [], restart: [] });
 });
 
+test('of a backend that is known, its addresses, fence and drain change; what else is said of it needs a restart', () => {
+  const lmtp = { host: '10.0.0.1', connections: 5 };
+  const old = load({ backends: { 'mail1.example.org': { lmtp } } });
+  const next = load({
+    backends: {
+      'mail1.example.org': {
+        ...{ lmtp: { ...lmtp, host: '10.0.0.2' }, fence: true, mupdate: false },
+        placement: { drain: true, weight: 2 },
+      },
+    },
+  });
+  const { config, changed, restart } = changeOf(old, next);
+  const at = 'backends.mail1.example.org.';
+  assert.deepEqual(
+    changed.sort(),
+    ['fence', 'lmtp.addresses', 'placement.drain'].map((key) => at + key),
+  );
+  assert.deepEqual(
+    restart.sort(),
+    ['mupdate', 'placement.weight'].map((key) => at + key),
+  );
+  assert.equal(config.backends['mail1.example.org']?.fence, true);
+});
+
 test('the first certificate needs a restart, and so does another number of listeners', () => {
   const pair = { tls_server_cert: certificateFile('server.crt'), tls_server_key: certificateFile('server.key') };
   const listen = [{ host: '127.0.0.1', port: 1 }];

@@ -192,12 +192,12 @@ function roleStart(
     watch: watchHere,
     events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),
     workers: { start: startWorkers, scaling, wish: worker, configFile },
+    ...{ lmtpPart, lmtpProcesses: lmtpProcesses(options) },
     node,
     nearCache: async () => {
       nearCache ??= await openedNearCache({ config, directory, reader: node, log, metrics, watch: watchHere }, stops);
       return nearCache;
     },
-    ...{ lmtpPart, lmtpProcesses: lmtpProcesses(options) },
     checks: {
       directory: async () => {
         if (nearCache && stillDone(nearCache.state) !== undefined) return undefined;

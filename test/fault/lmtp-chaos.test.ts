@@ -216,22 +216,38 @@ function backendTroubles(backend: RecordingBackend): Trouble[] {
     const [begin, end] = [() => void (relay.pace = kind), () => void (relay.pace = 'pass')];
     return { ...{ target, kind, weight: 0.7, longest }, begin, end };
   };
+  const stop = stopping({ target, weight: 0.8, longest: 6000 }, (signal) => {
+    backend.signal(signal);
+  });
   const cut = (): void => {
     relay.refusing = true;
     relay.cut();
   };
   return [
+    ...[stop, pace('hold', 6000), pace('hold replies', 8000), pace('dribble', 4000)],
     { ...{ target, kind: 'kill', weight: 1, longest: 1500 }, begin: () => backend.kill(), end: () => backend.begin() },
-    stopping({ target, weight: 0.8, longest: 6000 }, (signal) => {
-      backend.signal(signal);
-    }),
     { ...{ target, kind: 'cut', weight: 1, longest: 1000 }, begin: cut, end: () => void (relay.refusing = false) },
     {
       ...{ target, kind: 'swallow', weight: 0.5, longest: 500 },
       begin: () => void (relay.swallowing = true),
       end: () => void (relay.swallowing = false),
     },
-    ...[pace('hold', 6000), pace('hold replies', 8000), pace('dribble', 4000)],
+    // What was sent to it by then never comes to it.
+    {
+      ...{ target, kind: 'stop, then kill', weight: 0.8, longest: 2500 },
+      begin: () => {
+        backend.signal('SIGSTOP');
+      },
+      end: () => backend.kill().then(() => backend.begin()),
+    },
+    {
+      ...{ target, kind: 'hold messages, then cut', weight: 0.8, longest: 2500 },
+      begin: () => void (relay.pace = 'hold messages'),
+      end: () => {
+        relay.cut();
+        relay.pace = 'pass';
+      },
+    },
   ];
 }
 
@@ -355,5 +371,5 @@ test(`mail for ${seconds} s of chaos, ROOKERY_TEST_SEED=${seed}`, { timeout: (se
     { lost, bounced, invented, damaged, unexplained, unanswered: load.unanswered, deaths: stand.deaths },
     { lost: [], bounced: [], invented: [], damaged: [], unexplained: [], unanswered: [], deaths: [] },
   );
-  assert.ok(load.messages.length > seconds, 'a load');
+  assert.ok(load.messages.length > 20, 'a load');
 });

@@ -17,8 +17,11 @@ export interface Relayed {
   passed: number;
 }
 
-/** `hold`: nothing passes; `hold replies`: nothing that the backend says; `dribble`: a little at a time. */
-export type Pace = 'pass' | 'hold' | 'hold replies' | 'dribble';
+/**
+ * `hold`: nothing passes; `hold messages`: nothing that comes after a 354; `hold replies`: nothing that the backend says;
+ * `dribble`: a little at a time.
+ */
+export type Pace = 'pass' | 'hold' | 'hold messages' | 'hold replies' | 'dribble';
 
 /** Bytes kept for one direction of a connection; more is left with whoever sends it. */
 const most = 262_144;
@@ -128,7 +131,7 @@ export class LmtpRelay {
     }
     for (const { forward, back } of this.#pairs) {
       if (pace === 'pass' || pace === 'hold replies') forward.release();
-      if (pace === 'pass') back.release();
+      if (pace === 'pass' || pace === 'hold messages') back.release();
     }
   }
 
@@ -180,13 +183,16 @@ export class LmtpRelay {
     }
     this.connections.push(about);
     let tail = '';
+    let inMessage = false;
     client.on('data', (chunk) => {
       tail = (tail + chunk.subarray(-5).toString('latin1')).slice(-5);
-      forward.take(chunk, this.#pace === 'hold' || this.#pace === 'dribble');
+      const held = this.#pace === 'hold messages' ? inMessage : this.#pace !== 'pass' && this.#pace !== 'hold replies';
+      forward.take(chunk, held);
     });
     backend.on('data', (chunk) => {
+      inMessage = /^354 [^\n]*\n$/m.test(chunk.toString('latin1'));
       if (this.swallowing && tail === '\r\n.\r\n') end('swallow');
-      else back.take(chunk, this.#pace !== 'pass');
+      else back.take(chunk, this.#pace !== 'pass' && this.#pace !== 'hold messages');
     });
   }
 }

@@ -23,7 +23,7 @@ type Explain = (message: Message, one: Taken, later: Taken | undefined) => strin
 const slow = /^(?:stop|hold|dribble)/;
 
 /** What is done at once takes less, in milliseconds, on a busy machine. */
-const atOnce = 1_000;
+const atOnce = 2_000;
 
 type Taken = Stored & { backend: string };
 
@@ -134,7 +134,7 @@ function explainer({ connections, faults }: Evidence): Explain {
     const cut = unread || (connection?.ended ?? Infinity) - (connection?.passed ?? 0) < atOnce;
     if (cut && (connection?.by === 'cut' || connection?.by === 'swallow'))
       return 'connection to the backend cut before its reply was read';
-    if (unread && connection.by === 'backend' && happened(one.backend, /^kill$/, one.at, connection.ended ?? 0))
+    if (unread && connection.by === 'backend' && happened(one.backend, /kill$/, one.at, connection.ended ?? 0))
       return 'backend killed before its reply was read';
     const silent = attempt.slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
     if (silent && begun(one.proxy, 'kill', attempt.begun, attempt.ended + atOnce))

@@ -203,14 +203,15 @@ export class MailLoad {
   async #body(mta: Mta, message: Message, slots: Slot[], hear: (what: string) => Promise<string>): Promise<void> {
     const body = bodyOf(message.id, message.size);
     const whim = this.#chance();
-    if (whim < 0.005) {
-      mta.socket.write(body.subarray(0, this.#below(body.length)));
+    if (whim < 0.015) {
+      // At a line's end, where a dot would end it.
+      mta.socket.write(body.subarray(0, body.lastIndexOf('\n', this.#below(body.length)) + 1));
       await sleep(this.#below(100));
       throw new Error('the MTA hangs up in the message');
     }
     mta.socket.write(body);
     mta.socket.write('.\r\n');
-    if (whim < 0.015) {
+    if (whim < 0.03) {
       await sleep(this.#below(200));
       throw new Error('the MTA hangs up before it has heard what became of the message');
     }

@@ -76,7 +76,7 @@ export type Position = readonly Head[];
 
 /**
  * What made a change: a command, the end of its session, or what is done about what was found out later. `lease`: somebody
- * took the lease on a tree; the row of its root, which the change names, is as it was.
+ * took or gave back the lease on a tree; the row of its root, which the change names, is as it was.
  */
 export type Cause = Verb | Ending | 'bind' | 'push' | 'reconcile' | 'claim' | 'undo' | 'lease';
 
@@ -101,7 +101,7 @@ export interface Change extends Point {
 
 /** The facts about the directory's own state that a read of the primary brings along for names it does not find. */
 export interface Standing {
-  /** Raised whenever data were found to be lost. 0: there is no directory. */
+  /** Raised whenever data were found to be lost, to when that was in microseconds since 1970. 0: there is no directory. */
   epoch: number;
   /** How data were found to be lost when the epoch began; undefined when it began with the making. */
   lost: string | undefined;

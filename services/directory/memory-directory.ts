@@ -164,7 +164,8 @@ export class MemoryDirectory implements Directory {
   }
 
   distrust(why: string): Promise<void> {
-    const begun = { epoch: this.#standing.epoch + 1, heard: [], vouched: undefined, settled: false };
+    const epoch = Math.max(this.#standing.epoch + 1, this.#clock() * 1000);
+    const begun = { epoch, heard: [], vouched: undefined, settled: false };
     this.#standing = { ...this.#standing, ...begun, lost: why };
     return Promise.resolve();
   }

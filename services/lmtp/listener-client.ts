@@ -18,7 +18,7 @@ export class Client {
     this.xforward = noAttributes;
   }
 
-  facts(session: { id: string; client: string; tls: boolean }): SessionFacts {
+  facts(session: Pick<SessionFacts, 'id' | 'client' | 'tls' | 'gone'>): SessionFacts {
     const { lhlo = '', user, traceId, xforward } = this;
     return { ...session, lhlo, user, mtaQueueId: xforward.get('IDENT') ?? '', traceId, xforward };
   }

@@ -24,6 +24,7 @@ export class LmtpSession extends SMTPConnection {
   /** A reply is being worked out: the client is silent because of us. */
   #busy = false;
   #held = '';
+  readonly #gone = new AbortController();
   /** While its handshake lasts; the connection below must not be torn away from under it. */
   #handshake: Socket | undefined;
 
@@ -32,7 +33,7 @@ export class LmtpSession extends SMTPConnection {
     this.#host = host;
     this.#envelope = new Envelope(host, this.id);
     this.#verbs = new Verbs(host, this.#envelope, {
-      ...{ id: this.id, client: this.remoteAddress },
+      ...{ id: this.id, client: this.remoteAddress, gone: this.#gone.signal },
       socket: () => this._socket,
       tls: () => this.secure,
       startTls: () => {
@@ -71,6 +72,9 @@ export class LmtpSession extends SMTPConnection {
         pause: (next) => {
           this.#flush();
           this._whenWritable(next);
+        },
+        left: () => {
+          this.#gone.abort();
         },
         end: () => {
           this.#clientEnded();

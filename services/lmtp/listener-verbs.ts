@@ -28,6 +28,8 @@ export interface Line {
   id: string;
   /** The client's address; empty on a Unix socket. */
   client: string;
+  /** Aborted when the client is gone. */
+  gone: AbortSignal;
   socket: () => unknown;
   tls: () => boolean;
   startTls: () => void;
@@ -157,8 +159,8 @@ export class Verbs {
     if (this.#client.lhlo === undefined) return { reply: codes.lhloFirst };
     const { submit, believed } = this.#trust;
     if (!submit) return { reply: codes.loginFirst(settings.soft_noauth), about: { line } };
-    const { id, client } = this.#line;
-    const session = () => this.#client.facts({ id, client, tls: this.#line.tls() });
+    const { id, client, gone } = this.#line;
+    const session = () => this.#client.facts({ id, client, gone, tls: this.#line.tls() });
     const reply = this.#envelope.mail(line, session, believed);
     return reply === codes.senderOk || reply === codes.nestedMail ? { reply } : { reply, about: { line } };
   }

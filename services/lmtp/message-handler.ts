@@ -24,6 +24,8 @@ export interface SessionFacts {
    * and its value decoded. Attributes that are `[UNAVAILABLE]` are left out; empty when the MTA is not believed.
    */
   xforward: ReadonlyMap<Bytes, Bytes>;
+  /** Aborted when the client is gone, or has sent all it ever will: nothing more is to be begun for it. */
+  gone: AbortSignal;
 }
 
 /** MAIL FROM, read and found good. */

@@ -20,12 +20,22 @@ export interface Route {
   decision: Decision;
 }
 
+/** What the recipients of one message share while it is held for mailboxes that are being made: one for each message. */
+export interface Hold {
+  /** Aborted when the client is gone: nobody more is made for it. */
+  readonly signal: AbortSignal;
+  /** Until when the message may be held, in milliseconds of performance.now(); set by the first recipient that is held. */
+  until?: number;
+  /** Nobody could be ordered: it is not tried again for this message, or each of many recipients would wait for that. */
+  failed?: boolean;
+}
+
 /** Makes the mailboxes of users at their first message, where an operator wants that. */
 export interface Autocreate {
   /** Whether a first message makes a mailbox of this name. */
   wants(mailbox: Bytes): boolean;
-  /** Orders it. Resolves to whether it may be there by now; it may take as long as mail is to be held for it. Never rejects. */
-  make(mailbox: Bytes): Promise<boolean>;
+  /** Orders it. Resolves to whether it may be there by now; it may take as long as the message may be held. Never rejects. */
+  make(mailbox: Bytes, hold: Hold): Promise<boolean>;
 }
 
 export class Router {
@@ -49,15 +59,19 @@ export class Router {
     this.#witnesses = registry.witnesses();
   }
 
-  /** Never rejects: what cannot be found out is a reason to put the recipient off. */
-  async route(path: Path): Promise<Route> {
+  /**
+   * Never rejects: what cannot be found out is a reason to put the recipient off. Without `hold`, that of the message, no
+   * mailbox is made.
+   */
+  async route(path: Path, hold?: Hold): Promise<Route> {
     const asked = Date.now();
     const target = targetOf(path, this.#settings);
     const none = { path, target, entry: undefined, finding: undefined, failure: undefined };
     if (target.mailbox === '') return { ...none, decision: unknown };
     try {
       const route = { ...none, ...(await this.#found(target, asked)) };
-      if (route.decision !== firstMail || !(await this.#autocreate?.make(target.mailbox))) return route;
+      if (route.decision !== firstMail || !hold) return route;
+      if (!(await this.#autocreate?.make(target.mailbox, hold))) return route;
       return { ...none, ...(await this.#found(target, Date.now())) };
     } catch (error) {
       return { ...none, failure: (error as Error).message, decision: unasked };

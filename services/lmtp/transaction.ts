@@ -20,7 +20,7 @@ import type {
 import { outcomeOf, type Told } from './outcome-of.ts';
 import { clientLost, localError, recipientOk } from './reply-codes.ts';
 import { isPositive, type Reply } from './reply.ts';
-import type { Route, Router } from './router.ts';
+import type { Hold, Route, Router } from './router.ts';
 import type { BackendSettings } from './settings.ts';
 import type { Spool } from './spool.ts';
 import { receivedLine } from './trace.ts';
@@ -72,6 +72,7 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   readonly #sender: Sender;
   readonly #session: SessionFacts;
   readonly #delivery = new Delivery<Accepted>();
+  readonly #hold: Hold;
   #fanOut: FanOut | undefined;
   /** Undefined while nothing could be remembered. */
   #digest: MessageDigest | undefined;
@@ -81,11 +82,12 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
     this.#options = options;
     this.#sender = sender;
     this.#session = session;
+    this.#hold = { signal: session.gone };
   }
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path);
+    const route = await this.#options.router.route(recipient.path, this.#hold);
     const { decision } = route;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });

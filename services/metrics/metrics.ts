@@ -33,9 +33,9 @@ export class Metrics {
     if (ofProcess) this.#collectProcess();
   }
 
-  /** Node's own figures, but for those that promtool rejects: gauges called `_total`, as a counter is. */
+  /** Node's own figures, under our prefix, but for those that promtool rejects: gauges called `_total`, as a counter is. */
   #collectProcess(): void {
-    collectDefaultMetrics({ register: this.registry });
+    collectDefaultMetrics({ register: this.registry, prefix: 'rookery_' });
     for (const { name, type } of this.registry.getMetricsAsArray()) {
       // prom-client's types say that `type` is an enum, but it is a word.
       if (name.endsWith('_total') && String(type) !== 'counter') this.registry.removeSingleMetric(name);

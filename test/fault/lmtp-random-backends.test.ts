@@ -41,6 +41,8 @@ const scene = fc.record({
 
 /** Behaves so from now on; notes what it said 250 to, by the number of the RCPT occurrence. */
 function misbehave(backend: FakeBackend, fate: Fate, taken: string[]): void {
+  // Where the message is whole on the wire before such a reply is read, it is one to the message: nobody can see the lie.
+  if (fate.inMessage.startsWith('250')) taken.push(fate.inMessage);
   const keywords = ['8BITMIME', 'SIZE', ...(fate.pipelining ? ['PIPELINING'] : [])];
   backend.behaviour = {
     greeting: fate.greeting === '' ? '220 fake' : fate.greeting,
@@ -89,7 +91,10 @@ test(`${runs} messages to backends that do anything at any step`, { timeout: 600
         assert.ok(happy <= (taken[server]?.length ?? 0), `told ${happy} times 250 for ${taken[server]?.length}`);
       }
       for (const one of said)
-        assert.match(one, /^(?:250 2\.1\.5 taken|451 4\.\d\.\d .*|452 4\.2\.2 full|550 5\.7\.1 no|554 5\.6\.0 bad)$/);
+        assert.match(
+          one,
+          /^(?:250 2\.1\.5 taken|250 2\.0\.0 early|451 4\.\d\.\d .*|452 4\.2\.2 full|550 5\.7\.1 no|554 5\.6\.0 bad)$/,
+        );
       // Nothing more is said than there are recipients.
       assert.equal(await mta.say('NOOP'), '250 2.0.0 Ok');
     }),

@@ -13,7 +13,7 @@ import { NearCache } from '../../services/directory/near-cache.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
 import { MemoryLimit } from '../../services/lmtp/memory-limit.ts';
-import { Router } from '../../services/lmtp/router.ts';
+import { Router, type Autocreate } from '../../services/lmtp/router.ts';
 import {
   backendDefaults,
   lmtpDefaults,
@@ -81,6 +81,7 @@ export interface ProxySetup {
   connections?: number;
   waiting?: number;
   trusted?: boolean;
+  autocreate?: Autocreate;
   unheard?: UnheardStore;
   /** To all backends. */
   tls?: TlsAccess;
@@ -141,7 +142,7 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const delivered: string[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
-    router: new Router(await unfollowed(directory), registry, recipientSettings),
+    router: new Router(await unfollowed(directory), registry, recipientSettings, setup.autocreate),
     pools,
     settings,
     memory,

@@ -28,6 +28,8 @@ class World {
   ]);
   readonly moving = new Set<string>();
   readonly silent = new Set<string>();
+  /** Those that speak no MUPDATE. */
+  readonly untelling = new Set<string>();
   /** Called before each question. */
   asked: () => Promise<void> | void = () => undefined;
   #sessions = 0;
@@ -54,7 +56,10 @@ class World {
 
   async work(name: string): Promise<Outcome> {
     const registry = new Registry(
-      ['mail1', 'mail2'].map((server) => ({ name: server, lmtp: undefined, imap: undefined, mupdate: true })),
+      ['mail1', 'mail2'].map((server) => ({
+        ...{ name: server, lmtp: undefined, imap: undefined },
+        mupdate: !this.untelling.has(server),
+      })),
     );
     const log = { info: () => undefined, warn: () => undefined };
     const admins = { ask: this.#ask };
@@ -254,4 +259,16 @@ test('a reservation that came to nothing goes after its time', async (t) => {
 test('a name with no open case is nothing to do', async (t) => {
   const w = await world(t);
   assert.deepEqual(await w.work('user.x'), { is: 'done', note: 'settled' });
+});
+
+test('the row of a server that speaks no MUPDATE stands, though its writer was cut off and the server cannot be asked', async (t) => {
+  const w = await world(t);
+  w.untelling.add('mail1');
+  w.silent.add('mail1');
+  const worker = w.session('mail1');
+  await w.send(worker, 'ACTIVATE', 'user.told');
+  await w.directory.end(worker.session, 'cut');
+  assert.equal((await w.work('user.told')).is, 'done');
+  assert.equal(await w.row('user.told'), 'active mail1!default');
+  assert.deepEqual(await w.directory.cases(), []);
 });

@@ -120,6 +120,7 @@ elif [ "$mode" = proof ]; then
   ROOKERY_TEST_SCALE=full run_files test/fault/scaling-local.test.ts
   ROOKERY_TEST_SESSIONS=1000000 run_files test/property/lmtp-session.test.ts
   ROOKERY_TEST_SCALE=full run_files test/fault/lmtp-idle.test.ts
+  ROOKERY_TEST_SCALE=full run_files test/fault/lmtp-chaos.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Address } from './cyrus-config.ts';
 import { accepts, freePort } from './ports.ts';
+import { endGroupWithUs } from './process-group.ts';
 import { until } from './until.ts';
 
 const offered = join(import.meta.dirname, '../../infra/mta/haproxy.cfg');
@@ -34,12 +35,14 @@ export async function startHaproxy(frontend: Address, at?: Address): Promise<Hap
     LMTP_LISTEN: `${address.host}:${address.port}`,
     LMTP_FRONTEND1: `${frontend.host}:${frontend.port}`,
   };
-  const haproxy = spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore', env });
+  const haproxy = spawn('haproxy', ['-db', '-f', file], { detached: true, stdio: 'ignore', env });
+  const letGo = haproxy.pid === undefined ? () => undefined : endGroupWithUs(haproxy.pid);
   const kill = async (): Promise<void> => {
     if (haproxy.exitCode === null && haproxy.signalCode === null) {
       haproxy.kill('SIGKILL');
       await once(haproxy, 'exit');
     }
+    letGo();
     await rm(folder, { recursive: true, force: true });
   };
   try {

@@ -139,6 +139,10 @@ function explainer({ connections, faults }: Evidence): Explain {
     const silent = attempt.slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
     if (silent && begun(one.proxy, 'kill', attempt.begun, attempt.ended + atOnce))
       return 'proxy killed between the reply of the backend and its own';
+    // Told to end, and its grace was over before the backend had answered.
+    const cutOff = happened(one.proxy, /^restart$/, attempt.ended, attempt.ended);
+    if (silent && cutOff && (unread || (connection?.passed ?? 0) >= attempt.ended))
+      return 'proxy told to end, its grace over before the backend had answered';
     // When the reply came that was too late for the MTA: it is kept at once.
     const came = unread ? Infinity : (connection?.passed ?? 0) + atOnce;
     const ended = (kind: string): boolean => begun(one.proxy, kind, attempt.ended, Math.min(next.ended, came));

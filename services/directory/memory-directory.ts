@@ -13,7 +13,7 @@ import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './r
 import type { Known } from './ruling.ts';
 import { bound, confirmed, isPending, isUnderWay, mayBeUnheard, settled } from './settling.ts';
 import type { Settled } from './settling.ts';
-import { placeOf } from './tree.ts';
+import { isNearTo, placeOf } from './tree.ts';
 import type {
   Answer,
   Change,
@@ -24,6 +24,7 @@ import type {
   FeedListener,
   Lease,
   Lookup,
+  Nearby,
   Position,
   Resolution,
   Settlement,
@@ -121,6 +122,13 @@ export class MemoryDirectory implements Directory {
   tree(name: Bytes): Promise<Entry[]> {
     const { tree } = placeOf(name);
     return Promise.resolve(this.#sorted((entry) => placeOf(entry.name).tree === tree));
+  }
+
+  nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
+    const begun = this.#clock();
+    const all = [...this.#rows.keys(), ...this.#cases.keys(), ...this.#graves.names(begun)];
+    const names = [...new Set(all)].filter((name) => isNearTo(name, domain, isNear));
+    return Promise.resolve({ names, begun, standing: this.#present() });
   }
 
   snapshot(): Promise<Snapshot> {

@@ -13,6 +13,7 @@ import type {
   Sender,
   SessionFacts,
 } from './message-handler.ts';
+import { posterOf } from './poster.ts';
 import { outcomeOf, type Told } from './outcome-of.ts';
 import { clientLost, localError, recipientOk } from './reply-codes.ts';
 import { isPositive } from './reply.ts';
@@ -71,7 +72,7 @@ class Transaction implements MailTransaction {
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path);
+    const route = await this.#options.router.route(recipient.path, { poster: posterOf(this.#sender) });
     const { decision } = route;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });

@@ -21,7 +21,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const replicas = await replicasTold(start);
   const proxy = new Proxy({
     ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path) => countedRoute(router.route(path), metrics) },
+    router: { route: (path, options) => countedRoute(router.route(path, options), metrics) },
     delivered: replicas && replicas.delivered.bind(replicas),
     report: (outcome) => {
       mailLog.recipient(outcome);

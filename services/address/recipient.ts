@@ -126,7 +126,7 @@ function downcased(parts: Parts, settings: RecipientSettings, steps: string[]): 
 
 /**
  * The domain as it stands in the name. The default domain is recognised in any case (RFC 5321 section 2.4), where Cyrus
- * compares octets before it lowers them and so finds nobody at `Example.ORG`.
+ * finds nobody at `Example.ORG` unless it lowers it (`lmtp_downcase_rcpt`).
  */
 function nameDomain(domain: Bytes | undefined, settings: RecipientSettings, steps: string[]): Bytes | undefined {
   if (domain === undefined) return undefined;

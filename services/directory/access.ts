@@ -21,28 +21,28 @@ interface Grant {
 
 /**
  * Whether a poster has the right `p`. Rights of all identifiers that he is are added up; what `-identifier` takes away is
- * gone, whoever grants it. Who is in a group only the mailbox's server knows: where that matters, posting is not refused
+ * gone, whoever grants it. Who is in a group, and whether `JOE` is `joe`, only the mailbox's server knows: where that matters, posting is not refused
  * here, and the server decides. `poster` undefined asks whether anybody at all may.
  */
 export function accessOf(acl: Bytes, poster: Bytes | undefined): Access {
   const grants = grantsOf(acl);
   if (poster === undefined) {
-    const some = grants.some(({ identifier, negative }) => !negative && certainly(grants, identifier, 'p'));
+    const some = grants.some(({ identifier, negative }) => !negative && has(grants, identifier, 'p'));
     return some ? { may: true } : { may: false, sees: sees(grants, anonymous) };
   }
-  if (certainly(grants, poster, 'p')) return { may: true };
+  if (has(grants, poster, 'p')) return { may: true };
   if (poster !== anonymous && perhaps(grants, 'p') && !taken(grants, poster, 'p')) return { may: true };
   return { may: false, sees: sees(grants, poster) };
 }
 
 function sees(grants: readonly Grant[], poster: Bytes): boolean {
-  return certainly(grants, poster, 'l');
+  return has(grants, poster, 'l');
 }
 
-/** Granted to the poster by name or to anyone, and not taken away by name. */
-function certainly(grants: readonly Grant[], poster: Bytes, right: string): boolean {
+/** Granted to the poster by name or to anyone, and not taken away so. */
+function has(grants: readonly Grant[], poster: Bytes, right: string): boolean {
   const granted = grants.some(
-    ({ identifier, rights, negative }) => !negative && isOf(identifier, poster) && rights.includes(right),
+    ({ identifier, rights, negative }) => !negative && mayBe(identifier, poster) && rights.includes(right),
   );
   return granted && !taken(grants, poster, right);
 }
@@ -62,9 +62,14 @@ function isGroup(identifier: Bytes): boolean {
   return identifier.startsWith('group:');
 }
 
-/** Cyrus lowers user names before it compares them (`username_tolower`), where it is not told not to. */
+/** By name, or as one of all. */
 function isOf(identifier: Bytes, poster: Bytes): boolean {
-  return identifier === 'anyone' || identifier === poster || identifier === lowerCase(poster);
+  return identifier === 'anyone' || identifier === poster;
+}
+
+/** Cyrus lowers user names before it compares them, unless it is told not to (`username_tolower`). */
+function mayBe(identifier: Bytes, poster: Bytes): boolean {
+  return isOf(identifier, poster) || identifier === lowerCase(poster);
 }
 
 /** `identifier TAB rights TAB`, repeated; what is not whole at the end counts for nothing, as in Cyrus. */

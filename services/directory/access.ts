@@ -21,8 +21,8 @@ interface Grant {
 
 /**
  * Whether a poster has the right `p`. Rights of all identifiers that he is are added up; what `-identifier` takes away is
- * gone, whoever grants it. Who is in a group, and whether `JOE` is `joe`, only the mailbox's server knows: where that matters, posting is not refused
- * here, and the server decides. `poster` undefined asks whether anybody at all may.
+ * gone, whoever grants it. Who is in a group, and whether `JOE` is `joe`, only the mailbox's server knows: where that
+ * matters, posting is not refused here, and the server decides. `poster` undefined asks whether anybody at all may.
  */
 export function accessOf(acl: Bytes, poster: Bytes | undefined): Access {
   const grants = grantsOf(acl);

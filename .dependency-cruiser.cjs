@@ -31,7 +31,6 @@ const pure = [
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
   '^services/sasl/',
-  '^services/events/demand[.]ts$',
   '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',
   '^workers/autoscaler/(decide|simulation|trace|plot)[.]ts$',

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/node_modules/.bin:$PATH
-peers=(cyrus-imapd cyrus-murder cyrus-replication cyrus-admin sasl2-bin libsasl2-modules libsasl2-modules-db postfix swaks haproxy prometheus)
+peers=(cyrus-imapd cyrus-murder cyrus-replication cyrus-admin sasl2-bin libsasl2-modules libsasl2-modules-db postfix swaks libnet-ssleay-perl haproxy prometheus)
 # The conversations in test/dialogs are played by tests in integration.
 fast=(unit property integration)
 all=("${fast[@]}" fault peers)
@@ -102,6 +102,8 @@ elif [ "$mode" = proof ]; then
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
   ROOKERY_TEST_SCALE=full run_files test/fault/tree-events.test.ts
   ROOKERY_TEST_SCALE=full run_files test/fault/scaling-local.test.ts
+  ROOKERY_TEST_SESSIONS=1000000 run_files test/property/lmtp-session.test.ts
+  ROOKERY_TEST_SCALE=full run_files test/fault/lmtp-idle.test.ts
   node test/bench/directory.ts
   node test/bench/lmtp.ts
   node test/bench/cyrus-frontend.ts

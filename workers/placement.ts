@@ -1,21 +1,26 @@
 // The queue `placement`: makes, deletes and renames users as they were ordered, each on the one server that it is for.
 import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
+import { loginOf } from '../services/address/user-name.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
-import { finding } from '../services/directory/freshness.ts';
-import { placeOf } from '../services/directory/tree.ts';
+import type { Holding } from '../services/directory/reconciliation.ts';
+import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
 import { nextStep } from '../services/users/order.ts';
-import type { Facts, Order, Place, Seen, Step, Wish } from '../services/users/order.ts';
+import type { Order, Passed, Place, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
+import { look } from './order-facts.ts';
 
-/** What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). */
+/**
+ * What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). One that speaks no
+ * MUPDATE and is not administered by us is told nothing: all is well done there.
+ */
 export interface Servers {
-  /** Resolves when the server answers a question now: about this user, whom it need not have. */
-  reach(server: Bytes, name: Bytes): Promise<void>;
+  /** What the server says of the user now. */
+  holds(server: Bytes, name: Bytes): Promise<Holding>;
   /** The mailbox, and all else that a new user has; what is there already is left as it is. */
   create(place: Place, name: Bytes, wish: Wish & { is: 'create' }): Promise<void>;
   /** With all folders; nothing to do is well done. */
@@ -23,15 +28,12 @@ export interface Servers {
   rename(server: Bytes, from: Bytes, to: Bytes): Promise<void>;
   /** Has the server tell the directory of it. */
   push(server: Bytes, name: Bytes): Promise<void>;
-  lacks(server: Bytes, name: Bytes): Promise<boolean>;
 }
 
 /** Chooses where a new user goes, and keeps promised what he will take until he is there (services/users/placing.ts). */
 export interface Placer {
   /** Rejects with kind `away` where no server may be chosen now. */
   choose(order: Order): Promise<Place>;
-  /** He is there. */
-  settle(name: Bytes): Promise<void>;
   /** He is not to be there. */
   release(name: Bytes): Promise<void>;
 }
@@ -58,6 +60,9 @@ const shortWait = 30;
 /** Until an order that waits is looked at again, in milliseconds. */
 const longWait = 2000;
 
+/** How long servers that a new user is not meant for may take to say whether they have him, in milliseconds. */
+const soon = 1000;
+
 /** More steps than any order has: an order that goes in circles is a fault. */
 const mostSteps = 40;
 
@@ -68,6 +73,10 @@ export function placementProcessor(options: PlacementOptions): Processor<'placem
       signal.throwIfAborted();
       const kept = await opened(name, options);
       if (!kept) return { is: 'done', note: 'nothing is ordered' };
+      if (kept.order.state === 'cancelled') {
+        await options.placer.release(name);
+        return { is: 'done', note: kept.order.note };
+      }
       const step = nextStep(kept.order, await look(kept.order, options));
       if (step.do === 'wait') {
         if (kept.order.note !== step.why) await options.orders.replace(kept, { ...kept.order, note: step.why });
@@ -90,32 +99,8 @@ async function opened(name: Bytes, { orders }: PlacementOptions): Promise<Kept |
   return orders.replace(kept, { ...kept.order, state: 'open', passed: [] });
 }
 
-async function look(order: Order, { directory, registry }: PlacementOptions): Promise<Facts> {
-  const seen = async (name: Bytes): Promise<Seen> => {
-    const asked = Date.now();
-    const read = await directory.lookup([name]);
-    // What is deleted, and is but not told to MTAs yet, may be made anew.
-    const row = read.entries.find((entry) => entry !== undefined && !isGrave(entry));
-    const lookup = { ...read, entries: [row] };
-    const facts = { names: [name], lookup, witnesses: registry.witnesses(), asked, now: Date.now() };
-    const found = finding({ ...facts, autocreate: false });
-    return { row, doubt: found.found || found.proven ? undefined : found.reason };
-  };
-  const { tree } = placeOf(order.name);
-  const rows = order.wish.is === 'create' ? [] : await directory.tree(order.name);
-  const folders = rows.filter(
-    ({ name, state }) => name !== order.name && name.startsWith(`${tree}.`) && state !== 'tombstone',
-  );
-  return {
-    user: await seen(order.name),
-    ...(order.wish.is === 'rename' && { target: await seen(order.wish.to) }),
-    folders: folders.length,
-    isSilent: (server) => registry.find(server)?.mupdate === false,
-  };
-}
-
 type Taken = Exclude<Step, { do: 'wait' }>;
-type Telling = Extract<Step, { do: 'tell' | 'write' }>;
+type Telling = Extract<Step, { do: 'tell' }>;
 
 /** Takes one step; an outcome where it was the last one. What another worker has done meanwhile is seen by the next look. */
 async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise<Outcome | undefined> {
@@ -133,12 +118,12 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       await servers.push(step.at.server, order.name);
       return undefined;
     case 'write':
-      await write(step, kept, options);
+      await write(step.at, kept.order, options);
       return undefined;
     case 'finish':
       await orders.replace(kept, { ...order, state: 'done', note: step.note });
-      if (order.wish.is === 'create' && order.made) await placer.settle(order.name);
-      else await placer.release(order.name);
+      // A new user stays promised until he is counted, and his space until the figures show it.
+      if (order.wish.is !== 'create' || !order.made) await placer.release(order.name);
       log.info({ ...fields, note: step.note }, 'user: order is done');
       return { is: 'done', note: step.note };
     case 'refuse':
@@ -146,12 +131,17 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
   }
 }
 
-/** What went wrong stands in the order, too; what will never be is over. Rethrows the error. */
+/**
+ * What went wrong stands in the order, too; what will never be is over. Who was not reached may be by the next attempt, and
+ * is free to be chosen again. Rethrows the error.
+ */
 async function told(error: unknown, name: Bytes, { orders, placer }: PlacementOptions): Promise<never> {
   const kept = await orders.read(name);
   if (kept?.order.state === 'open') {
     const state = (error as { kind?: unknown }).kind === 'refused' ? 'refused' : 'open';
-    await orders.replace(kept, { ...kept.order, state, note: error instanceof Error ? error.message : String(error) });
+    const passed = kept.order.passed.filter(({ is }) => is === 'refused');
+    const note = error instanceof Error ? error.message : String(error);
+    await orders.replace(kept, { ...kept.order, state, passed, note });
     if (state === 'refused') await placer.release(name);
   }
   throw error;
@@ -162,6 +152,7 @@ async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promi
   const { orders, servers } = options;
   const { at } = step;
   if (!kept.order.begun && !(await reached(at, kept, options))) return;
+  if (!kept.order.begun && (await heldElsewhere(at, kept.order, options))) return;
   const begun = await begin(step, kept, options);
   if (!begun) return;
   const { name, wish } = begun.order;
@@ -180,13 +171,43 @@ async function tell(step: Telling, kept: Kept, options: PlacementOptions): Promi
 async function reached({ server }: Place, kept: Kept, options: PlacementOptions): Promise<boolean> {
   const { servers, log } = options;
   try {
-    await servers.reach(server, kept.order.name);
+    await servers.holds(server, kept.order.name);
     return true;
   } catch (error) {
     if (!isFree(kept.order)) throw error;
     log.warn({ err: error, server, user: readable(kept.order.name) }, 'user: the chosen server does not answer');
-    await pass(server, kept, options, (error as Error).message);
+    await pass({ server, is: 'silent', why: (error as Error).message }, kept, options);
     return false;
+  }
+}
+
+/**
+ * Whether another server has the new user, whom nobody has told the directory of: it is to tell it now, and the next look
+ * finds him there. A server that does not say so soon keeps nobody waiting.
+ */
+async function heldElsewhere({ server }: Place, { name, wish }: Order, options: PlacementOptions): Promise<boolean> {
+  if (wish.is !== 'create') return false;
+  const { directory, registry, servers } = options;
+  const others = registry.all().filter((backend) => backend.imap && backend.name !== server);
+  const said = await Promise.all(others.map((other) => within(servers.holds(other.name, name), soon, 'unknown')));
+  const holder = others.find((_, at) => said[at] === 'has' || said[at] === 'moving');
+  if (!holder) return false;
+  const it = `${readable(holder.name)} has it, and`;
+  if (!holder.mupdate) throw new Refused(`${it} its row is not written: import it`);
+  await servers.push(holder.name, name);
+  const [row] = (await directory.lookup([name])).entries;
+  if (!row || isGrave(row)) throw new JobFailure('busy', `${it} does not tell the directory of it`);
+  return true;
+}
+
+/** What it resolves to, or this in its place where it fails, or takes longer than so many milliseconds. */
+async function within<T>(what: Promise<T>, milliseconds: number, otherwise: T): Promise<T> {
+  const given = new AbortController();
+  const late = pause(milliseconds, otherwise, { signal: given.signal }).catch(() => otherwise);
+  try {
+    return await Promise.race([what.catch(() => otherwise), late]);
+  } finally {
+    given.abort();
   }
 }
 
@@ -202,13 +223,14 @@ async function begin({ at, version }: Telling, kept: Kept, { orders }: Placement
 async function failed(error: unknown, { server }: Place, kept: Kept, options: PlacementOptions): Promise<void> {
   const { order } = kept;
   if ((error as { kind?: unknown }).kind !== 'refused') throw error;
-  const why = (error as Error).message;
-  const isGone = order.wish.is === 'create' && (await options.servers.lacks(server, order.name));
+  const isGone = order.wish.is === 'create' && (await options.servers.holds(server, order.name)) === 'lacks';
   if (isGone && isFree(order)) {
     options.log.warn({ err: error, server, user: readable(order.name) }, 'user: the chosen server refuses');
-    await pass(server, kept, options, why);
+    await pass({ server, is: 'refused', why: (error as Error).message }, kept, options);
     return;
   }
+  // Nothing has come of it: ordered again, it may go elsewhere.
+  if (isGone) await options.orders.replace(kept, { ...order, begun: false });
   throw error;
 }
 
@@ -218,35 +240,31 @@ function isFree({ wish }: Order): boolean {
 }
 
 /** Another server is to be chosen. */
-async function pass(server: Bytes, kept: Kept, { orders, placer }: PlacementOptions, why: string): Promise<void> {
+async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOptions): Promise<void> {
   const { place, ...order } = kept.order;
   await placer.release(order.name);
-  await orders.replace(kept, { ...order, begun: false, made: false, passed: [...order.passed, server], note: why });
+  const free = { begun: false, made: false, passed: [...order.passed, passed], note: passed.why };
+  await orders.replace(kept, { ...order, ...free });
 }
 
-/** The rows of a server that speaks no MUPDATE are ours to write; its mailboxes are its own. */
-async function write(step: Telling, kept: Kept, options: PlacementOptions): Promise<void> {
-  const { directory, orders } = options;
-  const begun = await begin(step, kept, options);
-  if (!begun) return;
-  const { name, wish, by } = begun.order;
-  const writer: Writer = { session: sessionId(), server: step.at.server, admin: false, push: false, by };
-  if (wish.is === 'create') await activate(name, step.at, writer, directory);
-  else await deleteRows(name, writer, directory);
-  await orders.replace(begun, { ...begun.order, made: true, note: 'its rows are written' });
+/** The rows of a server that speaks no MUPDATE are ours to write, in a session that ends well. */
+async function write({ server, partition }: Place, order: Order, { directory }: PlacementOptions): Promise<void> {
+  const { name, wish, by } = order;
+  const writer: Writer = { session: sessionId(), server, admin: false, push: false, by };
+  try {
+    if (wish.is === 'create') await activate(name, `${server}!${partition}`, writer, directory);
+    else await deleteRows(name, writer, directory);
+  } finally {
+    await directory.end(writer.session, 'logout');
+  }
 }
 
-async function activate(
-  name: Bytes,
-  { server, partition }: Place,
-  writer: Writer,
-  directory: Directory,
-): Promise<void> {
-  const owner = /^(?:[^!]*!)?user\.(.*)$/s.exec(name)?.[1] ?? name;
-  const row = { name, location: `${server}!${partition}`, acl: `${owner}\tlrswipkxtecdan\t` };
-  const { ok, text } = await directory.write({ verb: 'ACTIVATE', ...row }, writer);
+async function activate(name: Bytes, location: Bytes, writer: Writer, directory: Directory): Promise<void> {
+  // What Cyrus gives the owner of a new INBOX.
+  const acl = `${loginOf(name)}\tlrswipkxtecdan\t`;
+  const { ok, text } = await directory.write({ verb: 'ACTIVATE', name, location, acl }, writer);
   // Somebody else has it, or is about to: the next look tells.
-  if (!ok) throw new Error(text);
+  if (!ok) throw new JobFailure('busy', text);
 }
 
 async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Promise<void> {
@@ -254,7 +272,6 @@ async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Pr
     if (row.name !== name && !row.name.startsWith(`${name}.`)) continue;
     await directory.write({ verb: 'DELETE', name: row.name, location: '', acl: '' }, writer);
   }
-  await directory.end(writer.session, 'logout');
 }
 
 let sessions = 0;

@@ -81,7 +81,13 @@ async function judged(name: Bytes, row: Entry | undefined, open: Case, look: Loo
   const concerned = open.rivals.map(({ server }) => server);
   if (row) concerned.push(serverOf(row.location));
   const servers = [...new Set([...registry.pushing(), ...concerned])];
-  const asked = await Promise.all(servers.map(async (server) => [server, await ask(server, name, look)] as const));
+  const asked = await Promise.all(
+    servers.map(async (server) => {
+      const isTold = row !== undefined && serverOf(row.location) === server && registry.find(server)?.mupdate === false;
+      // The row of a server that speaks no MUPDATE was written by us or imported, and is the truth about it.
+      return [server, isTold ? 'has' : await ask(server, name, look)] as const;
+    }),
+  );
   return verdictOn({ row, open, holdings: new Map(asked), times, now: Date.now() });
 }
 

@@ -8,6 +8,7 @@ import { replicaQueue } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
 import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
 import { treeProcessor } from '../services/events/tree-drain.ts';
+import type { ApplyTreeEvents } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
 import type { Replicas } from '../services/replication/replicas.ts';
 import { SyncClient } from '../services/replication/sync-client.ts';
@@ -57,6 +58,9 @@ export function serve(start: ServeStart): RunningWorkers {
   const admins = new ImapAdmins(registry, imapTimeout);
   const placer = users.placing(registry, admins, counts);
   const servers = userServers({ registry, admins, form: users.form });
+  const counted: ApplyTreeEvents = async (work) => {
+    for (const server of await counts.apply(work)) await placer.counted(work.tree, server);
+  };
   const stopping = new AbortController();
   const processors: Processors = {
     reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
@@ -64,7 +68,7 @@ export function serve(start: ServeStart): RunningWorkers {
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree with one that can't be counted waits.
     counts: treeProcessor({
-      ...{ lists: trees.lists('counts'), apply: counts.apply, poison: 'wait', ...atOnce, lostAfter, pause, log },
+      ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', ...atOnce, lostAfter, pause, log },
     }),
     replication: treeProcessor({
       ...{ lists: trees.lists('replication'), apply: replicas.apply, poison: 'wait', ...atOnce, lostAfter, pause, log },

@@ -1,4 +1,5 @@
 // What servers are told of users, over IMAP, as their administrator.
+import type { ImapAdmin } from '../services/backends/imap-admin.ts';
 import type { ImapAdmins } from '../services/backends/imap-admins.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import { textFromBytes } from '../services/directory/entry.ts';
@@ -16,27 +17,27 @@ export interface UserServersOptions {
 
 export function userServers({ registry, admins, form }: UserServersOptions): Servers {
   const mupdate = (server: string) => registry.find(server)?.mupdate !== false;
+  const isUntold = (server: string) => !mupdate(server) && !registry.find(server)?.imap;
+  const tell = async (server: string, what: (admin: ImapAdmin) => Promise<unknown>) => {
+    if (!isUntold(server)) await admins.ask(server, what);
+  };
   return {
-    async reach(server, name) {
+    async holds(server, name) {
+      if (isUntold(server)) return 'unknown';
       const ask = () => admins.ask(server, (admin) => admin.holds(name));
       // A connection that was kept may have been closed since: the second question is asked on a new one.
-      await ask().catch(ask);
+      return ask().catch(ask);
     },
-    async create({ server, partition }, inbox, { quota }) {
+    create({ server, partition }, inbox, { quota }) {
       const wish = {
         inbox,
         ...(partition !== '' && { partition: textFromBytes(partition) }),
         ...(quota !== undefined && { quota: { storageKiB: quota } }),
       };
-      await admins.ask(server, (admin) => makeUser(newUser(form, wish), admin, { mupdate: mupdate(server) }));
+      return tell(server, (admin) => makeUser(newUser(form, wish), admin, { mupdate: mupdate(server) }));
     },
-    async remove(server, name) {
-      await admins.ask(server, (admin) => admin.deleteMailbox(name));
-    },
-    async rename(server, from, to) {
-      await admins.ask(server, (admin) => admin.renameMailbox(from, to));
-    },
-    push: (server, name) => admins.ask(server, (admin) => admin.push(name)),
-    lacks: (server, name) => admins.ask(server, async (admin) => (await admin.holds(name)) === 'lacks'),
+    remove: (server, name) => tell(server, (admin) => admin.deleteMailbox(name)),
+    rename: (server, from, to) => tell(server, (admin) => admin.renameMailbox(from, to)),
+    push: (server, name) => tell(server, (admin) => admin.push(name)),
   };
 }

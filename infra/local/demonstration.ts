@@ -40,7 +40,12 @@ async function main(): Promise<void> {
   try {
     for (const { name, address } of backends) {
       const placement = { weight: 1, tags: [], drain: false, partitions: {} };
-      config.backends[name] = { lmtp: { address, connections: 20 }, mupdate: false, placement };
+      config.backends[name] = {
+        lmtp: { addresses: [address], connections: 20, waiting: 100 },
+        mupdate: false,
+        fence: false,
+        placement,
+      };
       out(`Backend  ${name}, ${addressText(address)}, mail in ${join(config.data, 'backends', name)}`);
     }
     const running = await startRoles({ config, roles: ['directory', 'lmtp', 'api'], out, log });

@@ -6,7 +6,7 @@ import type { Plugin } from 'esbuild';
 import { version } from '../../services/process/version.ts';
 
 /** The sources that read Lua scripts, and how they do so. */
-const scripted = /services[/](directory[/]redis[/]script|events[/]tree-lists|changes[/]counts)[.]ts$/;
+const scripted = /services[/](directory[/]redis[/]script|events[/]tree-scripts|changes[/]counts)[.]ts$/;
 const reading = /readFileSync\(new URL\(([`'][^`']+[`']), import\.meta\.url\), 'utf8'\)/;
 
 /** The files that the program reads when it runs become part of it; the one way to them in the source is replaced. */

@@ -11,11 +11,14 @@ import { startRoles } from '../../services/process/start-roles.ts';
 import { version } from '../../services/process/version.ts';
 import { serve } from '../../workers/serve.ts';
 
-/** What is used of the platform's context. */
+/** What is used of the platform's context, where there is one: some platforms hand over none, or another one. */
 export interface Context {
   /** How long the platform lets the call run yet, in milliseconds. */
-  getRemainingTimeInMillis(): number;
+  getRemainingTimeInMillis?(): number;
 }
+
+/** How long a call works where nobody says how long it may, in milliseconds: less than the platforms' usual minute. */
+const usual = 50_000;
 
 export interface Drained {
   /** Why the call has ended. */
@@ -29,17 +32,24 @@ const margin = 1_000;
 
 /** What an event may ask for; what else is in it is the platform's. */
 const wishes = z.looseObject({
-  queues: z.array(queueName, `it may be a list of queues: ${queueWords}`).min(1).optional(),
-  concurrency: z.int('it may be a whole number of jobs from 1 to 1000').min(1).max(1_000).optional(),
-  idle: z.number('it may be a number of seconds').positive().max(86_400).optional(),
+  queues: z.array(queueName).min(1).optional(),
+  concurrency: z.int().min(1).max(1_000).optional(),
+  idle: z.number().positive().max(86_400).optional(),
 });
+const mayBe = new Map<PropertyKey | undefined, string>([
+  ['queues', `a list of queues: ${queueWords}`],
+  ['concurrency', 'a whole number of jobs from 1 to 1000'],
+  ['idle', 'a number of seconds above 0, up to 86400'],
+]);
 
 /**
  * Starts workers, and ends them again: between two calls the platform freezes the process, and a connection or a lock that
  * was kept would break unseen. Rejects on a wrong event, a wrong configuration (ROOKERY_CONFIG, ROOKERY_*), and when Redis
- * does not answer; then the platform may call again.
+ * does not answer; then the platform may call again. Where the platform does not say how long the call may run, it ends
+ * after 50 seconds.
  */
-export async function handler(event: unknown, context: Context): Promise<Drained> {
+export async function handler(event: unknown, context?: Context): Promise<Drained> {
+  const remaining = context?.getRemainingTimeInMillis?.() ?? usual;
   const { queues, concurrency, idle = 0.5 } = wishesOf(event);
   const config = configOf(process.env);
   const runs: Drained['runs'] = {};
@@ -51,7 +61,7 @@ export async function handler(event: unknown, context: Context): Promise<Drained
     metrics: new Metrics(version, { ofProcess: false }),
     worker: {
       ...{ queues, concurrency },
-      drain: { idle: idle * 1_000, deadline: Math.max(0, context.getRemainingTimeInMillis() - margin) },
+      drain: { idle: idle * 1_000, deadline: Math.max(0, remaining - margin) },
     },
   });
   try {
@@ -64,7 +74,9 @@ export async function handler(event: unknown, context: Context): Promise<Drained
 function wishesOf(event: unknown): z.output<typeof wishes> {
   const read = wishes.safeParse(event ?? {});
   if (read.success) return read.data;
-  const faults = read.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  const faults = read.error.issues.map(
+    ({ path }) => `${path.join('.') || 'the event'}: it may be ${mayBe.get(path[0]) ?? 'an object'}`,
+  );
   throw new Error(`the event asks for what cannot be done: ${faults.join('; ')}`);
 }
 

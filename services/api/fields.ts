@@ -27,7 +27,13 @@ export const jobField = field(
 const longestName = 1024;
 
 export function nameField(doc: string, expects = 'a mailbox name, as user.jdoe') {
-  return field(z.string().min(1).max(longestName), doc, expects);
+  // Half a character, as JSON may carry it, is no text: as bytes it would be another name.
+  const name = z
+    .string()
+    .min(1)
+    .max(longestName)
+    .refine((text) => !/\p{Surrogate}/u.test(text));
+  return field(name, doc, expects);
 }
 
 /** A user, by whatever he is called. */

@@ -1,8 +1,8 @@
 // What a request says of a new user: who he is, and what he is to have.
 import { z } from 'zod';
+import { highestQuota } from '../backends/imap-quota.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Wish } from '../users/order.ts';
-import { mostQuota } from '../users/ordering.ts';
 import { nameField, userField } from './fields.ts';
 import { field } from './validation.ts';
 
@@ -12,9 +12,9 @@ export const newUserBody = z.strictObject({
   partition: nameField('On this partition.', 'the name of a partition').optional(),
   zone: nameField('On a server of this zone.', 'the name of a zone').optional(),
   quota: field(
-    z.int().min(0).max(mostQuota).optional(),
+    z.int().min(0).max(highestQuota).optional(),
     'In place of what new users get, in KiB.',
-    'a whole number of KiB',
+    `a whole number of KiB from 0 to ${highestQuota}`,
   ),
 });
 

@@ -4,7 +4,7 @@ import type { Separator } from '../address/external-name.ts';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { ImapConnection } from './imap-connection.ts';
-import type { ImapFailure } from './imap-failure.ts';
+import { ImapFailure } from './imap-failure.ts';
 import { quoted, separatorsOf } from './imap-response.ts';
 import type { Answer } from './imap-response.ts';
 import { addressText } from './registry.ts';
@@ -40,7 +40,8 @@ export class ImapSession {
 
   /**
    * Connects and authenticates; rejects with an ImapFailure, `away`, unless the server is the one meant and takes the user
-   * as an administrator. `actAs` is somebody whose part the administrator takes (the authorization identity of RFC 4616).
+   * as an administrator. `actAs` is somebody whose part the administrator takes (the authorization identity of RFC 4616);
+   * where just that is refused it is `busy`.
    */
   static async connect(access: ImapAccess, options: SessionOptions, actAs?: Bytes): Promise<ImapSession> {
     const address = addressText(access);
@@ -137,7 +138,10 @@ async function logIn(
     ? await connection.command('AUTHENTICATE PLAIN', secret)
     : await connection.command(`LOGIN ${quoted(username)} ${quoted(password)}`);
   const whom = actAs === undefined ? username : `${username} as ${readable(actAs)}`;
-  if (answer.status !== 'OK') throw connection.broken(`refused ${whom}: ${readable(answer.text)}`, answer);
+  if (answer.status === 'OK') return;
+  const failure = connection.broken(`refused ${whom}: ${readable(answer.text)}`, answer);
+  // A clear no about that user: the server is there, and its administrator as well let in as before.
+  throw actAs !== undefined && answer.status === 'NO' ? new ImapFailure(failure.message, 'busy', answer) : failure;
 }
 
 /**

@@ -1,6 +1,7 @@
 // A user's subscriptions at a Cyrus server, made for him by its administrator.
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import { loginOf } from '../address/user-name.ts';
 import { quoted } from './imap-response.ts';
 import { ImapSession } from './imap-session.ts';
 
@@ -13,12 +14,10 @@ export async function subscribe(admin: ImapSession, names: readonly Bytes[]): Pr
   const [first] = names;
   if (first === undefined) return;
   const user = userOf(first);
-  const inbox = user === undefined ? undefined : admin.external(user);
   const stranger = names.find((name) => userOf(name) !== user);
-  if (user === undefined || inbox === undefined || stranger !== undefined)
+  if (user === undefined || stranger !== undefined)
     throw admin.refuses(`${readable(stranger ?? first)} and ${readable(first)} are not mailboxes of one user`);
-  // `user/a.b@example.org` is the INBOX of `a.b@example.org`.
-  const session = await ImapSession.connect(admin.access, admin.options, inbox.slice('user/'.length));
+  const session = await ImapSession.connect(admin.access, admin.options, loginOf(user));
   try {
     for (const name of names) await subscribeTo(session, name, user);
   } finally {

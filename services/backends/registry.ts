@@ -3,14 +3,39 @@
 /** Where a listener is found: a TCP port, or a Unix socket. */
 export type Address = { host: string; port: number } | { path: string };
 
+/** TLS to a backend. */
+export interface TlsAccess {
+  /** From the first byte, or by STARTTLS before anything else is said. */
+  mode: 'implicit' | 'starttls';
+  /** The certificates of who may vouch for the backend, PEM; left out: the system's. */
+  ca?: string;
+  /** The name that its certificate must bear; left out: the backend's. */
+  name?: string;
+  /** Whether the certificate is looked at at all. */
+  verify: boolean;
+}
+
 /** How to deliver to a backend by LMTP. */
 export interface LmtpAccess {
-  address: Address;
+  /** One or more, in the order in which they are tried. */
+  addresses: readonly Address[];
   /** For AUTH PLAIN; both or neither. */
   username?: string;
   password?: string;
+  /** Left out: none. */
+  tls?: TlsAccess;
   /** The most connections one process keeps open to this backend at a time. */
   connections: number;
+  /** The most messages that wait for one of them at a time, when all are in use. */
+  waiting: number;
+}
+
+/** What an operator has said about a backend for the time being. */
+export interface Flags {
+  /** It is to be emptied: it gets no new users. Delivery to those it has goes on. */
+  drain: boolean;
+  /** Nothing is delivered to it: mail for its mailboxes is put off. */
+  fence: boolean;
 }
 
 /** How to administer a backend by IMAP, as a user among its `admins` and in none of its virtual domains. */
@@ -44,13 +69,38 @@ export interface Backend {
    * absence is not proven. Rows of one that does not are written by placement or import, which is the truth for it.
    */
   mupdate: boolean;
+  /** Left out: neither. */
+  flags?: Partial<Flags>;
 }
 
+/** Read at each decision: what is replaced here holds from the next message on. */
 export class Registry {
-  readonly #backends: ReadonlyMap<string, Backend>;
+  #backends!: ReadonlyMap<string, Backend>;
 
   constructor(backends: Iterable<Backend>) {
+    this.replace(backends);
+  }
+
+  /** Other backends, or the same with other settings, in place of all that were known. */
+  replace(backends: Iterable<Backend>): void {
     this.#backends = new Map(Array.from(backends, (backend) => [backend.name, backend]));
+  }
+
+  /** Sets some flags of one backend, and leaves the others; false when there is no such backend. */
+  setFlags(server: string, flags: Partial<Flags>): boolean {
+    const backend = this.#backends.get(server);
+    if (backend !== undefined) backend.flags = { ...backend.flags, ...flags };
+    return backend !== undefined;
+  }
+
+  /** Whether nothing may be delivered to a server now. */
+  isFenced(server: string): boolean {
+    return this.#backends.get(server)?.flags?.fence === true;
+  }
+
+  /** Whether a server is to be emptied. */
+  isDraining(server: string): boolean {
+    return this.#backends.get(server)?.flags?.drain === true;
   }
 
   /** The backend of a location's server part; undefined for a server this installation does not know. */

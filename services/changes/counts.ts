@@ -8,7 +8,7 @@ import type { QueueSet } from '../events/queue-set.ts';
 import type { TreeWork } from '../events/tree-drain.ts';
 import { Script, pairsIn, replyFrom, stringsIn } from '../redis/script.ts';
 import type { Subscriber } from './subscriber.ts';
-import { difference, movedBy, readEvent, tallied, wholeOf, writeEvent } from './tally.ts';
+import { bringsUser, difference, movedBy, readEvent, tallied, wholeOf, writeEvent } from './tally.ts';
 import type { Figures, Tally } from './tally.ts';
 
 const countScript = new Script(readFileSync(new URL('scripts/count.lua', import.meta.url), 'utf8'));
@@ -46,21 +46,25 @@ export class Counts implements Subscriber {
     return found;
   }
 
-  /** Counts events of one tree, once each: its tally and the sums change together, and only under the worker's hold. */
-  readonly apply = async ({ tree, events, fence }: TreeWork): Promise<void> => {
+  /**
+   * Counts events of one tree, once each: its tally and the sums change together, and only under the worker's hold. Resolves
+   * to the servers on which its user is counted by now, where that may be new: also when the events come again.
+   */
+  readonly apply = async ({ tree, events: written, fence }: TreeWork): Promise<Bytes[]> => {
     const { redis } = this.#queues;
     const key = `${this.#prefix}tally:${crc32(Buffer.from(tree, 'latin1')) % buckets}`;
     const [packed] = stringsIn(replyFrom([await redis.hgetBuffer(key, Buffer.from(tree, 'latin1'))]));
     const before = unpack(packed ?? '');
-    const after = tallied(
-      before,
-      events.map(({ body }) => readEvent(body)),
-    );
+    const events = written.map(({ body }) => readEvent(body));
+    const after = tallied(before, events);
     const sums = difference(before, after).flatMap(({ server, mailboxes, users }) => [
       ...[server, String(mailboxes), String(users)],
     ]);
     const args = [this.#prefix, fence.key, fence.token, key, tree, pack(after), ...sums];
     if ((await countScript.run(redis, this.#prefix, args)) !== '1') throw new Error('the hold on the tree was lost');
+    return events.some(bringsUser)
+      ? [...after.servers].flatMap(([server, { users }]) => (users > 0 ? server : []))
+      : [];
   };
 
   /** The sums, by server. */

@@ -74,6 +74,11 @@ export function tallied(before: Tally, events: readonly TallyEvent[]): Tally {
   return { seq, servers };
 }
 
+/** Whether the tree's user may be on a server since then where he was not before. */
+export function bringsUser(event: TallyEvent): boolean {
+  return event.is === 'whole' ? event.servers.some(({ users }) => users > 0) : event.user && event.to !== undefined;
+}
+
 /** What is to be added to the sums of all trees. */
 export function difference(before: Tally, after: Tally): (Figures & { server: Bytes })[] {
   const none = { mailboxes: 0, users: 0 };

@@ -1,6 +1,6 @@
 // The program `rookery`: one command line carried out in the real world.
 import type { ScalingHands, StartWorkers } from '../process/role.ts';
-import { stopAsked } from '../process/stop-asked.ts';
+import { onReload, stopAsked } from '../process/stop-asked.ts';
 import { version } from '../process/version.ts';
 import { runProgram } from './program.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -41,6 +41,7 @@ const surroundings: Surroundings = {
   startRoles: async (options) =>
     (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers, scaling }),
   stopAsked,
+  onReload,
 };
 
 process.exitCode = await runProgram(process.argv.slice(2), surroundings, version);

@@ -23,10 +23,17 @@ async function started(options: StartOptions, surroundings: Surroundings): Promi
   }
 }
 
-/** Runs until asked to stop, or done; asked while still starting, it stops as soon as it has started. */
-async function stayUp(options: StartOptions, surroundings: Surroundings): Promise<void> {
+/**
+ * Runs until asked to stop, or done; asked while still starting, it stops as soon as it has started. The configuration is
+ * read again (`read`) when that is asked for.
+ */
+async function stayUp(options: StartOptions, read: () => Config, surroundings: Surroundings): Promise<void> {
   const asked = surroundings.stopAsked();
-  const running = await started(options, surroundings);
+  const starting = started(options, surroundings);
+  surroundings.onReload(() => {
+    starting.then((running) => running.reload(read)).catch(() => undefined);
+  });
+  const running = await starting;
   surroundings.out('ready');
   const end = await Promise.race([asked.then(() => undefined), running.done]);
   if (end !== undefined) surroundings.out(`ends: ${end}`);
@@ -57,12 +64,13 @@ function up(surroundings: Surroundings): Command {
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery up\n  rookery up --config /etc/rookery/rookery.yaml',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM; reads its configuration again on SIGHUP.\n\nExamples:\n  rookery up\n  rookery up --config /etc/rookery/rookery.yaml',
     )
     .action(async (options: ConfigOption) => {
-      const config = configOf(options, surroundings);
+      const read = () => configOf(options, surroundings);
+      const config = read();
       const file = configFile(options, surroundings);
-      await stayUp({ config, configFile: file, out: surroundings.out, ...everything(config) }, surroundings);
+      await stayUp({ config, configFile: file, out: surroundings.out, ...everything(config) }, read, surroundings);
     });
 }
 
@@ -126,14 +134,15 @@ function run(surroundings: Surroundings): Command {
     .addOption(configOption())
     .addHelpText(
       'after',
-      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20\n  rookery run worker --drain-once --deadline 600',
+      '\nSays `ready` when it is. Ends on SIGINT or SIGTERM; reads its configuration again on SIGHUP.\n\nExamples:\n  rookery run directory api\n  rookery run lmtp --config /etc/rookery/frontend1.yaml\n  rookery run worker --queues reconcile --concurrency 20\n  rookery run worker --drain-once --deadline 600',
     )
     .action(async (names: string[], options: ConfigOption & WorkerOptions) => {
       const wanted = rolesOf(names);
       const worker = workerOf(options, wanted);
-      const config = configOf(options, surroundings);
+      const read = () => configOf(options, surroundings);
       const file = configFile(options, surroundings);
-      await stayUp({ config, configFile: file, roles: wanted, out: surroundings.out, ...worker }, surroundings);
+      const start = { config: read(), configFile: file, roles: wanted, out: surroundings.out, spread: true };
+      await stayUp({ ...start, ...worker }, read, surroundings);
     });
 }
 

@@ -19,6 +19,8 @@ export interface StartOptions {
   out: (line: string) => void;
   /** Where the configuration was read from, for worker processes that the role autoscaler starts. */
   configFile: string | undefined;
+  /** Where the configuration leaves it open, the role lmtp has a process for each core. */
+  spread?: boolean;
   /** For the role worker: which queues, and how many jobs of each at a time, where the command line says so. */
   worker?: {
     queues?: readonly QueueName[] | undefined;
@@ -54,6 +56,8 @@ export interface OpenUsage {
 export interface Running {
   /** Resolves when what was started has come to an end by itself; most roles never do. */
   done: Promise<string>;
+  /** Goes on by the configuration read anew, as far as that can be had; tells the log. Never rejects. */
+  reload(read: () => Config): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -79,6 +83,8 @@ export interface Surroundings {
   startRoles: (options: StartOptions) => Promise<Running>;
   /** Resolves when the process is asked to stop (SIGINT or SIGTERM). */
   stopAsked: () => Promise<unknown>;
+  /** Calls back each time the process is asked to read its configuration again (SIGHUP). */
+  onReload: (asked: () => void) => void;
 }
 
 /** Who gives the command, for records of it. */

@@ -31,7 +31,7 @@ async function order(text: string, wish: Wish, options: Options, surroundings: S
 function told(order: OrderValue, { format }: FormatOption, surroundings: Surroundings): void {
   const { name, state, note } = order;
   if (format === 'json') surroundings.out(JSON.stringify(order));
-  if (state === 'refused') throw new CommandError(exit.data, `${name}: ${note}`);
+  if (state === 'refused' || state === 'cancelled') throw new CommandError(exit.data, `${name}: ${note}`);
   if (state === 'open') throw new CommandError(exit.temporary, `${name}: not done yet: ${note}`);
   if (format !== 'json') surroundings.out(`${name}: ${note}`);
 }
@@ -84,6 +84,21 @@ function rename(surroundings: Surroundings): Command {
     });
 }
 
+function cancel(surroundings: Surroundings): Command {
+  return withOptions(new Command('cancel'), [formatOption(), ...whereOptions()])
+    .description('take back what was ordered of a user, as long as no server has anything of it')
+    .argument('<name>', 'the user')
+    .addHelpText(
+      'after',
+      '\nExit codes: 65 there is no open order, or its server may have been told.\n\nExamples:\n  rookery user cancel jdoe',
+    )
+    .action(async (text: string, options: ApiOptions & FormatOption) => {
+      const by = operatorOf(surroundings);
+      const order = await withUsers(options, surroundings, ({ users }) => users.cancel(bytesFromText(text), by));
+      surroundings.out(options.format === 'json' ? JSON.stringify(order) : `${order.name}: ${order.note}`);
+    });
+}
+
 function show(surroundings: Surroundings): Command {
   return withOptions(new Command('show'), [formatOption(), ...whereOptions()])
     .description('show what was ordered of a user last, and what became of it')
@@ -104,7 +119,7 @@ function show(surroundings: Surroundings): Command {
 
 export function userCommand(surroundings: Surroundings, end: (code: number) => void): Command {
   const command = new Command('user').description('make, delete and rename users; workers carry it out');
-  for (const child of [create, remove, rename, show]) command.addCommand(child(surroundings));
+  for (const child of [create, remove, rename, cancel, show]) command.addCommand(child(surroundings));
   command.addCommand(importCommand(surroundings, end));
   return command;
 }

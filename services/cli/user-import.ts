@@ -5,8 +5,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import { readable } from '../address/bytes.ts';
 import { bytesFromText } from '../directory/entry.ts';
+import type { Bytes } from '../directory/entry.ts';
 import type { NewUser, UserOperations } from '../operations/user-operations.ts';
 import { mostUsers } from '../operations/user-operations.ts';
+import { Refusal } from '../operations/refusal.ts';
 import type { ApiOptions } from './api-client.ts';
 import { whereOptions, withOptions } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -23,6 +25,9 @@ const patience = 120_000;
 
 /** How often those on their way are looked at, in milliseconds: the API takes some hundred requests a minute. */
 const lookEvery = 250;
+
+/** How soon somebody who did not answer is asked again, in milliseconds. */
+const askAgain = 1000;
 
 /** Others are ordered when there is room for so many: to order a few at a time would take as many requests as users. */
 const worthwhile = mostUsers / 4;
@@ -68,8 +73,21 @@ async function read(file: string): Promise<Wanted[]> {
   } catch (error) {
     throw new CommandError(exit.data, `${file} cannot be read: ${(error as Error).message}`, { cause: error });
   }
-  refuse(file, faults);
+  refuse(file, faults.length > 0 ? faults : contradictions(wanted));
   return wanted;
+}
+
+/** One user of whom two lines want different things: which of them holds would be chance. */
+function contradictions(wanted: readonly Wanted[]): string[] {
+  const said = new Map<Bytes, Wanted>();
+  return wanted
+    .flatMap((one) => {
+      const before = said.get(one.user) ?? one;
+      said.set(one.user, before);
+      const isSame = JSON.stringify(before.wish) === JSON.stringify(one.wish);
+      return isSame ? [] : [`${one.place}: something else is wanted of him in ${before.place}`];
+    })
+    .slice(0, mostFaults);
 }
 
 function refuse(file: string, faults: readonly string[]): void {
@@ -88,6 +106,28 @@ async function refuseUnfit(file: string, wanted: readonly Wanted[], users: UserO
     });
   }
   refuse(file, faults.slice(0, mostFaults));
+}
+
+/**
+ * What is asked may be asked again, so that a restart of Redis, or of the API, is waited for: at most for as long as the end
+ * of an order is. Then the command may be given again.
+ */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  const until = Date.now() + patience;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isAway(error) || Date.now() > until) throw error;
+      await pause(askAgain);
+    }
+  }
+}
+
+/** Nobody has answered; what was answered in another form stays so. */
+function isAway(error: unknown): boolean {
+  if (error instanceof Refusal) return error.kind === 'unavailable';
+  return error instanceof CommandError && error.exitCode === exit.unavailable && error.cause !== undefined;
 }
 
 /** How far it is. */
@@ -127,7 +167,7 @@ class Importing {
     const room = mostUsers - this.#ordered.length;
     if (this.#waiting.length === 0 || room < worthwhile) return;
     const some = this.#waiting.splice(0, room);
-    const answers = await this.#users.orderAll(some, this.#by);
+    const answers = await patiently(() => this.#users.orderAll(some, this.#by));
     some.forEach((wanted, index) => {
       const { state, note } = answers[index] ?? { state: 'held', note: 'nothing is said of him' };
       if (state === 'ordered') this.#ordered.push({ wanted, until: Date.now() + patience });
@@ -137,7 +177,7 @@ class Importing {
 
   async #look(): Promise<void> {
     if (this.#ordered.length === 0) return;
-    const states = await this.#users.states(this.#ordered.map(({ wanted }) => wanted.user));
+    const states = await patiently(() => this.#users.states(this.#ordered.map(({ wanted }) => wanted.user)));
     const { progress } = this;
     this.#ordered = this.#ordered.filter(({ wanted, until }, index) => {
       const { state, note } = states[index] ?? { state: 'unknown', note: 'nothing is said of him' };

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Wish } from '../users/order.ts';
-import { mostQuota } from '../users/ordering.ts';
+import { highestQuota } from '../backends/imap-quota.ts';
 
 export interface CreateOptions {
   server?: string;
@@ -27,6 +27,6 @@ export function quotaOf(text: string): number {
   const [, digits = '', unit = ''] = /^(\d{1,12})([KMGT]?)$/i.exec(text) ?? [];
   if (digits === '') throw new InvalidArgumentError('It must be a number of KiB, or one with M, G or T behind it.');
   const quota = Number(digits) * 1024 ** 'KMGT'.indexOf(unit === '' ? 'K' : unit.toUpperCase());
-  if (quota <= mostQuota) return quota;
-  throw new InvalidArgumentError(`It must be at most ${mostQuota} KiB.`);
+  if (quota <= highestQuota) return quota;
+  throw new InvalidArgumentError(`It must be at most ${highestQuota} KiB.`);
 }

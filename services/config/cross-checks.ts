@@ -59,6 +59,16 @@ function* users(config: Config): Generator<Disagreement> {
   }
 }
 
+/** Whoever may submit by AUTH PLAIN has a password. */
+function* submitters({ lmtp }: Config): Generator<Disagreement> {
+  for (const [name, user] of Object.entries(lmtp.users)) {
+    if (user.password !== undefined || user.password_file !== undefined) continue;
+    const path = ['lmtp', 'users', name];
+    const expected = 'text of 1 to 1024 characters on one line (or give password_file)';
+    yield disagreement([...path, 'password'], undefined, expected, secretKeys(path));
+  }
+}
+
 /** A user's host must be one of those of his server. */
 function* userHost(config: Config, path: Path, user: { server?: string; host?: string }): Generator<Disagreement> {
   const { server, host } = user;
@@ -215,6 +225,7 @@ function* pools({ scaling }: Config): Generator<Disagreement> {
 export function* disagreements(config: Config): Generator<Disagreement> {
   yield* redis(config);
   yield* users(config);
+  yield* submitters(config);
   yield* backends(config);
   yield* hosts(config);
   yield* tokens(config);

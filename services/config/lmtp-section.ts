@@ -1,20 +1,8 @@
 // The section `lmtp`: where MTAs deliver to, what a session may ask for, and how a recipient is read.
 import { z } from 'zod';
-import { listener } from './address.ts';
 import { key } from './key.ts';
 import { choice, count, flag, hostName, seconds } from './kinds.ts';
-
-const listen = key(
-  z
-    .array(listener({ port: 2003, path: '/run/rookery/lmtp.sock' }))
-    .min(1)
-    .default([{ host: '127.0.0.1', port: 2003 }]),
-  {
-    doc: 'Where MTAs deliver to by LMTP: TCP ports and Unix sockets.',
-    expects: 'a list of one or more { host, port } or { path }',
-    example: [{ host: '127.0.0.1', port: 2003 }, { path: '/run/rookery/lmtp.sock' }],
-  },
-);
+import { listenKeys } from './lmtp-listen.ts';
 
 const limits = {
   size_limit: count({
@@ -67,6 +55,18 @@ const limits = {
   ),
 };
 
+const processes = {
+  workers: key(z.union([z.literal('auto'), z.int().min(1).max(64)]).default('auto'), {
+    doc: 'How many processes share the listeners. auto: as many as there are cores, for `rookery run lmtp`; one for `rookery up`. Limits of sessions are for each process; connections to backends are shared out.',
+    expects: 'auto, or a whole number from 1 to 64',
+    example: 2,
+  }),
+  shutdown_grace: seconds({
+    doc: 'How long messages under way may take to end when the process is asked to stop; idle sessions are told 421 at once.',
+    default: 30,
+  }),
+};
+
 const delivery = {
   connect_timeout: seconds({
     doc: 'The longest that connecting, greeting, LHLO and AUTH at a backend may take together (Cyrus: client_timeout).',
@@ -95,6 +95,60 @@ const delivery = {
     min: 4096,
     max: 1_073_741_824,
     default: 262_144,
+  }),
+  transaction_timeout: seconds({
+    doc: 'The longest from the final dot to the last reply to the MTA, whatever backends still owe then (451). Below what the MTA waits (Postfix: lmtp_data_done_timeout, 600).',
+    default: 500,
+  }),
+  late_timeout: seconds({
+    doc: 'How long a backend is listened to that has not answered in time: what it has taken all the same is remembered, so that the MTA does not deliver it twice.',
+    default: 300,
+  }),
+  remember_for: seconds({
+    doc: 'How long it is remembered that a message was delivered when the MTA could not be told: longer than the MTA waits between attempts (Postfix: maximal_backoff_time, 4000).',
+    default: 86_400,
+  }),
+  check_after: seconds({
+    doc: 'A connection to a backend that was unused for so long is asked NOOP before it is used again.',
+    default: 15,
+  }),
+  breaker_failures: count({
+    doc: 'After so many failures in a row to connect or to be greeted a backend is not tried for each message any more, but asked again every breaker_pause.',
+    min: 1,
+    max: 1_000_000,
+    default: 5,
+  }),
+  breaker_pause: seconds({
+    doc: 'The time between two attempts at a backend that is away.',
+    default: 5,
+  }),
+  failback_after: seconds({
+    doc: 'How long one of several addresses of a backend is tried last after it has failed; then in its turn again.',
+    default: 60,
+  }),
+  memory_limit: count({
+    doc: 'The most that one process holds of all messages under way; above it MTAs are held back until backends have taken some of it.',
+    unit: 'bytes',
+    min: 1_048_576,
+    max: 1_099_511_627_776,
+    default: 268_435_456,
+  }),
+  spool_after: seconds({
+    doc: 'How long the slowest of several backends may hold back a message for the others; then what it has not taken goes to a file.',
+    default: 1,
+  }),
+  spool: key(z.exactOptional(z.string().startsWith('/')), {
+    doc: 'The folder for those files. They have no name there, and end with their message.',
+    expects: 'an absolute path',
+    example: '/var/spool/rookery',
+    otherwise: 'the folder spool in data',
+  }),
+  spool_limit: count({
+    doc: 'The most that one process has in such files at a time; recipients whose backend would need more are put off (452 4.3.1).',
+    unit: 'bytes',
+    min: 0,
+    max: 1_099_511_627_776,
+    default: 1_073_741_824,
   }),
 };
 
@@ -149,8 +203,11 @@ const recipients = {
   ),
 };
 
-export const lmtpSection = key(z.strictObject({ listen, ...limits, ...delivery, ...recipients }).prefault({}), {
-  doc: 'Delivery by LMTP (role lmtp): where MTAs deliver to, limits, and how recipients are read, by the names Cyrus has for it.',
-  expects: 'a section of keys',
-  example: { listen: [{ host: '127.0.0.1', port: 2003 }] },
-});
+export const lmtpSection = key(
+  z.strictObject({ ...listenKeys, ...limits, ...processes, ...delivery, ...recipients }).prefault({}),
+  {
+    doc: 'Delivery by LMTP (role lmtp): where MTAs deliver to, limits, and how recipients are read, by the names Cyrus has for it.',
+    expects: 'a section of keys',
+    example: { listen: [{ host: '127.0.0.1', port: 2003 }] },
+  },
+);

@@ -12,6 +12,7 @@ import type { Config } from './schema.ts';
 import { fillSecrets } from './secret-files.ts';
 import { readStructure } from './structure.ts';
 import type { Fault } from './structure.ts';
+import { tlsFaults } from './tls-files.ts';
 import type { Path } from './walk.ts';
 
 export interface ConfigSource {
@@ -92,6 +93,7 @@ export function loadConfig(source: ConfigSource): Config {
       !restsOn.some((path) => faults.some((fault) => touches(path, fault.path)));
     found.push(...Array.from(disagreements(config)).filter(sound));
     found.push(...fillSecrets(config, source.file === undefined ? process.cwd() : dirname(source.file)));
+    found.push(...tlsFaults(config));
   }
   for (const { key, value, expected } of found) {
     if (!problems.some((problem) => problem.key === key)) problems.push({ key, value, expected });

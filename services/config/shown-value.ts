@@ -3,6 +3,9 @@ import { hidden } from './secret.ts';
 import { factsAt } from './walk.ts';
 import type { Path } from './walk.ts';
 
+/** What sounds so and is the path of a file. */
+const namesFile = /_file$|^tls_server_key$/;
+
 /** Unknown keys whose value is better not shown: a misspelt `password` is still a password. */
 const soundsSecret = /pas+w|pwd|secret|token|credential|key$|url/i;
 
@@ -18,7 +21,7 @@ export function withoutSecrets(value: unknown, path: Path): unknown {
   const secret = factsAt(path)?.secret;
   if (secret === 'url' && typeof value === 'string') return value.replace(/^([a-z]+:\/\/)?.*@/s, `$1${hidden}@`);
   if (secret !== undefined) return hidden;
-  if (typeof last === 'string' && soundsSecret.test(last) && !last.endsWith('_file')) return hidden;
+  if (typeof last === 'string' && soundsSecret.test(last) && !namesFile.test(last)) return hidden;
   return value;
 }
 

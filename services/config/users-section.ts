@@ -74,7 +74,7 @@ const autocreate = z.strictObject({
     default: 60,
   }),
   hold: key(z.number().min(0).max(60).default(0), {
-    doc: 'How long a recipient is held for his mailbox, in seconds, to be delivered in the same transaction; 0 puts his mail off at once.',
+    doc: 'How long a message is held for the mailboxes of its recipients, in seconds and for all of them together, to be delivered in the same transaction; 0 puts it off at once.',
     expects: 'a number of seconds from 0 to 60',
     example: 5,
   }),

@@ -47,6 +47,7 @@ export const reasons = {
   undone: 'a write of it was taken back: not enough replicas had it',
   crossed: 'activated while another session was deleting it',
   again: 'deleted once more before its deletion was over',
+  unknownThere: 'unknown to the server that it is said to be at',
 } as const;
 
 export interface Caseload {
@@ -57,6 +58,7 @@ export interface Caseload {
 /** About the row's own server alone, so that its own word settles it. */
 const ownReasons: readonly string[] = [
   ...[reasons.putBack, reasons.reserved, reasons.unbound, reasons.again, reasons.unheard, reasons.crossed],
+  reasons.unknownThere,
 ];
 
 /** About a copy at a server that is not known, so that only asking all of them settles it. Any other is about rivals. */

@@ -101,7 +101,7 @@ export interface Change extends Point {
 
 /** The facts about the directory's own state that a read of the primary brings along for names it does not find. */
 export interface Standing {
-  /** Raised whenever data were found to be lost. 0: there is no directory. */
+  /** Raised whenever data were found to be lost, to when that was in microseconds since 1970. 0: there is no directory. */
   epoch: number;
   /** How data were found to be lost when the epoch began; undefined when it began with the making. */
   lost: string | undefined;
@@ -255,6 +255,8 @@ export interface Directory {
   caseload(): Promise<Caseload>;
   /** Carries out what was found; false, and nothing done, where row or case are not as expected any more. */
   resolve(resolution: Resolution): Promise<boolean>;
+  /** Rings for a name whose row somebody has found reason to doubt: its case is opened, or is older news from then on. */
+  suspect(name: Bytes, reason: string, session: string): Promise<void>;
   /** Notes what an open case waits for; nothing happens where none is open. */
   note(name: Bytes, waiting: string): Promise<void>;
   /**

@@ -172,7 +172,8 @@ export class MemoryDirectory implements Directory {
   }
 
   distrust(why: string): Promise<void> {
-    const begun = { epoch: this.#standing.epoch + 1, heard: [], vouched: undefined, settled: false };
+    const epoch = Math.max(this.#standing.epoch + 1, this.#clock() * 1000);
+    const begun = { epoch, heard: [], vouched: undefined, settled: false };
     this.#standing = { ...this.#standing, ...begun, lost: why };
     return Promise.resolve();
   }
@@ -210,6 +211,12 @@ export class MemoryDirectory implements Directory {
     const opener = action === 'claim' ? session : (open?.session ?? session);
     this.#keep(name, reason === undefined ? undefined : rungFor(open, { name, reason, session: opener, rivals }, now));
     return Promise.resolve(true);
+  }
+
+  suspect(name: Bytes, reason: string, session: string, now = this.#clock()): Promise<void> {
+    const open = this.#cases.get(name);
+    this.#cases.set(name, rungFor(open, { name, reason, session, rivals: open?.rivals ?? [] }, now));
+    return Promise.resolve();
   }
 
   note(name: Bytes, waiting: string): Promise<void> {
@@ -253,20 +260,16 @@ export class MemoryDirectory implements Directory {
   #settleEach(left: string, mark: Mark, fate: (row: Row, name: Bytes) => Settled): Settlement {
     const names = [...(this.#left.get(left) ?? [])].sort();
     const entries = names.flatMap((name) => this.#rows.get(name) ?? []);
-    const restored: Bytes[] = [];
-    const rung: Bytes[] = [];
-    const now = this.#clock();
+    const [restored, rung, now]: [Bytes[], Bytes[], number] = [[], [], this.#clock()];
     for (const entry of entries) {
       const { name, version, ...row } = entry;
-      const { row: next, ring } = fate(row, name);
-      const open = this.#cases.get(name);
+      const [{ row: next, ring }, open] = [fate(row, name), this.#cases.get(name)];
       this.#put(name, row, next, next?.state !== row.state, mark);
       if (next === undefined) this.#graves.bury(entry, now);
       if (next?.state === 'active' && row.state !== 'active') restored.push(name);
       if (ring !== undefined) {
         rung.push(name);
-        const { session } = mark;
-        this.#cases.set(name, rungFor(open, { name, reason: ring, session, rivals: open?.rivals ?? [] }, now));
+        void this.suspect(name, ring, mark.session, now);
       } else if (next === undefined && open && isOwn(open)) this.#cases.delete(name);
     }
     const isOver = mark.cause === 'cut' || mark.cause === 'logout';

@@ -102,12 +102,11 @@ export class Backlog {
   /** One job with all that is known of it; undefined when there is none of this id, or no more. */
   async job(queue: QueueName, id: string): Promise<WholeJob | undefined> {
     const handle = this.#queues.queue(queue);
-    const [job, found, { logs }] = await Promise.all([
-      handle.getJob(id),
-      handle.getJobState(id),
-      handle.getJobLogs(id, 0, -1),
-    ]);
-    if (!job || found === 'unknown') return undefined;
+    // BullMQ keeps other things under such names, too (`stalled-check`, `5:logs`): only what is in a state is a job.
+    const found = await handle.getJobState(id);
+    if (found === 'unknown') return undefined;
+    const [job, { logs }] = await Promise.all([handle.getJob(id), handle.getJobLogs(id, 0, -1)]);
+    if (!job) return undefined;
     const state = jobStates.find((one) => one === found) ?? 'waiting';
     const { failures, traceparent } = envelopeOf(job.data);
     const progress = job.progress === 0 ? undefined : job.progress;

@@ -9,11 +9,14 @@ export class BackendFailure extends Error {
   readonly reply: Reply;
   /** The connection had gone without a word: an old one may just have been kept for too long. */
   readonly gone: boolean;
+  /** The backend has said so itself. */
+  readonly answered: boolean;
 
-  constructor(reply: Reply, gone = false) {
+  constructor(reply: Reply, { gone = false, answered = false } = {}) {
     super(plainText(reply));
     this.reply = reply;
     this.gone = gone;
+    this.answered = answered;
   }
 }
 
@@ -30,7 +33,7 @@ export function openingFailure(error: unknown, server: Bytes): BackendFailure {
   if (error instanceof BackendFailure) return error;
   const fault = error as Fault;
   const said = typeof fault.response === 'string' ? parseReply(fault.response) : undefined;
-  if (said !== undefined) return new BackendFailure(sessionReply(said, server));
+  if (said !== undefined) return new BackendFailure(sessionReply(said, server), { answered: true });
   return new BackendFailure(backendAway(server, reasons[fault.originalCode ?? fault.code ?? ''] ?? 'no session'));
 }
 

@@ -1,9 +1,10 @@
 // One connection to a backend: nodemailer's for connection, LHLO and AUTH; the mail transaction is our own.
 import { connect, type Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { LmtpAccess } from '../backends/registry.ts';
+import type { Address, LmtpAccess, TlsAccess } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendFailure, openingFailure } from './backend-failure.ts';
+import type { Envelope, Offers } from './envelope.ts';
 import { backendLost } from './reply-codes.ts';
 import { isAnswer, isPositive, parseReply, type Reply } from './reply.ts';
 import type { BackendSettings } from './settings.ts';
@@ -23,7 +24,7 @@ type ReplyAction = (text: string) => void;
 /** The largest reply read, in bytes: a real one has a few lines. */
 const largestReply = 65_536;
 
-export class BackendSession extends SMTPConnection {
+export class BackendSession extends SMTPConnection implements Offers {
   readonly server: Bytes;
   /** The backend is in the midst of a transaction that came to nothing: RSET comes before the next. */
   dirty = false;
@@ -40,13 +41,14 @@ export class BackendSession extends SMTPConnection {
   declare _supportedAuth: string[];
   declare _ehloLines: string[] | undefined;
 
-  private constructor(server: Bytes, socket: Socket, name: string, settings: BackendSettings) {
+  private constructor(server: Bytes, socket: Socket, access: LmtpAccess, name: string, settings: BackendSettings) {
+    const { tls } = access;
     super({
       connection: socket,
       lmtp: true,
       name,
       logger: false,
-      ignoreTLS: true,
+      ...(tls === undefined ? { ignoreTLS: true } : tlsOptions(tls, server)),
       greetingTimeout: settings.connect_timeout,
       connectionTimeout: settings.connect_timeout,
       maxResponseSize: largestReply,
@@ -68,17 +70,18 @@ export class BackendSession extends SMTPConnection {
    */
   static async open(
     server: Bytes,
+    address: Address,
     access: LmtpAccess,
     name: string,
     settings: BackendSettings,
   ): Promise<BackendSession> {
-    const socket = connect(access.address);
+    const socket = connect(address);
     const timer = setTimeout(() => {
       socket.destroy(Object.assign(new Error('connect_timeout'), { code: 'ETIMEDOUT' }));
     }, settings.connect_timeout);
     try {
       await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
-      const session = new BackendSession(server, socket, name, settings);
+      const session = new BackendSession(server, socket, access, name, settings);
       await session.#greet(access);
       return session;
     } catch (error) {
@@ -122,16 +125,30 @@ export class BackendSession extends SMTPConnection {
     return this._socket as Socket;
   }
 
+  /** What follows a keyword in LHLO; empty where nothing does, or the keyword was not announced. */
+  argumentsOf(keyword: string): string {
+    const line = this._ehloLines?.find((one) => one.split(/[ =]/, 1)[0]?.toUpperCase() === keyword);
+    return line?.slice(keyword.length + 1) ?? '';
+  }
+
+  /** Whether it still answers; never rejects. */
+  async isAlive(): Promise<boolean> {
+    const said = await this.#command('NOOP').catch(() => undefined);
+    return said !== undefined && this.failure === undefined;
+  }
+
   /**
    * MAIL, RCPTs and DATA: in one segment when the backend pipelines. Rejects with a BackendFailure when the session is
-   * over, also by a 421. `mail` and `rcpts` are command lines without their ends.
+   * over, also by a 421.
    */
-  async envelope(mail: Bytes, rcpts: readonly Bytes[]): Promise<EnvelopeReplies> {
+  async envelope({ prelude, mail, rcpts }: Envelope): Promise<EnvelopeReplies> {
     this.dirty = true;
     if (this.offers('PIPELINING')) {
-      const said = await this.#commands([mail, ...rcpts, 'DATA']);
-      return { mail: said[0] as Reply, rcpts: said.slice(1, -1), data: said.at(-1) };
+      const said = await this.#commands([...prelude, mail, ...rcpts, 'DATA']);
+      const first = prelude.length;
+      return { mail: said[first] as Reply, rcpts: said.slice(first + 1, -1), data: said.at(-1) };
     }
+    for (const line of prelude) await this.#command(line);
     const replies: EnvelopeReplies = { mail: await this.#command(mail), rcpts: [], data: undefined };
     if (!isPositive(replies.mail)) return replies;
     for (const rcpt of rcpts) replies.rcpts.push(await this.#command(rcpt));
@@ -170,7 +187,7 @@ export class BackendSession extends SMTPConnection {
       const action = (text: string): void => {
         const reply = parseReply(text);
         if (reply === undefined) this.fail('it answers nonsense');
-        else if (reply.code === 421) this.#over(new BackendFailure(sessionReply(reply, this.server), true));
+        else if (reply.code === 421) this.#over(new BackendFailure(sessionReply(reply, this.server), { gone: true }));
         else each(reply, index++);
         if (index < count || this.failure !== undefined) return;
         this.#reject = undefined;
@@ -207,8 +224,9 @@ export class BackendSession extends SMTPConnection {
 
   #failureOf(error: Error & { response?: string }): BackendFailure {
     const unasked = error.response === undefined ? undefined : parseReply(error.response);
-    if (unasked !== undefined) return new BackendFailure(sessionReply(unasked, this.server), unasked.code === 421);
-    return new BackendFailure(backendLost(this.server, 'connection lost'), true);
+    if (unasked !== undefined)
+      return new BackendFailure(sessionReply(unasked, this.server), { gone: unasked.code === 421 });
+    return new BackendFailure(backendLost(this.server, 'connection lost'), { gone: true });
   }
 
   /**
@@ -230,10 +248,18 @@ export class BackendSession extends SMTPConnection {
     const reply = parseReply(text);
     this.#over(
       reply?.code === 421
-        ? new BackendFailure(sessionReply(reply, this.server), true)
+        ? new BackendFailure(sessionReply(reply, this.server), { gone: true })
         : new BackendFailure(backendLost(this.server, 'it answers unasked')),
     );
   }
+}
+
+/** `starttls` is never left out for want of the server's offer: somebody in between could take it away. */
+function tlsOptions({ mode, ca, name, verify }: TlsAccess, server: Bytes) {
+  return {
+    ...(mode === 'implicit' ? { secure: true } : { secure: false, requireTLS: true }),
+    tls: { servername: name ?? server, rejectUnauthorized: verify, ...(ca !== undefined && { ca }) },
+  };
 }
 
 /** A refusal of AUTH without its text: some servers say again what they were sent, and this goes to the MTA and the log. */

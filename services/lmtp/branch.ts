@@ -1,33 +1,41 @@
 // One message on its way to one backend: its share of the recipients, and its own pace and end.
 import type { Bytes } from '../directory/entry.ts';
 import { BackendFailure } from './backend-failure.ts';
-import type { BackendPools, Loan } from './backend-pool.ts';
-import type { BackendSession, EnvelopeReplies } from './backend-session.ts';
+import type { BackendPools } from './backend-pool.ts';
+import type { BackendSession } from './backend-session.ts';
+import type { Loan } from './connection-pool.ts';
+import { envelopeOf, isUtf8, lacksUtf8, type Origin, type Stop } from './envelope.ts';
+import type { MemoryLimit } from './memory-limit.ts';
 import type { Sender } from './message-handler.ts';
-import { localError } from './reply-codes.ts';
+import { Outlet, type OutletOwner } from './outlet.ts';
+import { backendLost, localError, utf8Address, utf8Message } from './reply-codes.ts';
 import { isAnswer, isIntermediate, isPositive, type Reply } from './reply.ts';
 import type { BackendSettings } from './settings.ts';
-import { recipientReply, senderReply, sessionReply } from './status-map.ts';
+import { contradictsDirectory, recipientReply, senderReply, sessionReply } from './status-map.ts';
 
-/** One recipient for this backend. */
-export interface Stop {
-  /** The number of its slot in the delivery. */
-  slot: number;
-  /** The forward-path, without its angle brackets. */
-  path: Bytes;
-  ignoreQuota: boolean;
+/** Who is told what became of each stop. */
+export interface BranchOwner {
+  /** Called once for each stop, unless the branch is aborted. */
+  settle(slot: number, reply: Reply): void;
+  /** The backend has taken the message for a stop that had been settled for want of its reply. */
+  late(slot: number, reply: Reply): void;
+  /** The backend does not know the mailbox. Comes besides `settle`. */
+  contradicted(slot: number): void;
 }
 
 export interface BranchOptions {
   server: Bytes;
   stops: readonly Stop[];
+  /** Nothing is begun before `release`; until then the message is kept. */
+  held: boolean;
   sender: Sender;
+  origin: Origin;
   /** What goes before the message. */
   trace: Buffer;
   pools: BackendPools;
   settings: BackendSettings;
-  /** Called once for each stop, unless the branch is aborted. */
-  settle: (slot: number, reply: Reply) => void;
+  memory: MemoryLimit;
+  owner: BranchOwner;
 }
 
 /** When what happened, in the milliseconds of `performance.now()`; 0 for what did not. */
@@ -38,209 +46,212 @@ export interface BranchTimes {
   answered: number;
 }
 
-const finalDot = Buffer.from('.\r\n');
-
-export class Branch {
+export class Branch implements OutletOwner {
   readonly times: BranchTimes = { begun: performance.now(), connected: 0, sent: 0, answered: 0 };
   /** Resolves when all stops are settled, or the branch was aborted; never rejects. */
   readonly done: Promise<void>;
+  /** Where the message goes. */
+  readonly outlet: Outlet;
   readonly #options: BranchOptions;
-  readonly #open: Set<number>;
-  /** What could not be sent yet; undefined once the backend takes the message, or never will. */
-  #queue: Buffer[] | undefined;
-  #queued = 0;
-  #ended = false;
+  readonly #open = new Set<number>();
+  #held: boolean;
   #aborted = false;
   #loan: Loan | undefined;
-  #room: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #finish!: () => void;
 
   constructor(options: BranchOptions) {
+    const { trace, settings, memory, held } = options;
     this.#options = options;
-    this.#open = new Set(options.stops.map((stop) => stop.slot));
-    this.#queue = [options.trace];
-    this.done = this.#deliver();
+    for (const { slot } of options.stops) this.#open.add(slot);
+    this.outlet = new Outlet(this, trace, settings.buffer, memory, !held);
+    this.#held = held;
+    this.done = new Promise((resolve) => (this.#finish = resolve));
+    if (!held) void this.#deliver();
   }
 
   get server(): Bytes {
     return this.#options.server;
   }
 
-  /** The whole of it, in order. */
+  get stops(): readonly Stop[] {
+    return this.#options.stops;
+  }
+
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  /** A stop of a held branch has a reply already. */
+  settle(slot: number, reply: Reply): void {
+    this.#settle(slot, reply);
+  }
+
+  /** A held branch begins, with the stops that are not settled yet. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.outlet.count();
+    void this.#deliver();
+  }
+
+  /** The whole of it, in order; on a kept connection that turns out to be gone, once more on a new one. */
   async #deliver(): Promise<void> {
     try {
-      const accepted = await this.#offer();
-      if (accepted.length > 0) await this.#transfer(accepted);
+      await this.#attempt(false);
     } catch (error) {
-      const reply = error instanceof BackendFailure ? error.reply : localError;
-      for (const slot of [...this.#open]) this.#settle(slot, reply);
-    } finally {
-      clearTimeout(this.#timer);
-      this.#queue = undefined;
-      this.#makeRoom();
-      if (this.#loan !== undefined) this.#options.pools.giveBack(this.#loan);
-      // From here on the session may serve another message: nothing of this one may reach it.
-      this.#loan = undefined;
-      this.times.answered = performance.now();
+      if (!this.#mayRetry(error)) this.#fail(error);
+      else
+        await this.#attempt(true).catch((again: unknown) => {
+          this.#fail(again);
+        });
     }
+    clearTimeout(this.#timer);
+    this.outlet.close();
+    // From here on the session may serve another message: nothing of this one may reach it.
+    this.#giveBack();
+    this.#finish();
+  }
+
+  #fail(error: unknown): void {
+    this.#settleAll(error instanceof BackendFailure ? error.reply : localError);
+  }
+
+  /** Nothing of the message was sent, and the backend may just have hung up on us while the connection was unused. */
+  #mayRetry(error: unknown): boolean {
+    const loan = this.#loan;
+    if (loan?.used !== true || !(error instanceof BackendFailure && error.gone)) return false;
+    if (this.outlet.hasBegun || this.#isOver()) return false;
+    this.#giveBack();
+    loan.pool.dropIdle();
+    return true;
+  }
+
+  /** Nobody waits for anything from it any more. */
+  #isOver(): boolean {
+    return this.#aborted || this.#open.size === 0;
+  }
+
+  #giveBack(): void {
+    const loan = this.#loan;
+    this.#loan = undefined;
+    if (loan !== undefined) void loan.pool.giveBack(loan.session);
+  }
+
+  async #attempt(fresh: boolean): Promise<void> {
+    if (this.#isOver()) return;
+    const { pools, server } = this.#options;
+    const borrowed = pools.borrow(server, fresh);
+    const loan = borrowed instanceof Promise ? await borrowed : borrowed;
+    this.#loan = loan;
+    if (this.#isOver()) return;
+    this.times.connected = performance.now();
+    const accepted = await this.#offer(loan.session);
+    if (accepted.length > 0) await this.#transfer(loan.session, accepted);
   }
 
   /** MAIL, RCPT and DATA; resolves to the stops that were accepted, the backend waiting for the message then. */
-  async #offer(): Promise<Stop[]> {
-    const { server, stops } = this.#options;
-    const { mail, rcpts, data } = await this.#envelope();
+  async #offer(session: BackendSession): Promise<Stop[]> {
+    const { server, sender, origin, trace, settings, owner } = this.#options;
+    const stops = this.#options.stops.filter((stop) => this.#open.has(stop.slot));
+    if (lacksUtf8(sender, session)) {
+      for (const { slot, path } of stops) this.#settle(slot, this.#utf8Refusal(path));
+      return [];
+    }
+    this.#arm(settings.envelope_timeout, 'no answer to MAIL, RCPT and DATA in time');
+    const said = await session.envelope(envelopeOf(sender, stops, origin, trace.length, session));
+    clearTimeout(this.#timer);
+    const { mail, rcpts, data } = said;
     if (!isPositive(mail)) {
       for (const { slot } of stops) this.#settle(slot, senderReply(mail, server));
     }
-    const accepted = stops.filter((stop, index) => {
-      const said = rcpts[index];
-      if (said === undefined || !this.#open.has(stop.slot)) return false;
-      if (!isPositive(said)) this.#settle(stop.slot, recipientReply(said, server));
-      return isPositive(said);
+    const accepted = stops.filter(({ slot }, index) => {
+      const one = rcpts[index];
+      if (one === undefined || !this.#open.has(slot)) return false;
+      if (isPositive(one)) return true;
+      if (contradictsDirectory(one)) owner.contradicted(slot);
+      this.#settle(slot, recipientReply(one, server));
+      return false;
     });
     if (data !== undefined && isIntermediate(data)) {
       // RFC 2033 section 4.2 forbids a 354 without recipients; a dot would not undo it.
-      if (accepted.length === 0) this.#loan?.session.fail('354 without a recipient');
+      if (accepted.length === 0) session.fail('354 without a recipient');
       return accepted;
     }
     for (const { slot } of accepted) this.#settle(slot, sessionReply(data ?? mail, server));
     return [];
   }
 
-  /** On a kept connection that turns out to be gone, once more on a new one: no byte of the message was sent yet. */
-  async #envelope(): Promise<EnvelopeReplies> {
-    const { server, pools, settings } = this.#options;
-    for (;;) {
-      const loan = await pools.borrow(server);
-      this.#loan = loan;
-      if (this.#aborted) throw new BackendFailure(localError);
-      this.times.connected = performance.now();
-      this.#arm(settings.envelope_timeout, 'no answer to MAIL, RCPT and DATA in time');
-      try {
-        return await loan.session.envelope(this.#mail(loan.session), this.#rcpts(loan.session));
-      } catch (error) {
-        if (!loan.used || !(error instanceof BackendFailure && error.gone)) throw error;
-        this.#loan = undefined;
-        pools.giveBack(loan);
-        pools.dropIdle(server);
-      } finally {
-        clearTimeout(this.#timer);
-      }
-    }
-  }
-
-  #mail(session: BackendSession): Bytes {
-    const { sender, trace } = this.#options;
-    const words = [`MAIL FROM:<${sender.path.raw}>`];
-    if (sender.size !== undefined && session.offers('SIZE')) words.push(`SIZE=${sender.size + trace.length}`);
-    if (sender.body !== undefined && session.offers('8BITMIME')) words.push(`BODY=${sender.body}`);
-    // As Cyrus' proxy: who submitted the message, or that nobody vouches for it.
-    if (session.offers('AUTH')) words.push(`AUTH=${sender.auth ?? '<>'}`);
-    return words.join(' ');
-  }
-
-  #rcpts(session: BackendSession): Bytes[] {
-    const pass = session.offers('IGNOREQUOTA');
-    return this.#options.stops.map((stop) => `RCPT TO:<${stop.path}>${stop.ignoreQuota && pass ? ' IGNOREQUOTA' : ''}`);
+  #utf8Refusal(path: Bytes): Reply {
+    const { sender, server } = this.#options;
+    return isUtf8(path) || isUtf8(sender.path.raw) ? utf8Address(server) : utf8Message(server);
   }
 
   /** The message, and a reply for each stop after it. */
-  async #transfer(accepted: readonly Stop[]): Promise<void> {
-    const session = this.#loan?.session;
-    if (session === undefined || session.failure !== undefined)
-      throw session?.failure ?? new BackendFailure(localError);
+  async #transfer(session: BackendSession, accepted: readonly Stop[]): Promise<void> {
+    const { owner, server } = this.#options;
     const replies = session.read(accepted.length, (reply, index) => {
-      const stop = accepted[index];
+      const slot = accepted[index]?.slot ?? -1;
       if (!isAnswer(reply)) session.fail('it answers out of step');
       // Nobody can have taken a message that has not ended yet: such a 250 must not be believed.
       else if (this.times.sent === 0) session.fail('it answers before the end of the message');
-      else if (stop !== undefined) this.#settle(stop.slot, recipientReply(reply, this.#options.server));
+      else if (this.#open.has(slot)) {
+        if (contradictsDirectory(reply)) owner.contradicted(slot);
+        this.#settle(slot, recipientReply(reply, server));
+      } else if (isPositive(reply)) owner.late(slot, recipientReply(reply, server));
     });
-    this.#sendQueue(session);
+    if (session.failure === undefined) this.outlet.start(session);
     await replies;
     session.dirty = false;
   }
 
-  #sendQueue(session: BackendSession): void {
-    const queue = this.#queue ?? [];
-    this.#queue = undefined;
-    session.socket.cork();
-    for (const chunk of queue) session.socket.write(chunk);
-    if (this.#ended) this.#sendDot(session);
-    session.socket.uncork();
-    if (!this.#ended && this.#isFull(session)) this.#awaitDrain(session);
-    else this.#makeRoom();
+  /** Of the outlet. */
+  stalled(waiting: boolean): void {
+    clearTimeout(this.#timer);
+    if (waiting) this.#arm(this.#options.settings.stall_timeout, 'it takes no more of the message');
   }
 
-  #isFull({ socket }: BackendSession): boolean {
-    return socket.writableNeedDrain && socket.writableLength > this.#options.settings.buffer;
-  }
-
-  #sendDot(session: BackendSession): void {
-    session.socket.write(finalDot);
+  /** Of the outlet. */
+  sent(): void {
     this.times.sent = performance.now();
-    this.#arm(this.#options.settings.reply_timeout, 'no answer to the message in time');
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.overdue('no answer to the message in time');
+    }, this.#options.settings.reply_timeout);
   }
 
-  /** See MessageSink; a branch that is over takes everything, and forgets it. */
-  write(chunk: Buffer): Promise<void> | undefined {
-    const { buffer } = this.#options.settings;
-    if (this.#queue !== undefined) {
-      this.#queue.push(chunk);
-      this.#queued += chunk.length;
-      return this.#queued > buffer ? this.#untilRoom() : undefined;
+  /**
+   * The MTA is told now, whatever the backend owes. Where it has the whole message its replies are still listened to, for
+   * a while; else it gets no more of it.
+   */
+  overdue(why: Bytes): void {
+    const loan = this.#loan;
+    const { server, settings } = this.#options;
+    if (loan === undefined || this.times.sent === 0 || loan.session.socket.writableLength > 0) loan?.session.fail(why);
+    else if (loan.session.failure === undefined) {
+      loan.pool.setAside(loan.session);
+      this.#arm(settings.late_timeout, why);
     }
-    const session = this.#taking();
-    if (session === undefined) return undefined;
-    session.socket.write(chunk);
-    if (!this.#isFull(session)) return undefined;
-    this.#awaitDrain(session);
-    return this.#untilRoom();
+    this.#settleAll(loan?.session.failure?.reply ?? backendLost(server, why));
   }
 
-  /** The message is whole. */
-  end(last: Buffer | undefined): void {
-    this.#ended = true;
-    if (this.#queue !== undefined) {
-      if (last !== undefined) this.#queue.push(last);
-      return;
-    }
-    const session = this.#taking();
-    if (session === undefined) return;
-    session.socket.cork();
-    if (last !== undefined) session.socket.write(last);
-    this.#sendDot(session);
-    session.socket.uncork();
+  /** It can't go on: each stop without a reply gets this one. */
+  giveUp(reply: Reply): void {
+    this.#settleAll(reply);
+    this.#stop();
   }
 
   /** The message will not be whole: whatever was begun is cut off, so that the backend stores nothing. */
   abort(): void {
     this.#aborted = true;
     this.#open.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#loan?.session.fail('the message was not whole');
-  }
-
-  /** The session, while it takes the message. */
-  #taking(): BackendSession | undefined {
-    return this.#loan !== undefined && this.#loan.session.failure === undefined ? this.#loan.session : undefined;
-  }
-
-  #awaitDrain(session: BackendSession): void {
-    this.#arm(this.#options.settings.stall_timeout, 'it takes no more of the message');
-    session.socket.once('drain', () => {
-      if (!this.#ended) clearTimeout(this.#timer);
-      this.#makeRoom();
-    });
-  }
-
-  #untilRoom(): Promise<void> {
-    return new Promise((resolve) => (this.#room = resolve));
-  }
-
-  #makeRoom(): void {
-    const resolve = this.#room;
-    this.#room = undefined;
-    resolve?.();
+    this.outlet.close();
+    this.#finish();
   }
 
   /** The one deadline that runs at a time: a backend that misses it is cut off. */
@@ -249,7 +260,15 @@ export class Branch {
     this.#timer = setTimeout(() => this.#loan?.session.fail(why), ms);
   }
 
+  #settleAll(reply: Reply): void {
+    for (const slot of [...this.#open]) this.#settle(slot, reply);
+  }
+
   #settle(slot: number, reply: Reply): void {
-    if (this.#open.delete(slot)) this.#options.settle(slot, reply);
+    if (!this.#open.delete(slot)) return;
+    this.#options.owner.settle(slot, reply);
+    if (this.#open.size > 0) return;
+    this.times.answered = performance.now();
+    this.#finish();
   }
 }

@@ -61,6 +61,11 @@ export class BodyReader {
     if (this.#replies === undefined) this.#refuse('client lost');
   }
 
+  /** The replies that were given may not have been heard by the client. */
+  unheard(): void {
+    if (this.#replies !== undefined) this.#sink.unheard?.();
+  }
+
   #pass(body: Buffer): Promise<void> | undefined {
     const wait = this.#sink.write(body);
     if (wait === undefined) return undefined;

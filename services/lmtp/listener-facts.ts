@@ -1,6 +1,6 @@
 // What the sessions of a listener share.
 import type { MessageHandler } from './message-handler.ts';
-import type { LmtpSettings } from './settings.ts';
+import type { Door, LmtpSettings } from './settings.ts';
 
 /** The part of a logger that is needed here. */
 export interface Log {
@@ -10,7 +10,7 @@ export interface Log {
   debug(fields: object, text: string): void;
 }
 
-/** What all sessions of a listener share. */
+/** What all sessions of a listener share. Settings and handler are others after a reload: looked at each time. */
 export interface ServerFacts {
   /** The name in greetings and Received lines. */
   servername: string;
@@ -21,7 +21,8 @@ export interface ServerFacts {
 
 /** The server as its sessions see it. */
 export interface SessionHost {
-  readonly facts: ServerFacts;
+  readonly facts: Readonly<ServerFacts>;
+  readonly door: Door;
   /** Whether the session that asks is within the limit. */
   readonly mayOpen: () => boolean;
   /** The listener is closing: what is under way is finished, and nothing new is begun. */

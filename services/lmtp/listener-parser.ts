@@ -1,4 +1,5 @@
 // The client's bytes cut into command lines and messages: smtp-server's stream, with both ways of reading replaced.
+import type { Readable } from 'node:stream';
 import { SMTPStream } from 'smtp-server/lib/smtp-stream';
 import type { BodyReader } from './listener-body.ts';
 
@@ -11,7 +12,9 @@ export interface ParserOwner {
   messageEnd(reader: BodyReader, next: () => void): void;
   /** All that has come is worked off (or a good deal of it): time to send what was answered. */
   pause(next: () => void): void;
-  /** The client sends no more. */
+  /** The client is gone, or has sent all that it ever will; what it has sent may still wait to be read. */
+  left(): void;
+  /** All that it has sent is worked off. */
   end(): void;
 }
 
@@ -41,6 +44,12 @@ export class LmtpParser extends SMTPStream {
     this.#limit = limit;
     this.on('finish', () => {
       owner.end();
+    });
+    this.on('pipe', (source: Readable) => {
+      const left = (): void => {
+        owner.left();
+      };
+      source.once('end', left).once('close', left);
     });
   }
 

@@ -4,40 +4,48 @@ import type { SMTPServer } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
-import { BodyReader } from './listener-body.ts';
-import { readMail, readRcpt, readXforward } from './listener-commands.ts';
+import type { BodyReader } from './listener-body.ts';
+import { Envelope } from './listener-envelope.ts';
 import { LmtpParser } from './listener-parser.ts';
 import type { SessionHost } from './listener-facts.ts';
-import type { MailTransaction, SessionFacts } from './message-handler.ts';
+import { Verbs, type Answer } from './listener-verbs.ts';
 import * as codes from './reply-codes.ts';
-import { isPositive, plainText, wireText, type Reply } from './reply.ts';
+import { plainText, wireText, type Reply } from './reply.ts';
 
 /** Replies held for one write, in bytes; a client that pipelines is answered in few writes. */
 const mostHeld = 16_384;
 
-interface Open {
-  transaction: MailTransaction;
-  accepted: number;
-}
-
 export class LmtpSession extends SMTPConnection {
   readonly #host: SessionHost;
-  #lhlo: Bytes | undefined;
-  #open: Open | undefined;
-  #reader: BodyReader | undefined;
+  readonly #envelope: Envelope;
+  readonly #verbs: Verbs;
+  /** Of the message whose replies nobody has shown to have heard yet. */
+  #told: BodyReader | undefined;
   /** A reply is being worked out: the client is silent because of us. */
   #busy = false;
   #held = '';
-  #mtaQueueId: Bytes = '';
+  readonly #gone = new AbortController();
+  /** While its handshake lasts; the connection below must not be torn away from under it. */
+  #handshake: Socket | undefined;
 
-  constructor(server: SMTPServer, socket: Socket, id: string, host: SessionHost) {
-    super(server, socket, { id });
+  constructor(server: SMTPServer, socket: Socket, about: { id: string; remoteAddress?: string }, host: SessionHost) {
+    super(server, socket, about);
     this.#host = host;
+    this.#envelope = new Envelope(host, this.id);
+    this.#verbs = new Verbs(host, this.#envelope, {
+      ...{ id: this.id, client: this.remoteAddress, gone: this.#gone.signal },
+      socket: () => this._socket,
+      tls: () => this.secure,
+      startTls: () => {
+        this.#startTls();
+      },
+    });
   }
 
   /** smtp-server's own waits 100 ms before it greets, to catch those who talk first; an MTA of ours is none of them. */
   override init(): void {
     this._setListeners(() => {
+      this.#handshake = undefined;
       if (!this.#host.mayOpen()) {
         this.#endWith(codes.tooManySessions);
         return;
@@ -65,6 +73,9 @@ export class LmtpSession extends SMTPConnection {
           this.#flush();
           this._whenWritable(next);
         },
+        left: () => {
+          this.#gone.abort();
+        },
         end: () => {
           this.#clientEnded();
         },
@@ -75,150 +86,71 @@ export class LmtpSession extends SMTPConnection {
 
   override _onCommand(command: Buffer, next: () => void = () => undefined): void {
     const line = command.toString('latin1');
+    this.#told = undefined;
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(line)) this.#badCommand(codes.noControlCharacters);
-    else if (this.#host.closing && this.#open === undefined) this.#endWith(codes.shuttingDown);
+    else if (this.#host.closing && !this.#envelope.open) this.#endWith(codes.shuttingDown);
     else {
-      const answer = this.#reply(line.trimEnd());
+      const answer = this.#verbs.answer(line.trimEnd());
       if (answer instanceof Promise) {
         this.#busy = true;
         void answer.then((late) => {
           this.#busy = false;
-          this.#answer(late);
+          this.#give(late);
+          if (this.#host.closing) this.drain();
           next();
         });
         return;
       }
-      if (answer !== undefined) this.#answer(answer);
+      this.#give(answer);
     }
     next();
   }
 
-  /** The reply to a command; undefined when it has been given. A promise given here does not reject. */
-  #reply(line: Bytes): Reply | Promise<Reply> | undefined {
-    const space = line.indexOf(' ');
-    const verb = (space < 0 ? line : line.slice(0, space)).toUpperCase();
-    const argument = space < 0 ? '' : line.slice(space + 1).trim();
-    switch (verb) {
-      case 'LHLO':
-        return this.#lhloReply(argument);
-      case 'MAIL':
-        return this.#mailReply(line);
-      case 'RCPT':
-        return this.#rcptReply(line);
-      case 'DATA':
-        return argument === '' ? this.#dataReply() : codes.noArgument(verb);
-      case 'RSET':
-        if (argument !== '') return codes.noArgument(verb);
-        this.#reset();
-        return codes.ok;
-      case 'XFORWARD':
-        return this.#xforwardReply(argument);
-      case 'NOOP':
-        return codes.ok;
-      case 'VRFY':
-        return codes.cannotVerify;
-      case 'QUIT':
-        this.#endWith(codes.bye);
-        return undefined;
-      case 'HELO':
-      case 'EHLO':
-        return codes.lmtpOnly;
-      default:
-        this.#badCommand(codes.unknownCommand);
-        return undefined;
+  #give(answer: Answer): void {
+    if ('bad' in answer) {
+      this.#badCommand(answer.bad, answer);
+      return;
     }
+    if ('last' in answer) {
+      this.#endWith(answer.last);
+      return;
+    }
+    const { reply, about, body, then } = answer;
+    if (about !== undefined) this.#noted(reply, about);
+    if (body !== undefined) (this._parser as LmtpParser).readBody(body);
+    this.#answer(reply);
+    then?.();
   }
 
-  #lhloReply(argument: Bytes): Reply {
-    // RFC 5321 section 4.5.3.1.2: 255 octets; what a name is made of is not judged, only that it is one word.
-    if (!/^[!-~]{1,255}$/.test(argument)) return codes.lhloArgument;
-    this.#reset();
-    this.#lhlo = argument;
-    const { servername, settings } = this.#host.facts;
-    const size = settings.size_limit > 0 ? `SIZE ${settings.size_limit}` : 'SIZE';
-    return codes.lhlo(servername, [
-      'PIPELINING',
-      'ENHANCEDSTATUSCODES',
-      '8BITMIME',
-      size,
-      'IGNOREQUOTA',
-      'XFORWARD IDENT',
-    ]);
-  }
-
-  #xforwardReply(argument: Bytes): Reply {
-    if (this.#open !== undefined) return codes.xforwardFirst;
-    const read = readXforward(argument);
-    if ('refusal' in read) return read.refusal;
-    this.#mtaQueueId = read.ident;
-    return codes.ok;
-  }
-
-  #mailReply(line: Bytes): Reply {
-    if (this.#lhlo === undefined) return codes.lhloFirst;
-    if (this.#open !== undefined) return codes.nestedMail;
-    const read = readMail(line, this.#host.facts.settings);
-    if ('refusal' in read) return this.#noted(read.refusal, line);
-    const { id, remoteAddress: client } = this;
-    const facts: SessionFacts = { id, lhlo: this.#lhlo, client, mtaQueueId: this.#mtaQueueId };
-    this.#open = { transaction: this.#host.facts.handler.begin(read.sender, facts), accepted: 0 };
-    return codes.senderOk;
-  }
-
-  #rcptReply(line: Bytes): Reply | Promise<Reply> {
-    const open = this.#open;
-    if (open === undefined) return codes.needMail;
-    const { settings } = this.#host.facts;
-    const read = readRcpt(line, settings);
-    if ('refusal' in read) return this.#noted(read.refusal, line);
-    const most = settings.recipients_limit;
-    if (open.accepted >= most) return this.#noted(codes.tooManyRecipients(most), line);
-    return this.#guarded(async () => {
-      const said = await open.transaction.recipient(read.recipient);
-      if (isPositive(said)) open.accepted++;
-      return said;
-    });
-  }
-
-  #dataReply(): Reply {
-    if (this.#open === undefined || this.#open.accepted === 0) return codes.noRecipients;
-    this.#reader = new BodyReader(this.#open.transaction.data(), this.#host.facts.settings.size_limit);
-    (this._parser as LmtpParser).readBody(this.#reader);
-    return codes.startData;
+  /** Everything answered so far goes out in the clear; what came behind the command is dropped with the old parser. */
+  #startTls(): void {
+    this.#flush();
+    this.upgrade(
+      () => undefined,
+      () => {
+        this.#handshake = undefined;
+        this.#verbs.beginAnew();
+      },
+    );
   }
 
   #messageEnd(reader: BodyReader, next: () => void): void {
-    const recipients = this.#open?.accepted ?? 0;
     this.#busy = true;
-    const answers = reader.replies(recipients).catch((error: unknown) => {
-      this.#host.facts.log.error({ err: error, session: this.id }, 'message failed: told to come again');
-      return Array.from({ length: recipients }, () => codes.localError);
-    });
-    void answers.then((replies) => {
+    void this.#envelope.end(reader).then((replies) => {
       this.#busy = false;
-      this.#reader = undefined;
-      this.#open = undefined;
-      this.#mtaQueueId = '';
+      this.#verbs.transactionOver();
       this._unrecognizedCommands = 0;
       for (const reply of replies) this.#answer(reply);
+      this.#told = reader;
+      if (this._closed) this.#unheard();
       if (this.#host.closing) this.#endWith(codes.shuttingDown);
       next();
     });
   }
 
-  /** A promise of a reply that keeps what it promises: a failure of the handler is temporary for the recipient. */
-  async #guarded(work: () => Promise<Reply>): Promise<Reply> {
-    try {
-      return await work();
-    } catch (error) {
-      this.#host.facts.log.error({ err: error, session: this.id }, 'recipient failed: told to come again');
-      return codes.localError;
-    }
-  }
-
-  #badCommand(reply: Reply): void {
+  #badCommand(reply: Reply, about?: { why?: string }): void {
     if (this._closing) return;
-    this.#noted(reply);
+    this.#noted(reply, about);
     if (++this._unrecognizedCommands < this.#host.facts.settings.bad_commands_limit) this.#answer(reply);
     else this.#endWith(codes.tooManyErrors);
   }
@@ -227,12 +159,12 @@ export class LmtpSession extends SMTPConnection {
    * A line in the log for what is refused before it gets to the handler. Only MAIL and RCPT are shown: other lines may
    * hold anything, also somebody's password.
    */
-  #noted(reply: Reply, line?: Bytes): Reply {
-    const client = { session: this.id, client: this.remoteAddress, lhlo: this.#lhlo };
+  #noted(reply: Reply, about: { line?: Bytes; why?: string } = {}): void {
+    const client = { session: this.id, client: this.remoteAddress, lhlo: this.#verbs.lhlo };
     const said = { code: reply.code, dsn: reply.enhanced, text: readable(plainText(reply)) };
-    const shown = line === undefined ? {} : { line: readable(line) };
+    const { line, why } = about;
+    const shown = { ...(line !== undefined && { line: readable(line) }), ...(why !== undefined && { why }) };
     this.#host.facts.log.info({ event: 'refused', ...client, ...said, ...shown }, 'refused');
-    return reply;
   }
 
   #answer(reply: Reply): void {
@@ -249,46 +181,84 @@ export class LmtpSession extends SMTPConnection {
   /** The last reply of the session. */
   #endWith(reply: Reply): void {
     if (this._closing || this._closed) return;
+    this.#told = undefined;
     if (reply.code === 421) this.#noted(reply);
     this.#reset();
+    if (this.#handshake !== undefined) {
+      // Nobody can be told in the midst of it.
+      this.#handshake.destroy();
+      return;
+    }
     this.#answer(reply);
     this.#flush();
     this.close();
   }
 
-  /** The transaction comes to nothing; a message that is whole already goes its way. */
   #reset(): void {
-    if (this.#reader === undefined) this.#open?.transaction.reset();
-    else this.#reader.lost();
-    this.#open = undefined;
-    this.#mtaQueueId = '';
+    this.#envelope.reset();
+    this.#verbs.transactionOver();
   }
 
   /** Ends the session now if nothing is under way in it, else at the end of what is (the server is closing). */
   drain(): void {
-    if (this.#open === undefined && !this.#busy) this.#endWith(codes.shuttingDown);
+    if (!this.#envelope.open && !this.#busy) this.#endWith(codes.shuttingDown);
+  }
+
+  /** Ends the session now, whatever is under way in it. */
+  cutOff(): void {
+    if (!this.#busy) this.#endWith(codes.shuttingDown);
+    (this.#handshake ?? this._socket).destroy();
+  }
+
+  /** The client is gone, and may not have heard what became of its last message. */
+  #unheard(): void {
+    this.#told?.unheard();
+    this.#told = undefined;
   }
 
   #clientEnded(): void {
     this.#flush();
+    this.#unheard();
     this.#reset();
     this.close();
   }
 
+  /** The socket that is not the session's yet is one that TLS begins on. */
+  override _armTimeout(socket: Socket = this._socket): void {
+    super._armTimeout(socket);
+    if (socket === this._socket) return;
+    this.#handshake = socket;
+    // Not put off by a byte now and then, as the idle timeout is.
+    const late = setTimeout(() => {
+      if (this.#handshake === socket) socket.destroy(new Error('the TLS handshake takes too long'));
+    }, this.#host.facts.settings.handshake_timeout);
+    socket.once('secure', () => {
+      clearTimeout(late);
+    });
+    socket.once('close', () => {
+      clearTimeout(late);
+    });
+  }
+
   override _onTimeout(): void {
     if (this._closing) this._socket.destroy();
-    else if (this.#busy || this.#reader?.waiting) this._armTimeout();
+    else if (this.#busy || this.#envelope.waiting) this._armTimeout();
     else this.#endWith(codes.idleTooLong);
   }
 
   override _onClose(): void {
     if (!this._closed) this.#reset();
+    this.#unheard();
     super._onClose();
   }
 
   /** A reset by the client is how some end their sessions: no error of ours. */
   override _onError(error: Error): void {
-    this.#host.facts.log.debug({ err: error, session: this.id }, 'client connection failed');
+    const { log } = this.#host.facts;
+    const about = { err: error, session: this.id, client: this.remoteAddress };
+    if (this.#handshake === undefined) log.debug(about, 'client connection failed');
+    else log.info({ event: 'refused', ...about }, 'TLS failed');
+    this.#handshake = undefined;
     this.close();
   }
 }

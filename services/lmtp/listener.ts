@@ -3,6 +3,7 @@ import type { Address } from '../backends/registry.ts';
 import type { ServerFacts } from './listener-facts.ts';
 import { LmtpServer } from './listener-server.ts';
 import { bind } from '../listening/bind.ts';
+import { plainDoor, type Certificate, type Door } from './settings.ts';
 
 export type { Log } from './listener-facts.ts';
 
@@ -11,24 +12,33 @@ export class LmtpListener {
   readonly #servers: LmtpServer[] = [];
 
   constructor(options: ServerFacts) {
-    this.#facts = options;
+    this.#facts = { ...options };
   }
 
   /**
-   * Listens on one more address; resolves to it, with its port when 0 was asked for. Rejects when it can't be had (in
-   * use, no permission, no such folder).
+   * Listens on one more address; resolves to it, with its port when 0 was asked for. With `shared`, other processes may
+   * listen at the same TCP port. Rejects when it can't be had (in use, no permission, no such folder).
    */
-  async listen(address: Address): Promise<Address> {
+  async listen(address: Address, door: Door = plainDoor, { shared = false } = {}): Promise<Address> {
     // The session that asks is counted already.
-    const server = new LmtpServer(this.#facts, () => this.sessions <= this.#facts.settings.sessions_limit);
-    const bound = await bind(server.server, address, this.#facts.settings.socket_mode);
+    const server = new LmtpServer(this.#facts, () => this.sessions <= this.#facts.settings.sessions_limit, door);
+    const bound = await bind(server.server, address, this.#facts.settings.socket_mode, shared);
     this.#servers.push(server);
     return bound;
   }
 
   /** Sessions open now, over all addresses. */
   get sessions(): number {
-    return this.#servers.reduce((sum, server) => sum + server.connections.size, 0);
+    return this.#servers.reduce((sum, server) => sum + server.sessions, 0);
+  }
+
+  /**
+   * Goes on with other settings, another handler, and the certificates of its addresses, in their order. Transactions
+   * that are open end as they began.
+   */
+  reload(changed: Pick<ServerFacts, 'settings' | 'handler'>, certificates: readonly (Certificate | undefined)[]): void {
+    Object.assign(this.#facts, changed);
+    for (const [index, server] of this.#servers.entries()) server.reload(certificates[index]);
   }
 
   /**

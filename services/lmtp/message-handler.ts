@@ -11,8 +11,21 @@ export interface SessionFacts {
   lhlo: Bytes;
   /** The client's IP address; empty on a Unix socket. */
   client: string;
+  /** The client speaks TLS. */
+  tls: boolean;
+  /** Whom the client has proved to be by AUTH; undefined when it has not. */
+  user: string | undefined;
   /** What the MTA calls the message (XFORWARD IDENT); empty when it has not told us. */
   mtaQueueId: Bytes;
+  /** What the client calls this delivery (TRACE, Cyrus), to be told to backends and to the log; empty when it has not told us. */
+  traceId: Bytes;
+  /**
+   * What an MTA says of the client that it had the message from (XFORWARD_README): the name of the attribute in capitals,
+   * and its value decoded. Attributes that are `[UNAVAILABLE]` are left out; empty when the MTA is not believed.
+   */
+  xforward: ReadonlyMap<Bytes, Bytes>;
+  /** Aborted when the client is gone, or has sent all it ever will: nothing more is to be begun for it. */
+  gone: AbortSignal;
 }
 
 /** MAIL FROM, read and found good. */
@@ -22,8 +35,10 @@ export interface Sender {
   size: number | undefined;
   /** BODY (RFC 6152), when it was given. */
   body: '7BIT' | '8BITMIME' | undefined;
-  /** AUTH (RFC 4954 section 5) as it came: xtext, or `<>`. */
+  /** AUTH (RFC 4954 section 5) as it came: xtext, or `<>`, which it also is when the client is not believed. */
   auth: Bytes | undefined;
+  /** SMTPUTF8 (RFC 6531) was given: header and addresses may be UTF-8. */
+  smtputf8: boolean;
 }
 
 /** RCPT TO, read and found good. */
@@ -54,6 +69,11 @@ export interface MessageSink {
    * client has sent the rest; undefined when the client is lost.
    */
   abort(why: Abort, told: Reply | undefined): void;
+  /**
+   * The replies of `end` may not have been heard: the client was gone when they came, or its connection broke, without
+   * QUIT, before it had sent anything more. Called once at most; left out where nobody wants to know.
+   */
+  unheard?(): void;
 }
 
 /** One mail transaction: made at MAIL, and over after `end`, `abort` or `reset`. */

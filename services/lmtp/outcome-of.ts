@@ -42,7 +42,7 @@ export function outcomeOf(told: Told, transaction: string, sender: Sender, sessi
     delay_ms: rounded(now - told.begun),
     ...(times !== undefined && delays(times, now)),
     ...(octets !== undefined && { bytes: octets }),
-    tls: false,
+    tls: session.tls,
   };
 }
 

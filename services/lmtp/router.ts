@@ -36,14 +36,26 @@ export interface RouteOptions {
    * when it takes mail from nobody.
    */
   poster?: Bytes | undefined;
+  /** That of the message. Without it no mailbox is made. */
+  hold?: Hold;
+}
+
+/** What the recipients of one message share while it is held for mailboxes that are being made: one for each message. */
+export interface Hold {
+  /** Aborted when the client is gone: nobody more is made for it. */
+  readonly signal: AbortSignal;
+  /** Until when the message may be held, in milliseconds of performance.now(); set by the first recipient that is held. */
+  until?: number;
+  /** Nobody could be ordered: it is not tried again for this message, or each of many recipients would wait for that. */
+  failed?: boolean;
 }
 
 /** Makes the mailboxes of users at their first message, where an operator wants that. */
 export interface Autocreate {
   /** Whether a first message makes a mailbox of this name. */
   wants(mailbox: Bytes): boolean;
-  /** Orders it. Resolves to whether it may be there by now; it may take as long as mail is to be held for it. Never rejects. */
-  make(mailbox: Bytes): Promise<boolean>;
+  /** Orders it. Resolves to whether it may be there by now; it may take as long as the message may be held. Never rejects. */
+  make(mailbox: Bytes, hold: Hold): Promise<boolean>;
 }
 
 export class Router {
@@ -97,7 +109,8 @@ export class Router {
     if (target.mailbox === '') return { ...none, decision: unknown };
     try {
       const look = await this.#found(target, options);
-      if (look.decision !== firstMail || !(await this.#autocreate?.make(target.mailbox))) return look;
+      if (look.decision !== firstMail || !options.hold) return look;
+      if (!(await this.#autocreate?.make(target.mailbox, options.hold))) return look;
       return await this.#found(target, options);
     } catch (error) {
       return { ...none, failure: (error as Error).message, decision: unasked };
@@ -124,7 +137,7 @@ export class Router {
     const autocreate = !shared && this.#autocreate?.wants(mailbox) === true;
     const facts = { names: [mailbox], lookup, witnesses: this.#witnesses, asked, autocreate };
     const found = finding({ ...facts, now: Date.now() });
-    const decision = decide(entry, found, concern, this.#reachable);
+    const decision = decide(entry, found, concern, this.#reachable, this.#isFenced);
     return { target, entry, finding: found, failure: undefined, decision };
   }
 
@@ -153,6 +166,8 @@ export class Router {
   }
 
   readonly #reachable = (server: Bytes): boolean => this.#registry.find(server)?.lmtp !== undefined;
+
+  readonly #isFenced = (server: Bytes): boolean => this.#registry.isFenced(server);
 }
 
 function isMissingFolder({ target, decision }: Look): boolean {

@@ -9,6 +9,7 @@ import {
   contested,
   directoryAway,
   directoryNotTrusted,
+  fenced,
   justDeleted,
   permissionDenied,
   reserved,
@@ -24,19 +25,21 @@ export type Decision =
 
 /**
  * The decision on one name. `entry` is its row, `finding` what its absence is worth, `concern` what stands beside it,
- * `reachable` tells whether mail can be delivered from here to a server.
+ * `reachable` tells whether mail can be delivered from here to a server, `isFenced` whether it may be for now.
  */
 export function decide(
   entry: Entry | undefined,
   finding: Finding,
   concern: Concern | undefined,
   reachable: (server: Bytes) => boolean,
+  isFenced: (server: Bytes) => boolean = () => false,
 ): Decision {
   if (concern?.kind === 'lease') return { action: 'defer', reply: beingMoved, reason: 'lease' };
   if (entry === undefined) return decideAbsent(finding);
   switch (entry.state) {
     case 'active': {
       const server = serverOf(entry.location);
+      if (isFenced(server)) return { action: 'defer', reply: fenced(server), reason: 'fence' };
       if (reachable(server)) return { action: 'deliver', server, location: entry.location };
       return { action: 'defer', reply: unknownServer(server), reason: 'server' };
     }

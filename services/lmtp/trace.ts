@@ -9,9 +9,10 @@ export function receivedLine(session: SessionFacts, servername: string, id: stri
   const lhlo = session.lhlo.replace(/[^A-Za-z0-9._:[\]-]/g, '?');
   const { client } = session;
   const peer = client === '' ? 'unix socket' : client.includes(':') ? `[IPv6:${client}]` : `[${client}]`;
-  // RFC 5322 section 3.3, always in UTC; LMTP as a protocol name is registered by RFC 3848.
+  // RFC 5322 section 3.3, always in UTC; the protocol's names are registered by RFC 3848.
   const when = date.toUTCString().replace('GMT', '+0000');
+  const protocol = `LMTP${session.tls ? 'S' : ''}${session.user === undefined ? '' : 'A'}`;
   return Buffer.from(
-    `Received: from ${lhlo} (${peer})\r\n\tby ${servername} (Rookery) with LMTP id ${id};\r\n\t${when}\r\n`,
+    `Received: from ${lhlo} (${peer})\r\n\tby ${servername} (Rookery) with ${protocol} id ${id};\r\n\t${when}\r\n`,
   );
 }

@@ -2,10 +2,14 @@
 import type { Bytes } from '../directory/entry.ts';
 import type { Outcome } from '../logging/outcome.ts';
 import type { BackendPools } from './backend-pool.ts';
-import type { Branch, BranchOptions, Stop } from './branch.ts';
+import type { Branch, BranchOptions, BranchOwner } from './branch.ts';
 import { Delivery } from './delivery.ts';
+import type { Stop } from './envelope.ts';
 import { FanOut } from './fan-out.ts';
+import type { MemoryLimit } from './memory-limit.ts';
+import { MessageDigest } from './message-digest.ts';
 import type {
+  Abort,
   MailTransaction,
   MessageHandler,
   MessageSink,
@@ -16,12 +20,13 @@ import type {
 import { posterOf } from './poster.ts';
 import { outcomeOf, type Told } from './outcome-of.ts';
 import { clientLost, localError, recipientOk } from './reply-codes.ts';
-import { isPositive } from './reply.ts';
-import type { Reply } from './reply.ts';
-import type { Route, Router } from './router.ts';
+import { isPositive, type Reply } from './reply.ts';
+import type { Hold, Route, Router } from './router.ts';
 import type { BackendSettings } from './settings.ts';
+import type { Spool } from './spool.ts';
 import { receivedLine } from './trace.ts';
 import { uniqueId } from './unique-id.ts';
+import { replyFrom, replyText, type UnheardStore } from './unheard-replies.ts';
 
 export interface ProxyOptions {
   /** The name in Received lines. */
@@ -29,10 +34,16 @@ export interface ProxyOptions {
   router: Pick<Router, 'route'>;
   pools: BackendPools;
   settings: BackendSettings;
+  /** What all messages together may hold. */
+  memory: MemoryLimit;
+  spool: Spool;
+  unheard: UnheardStore;
   /** Told of each recipient whose message its backend has taken, as soon as that is known. Must not throw. */
   delivered?: ((mailbox: Bytes, server: Bytes) => void) | undefined;
   /** Told once for each RCPT, when its last reply is known. Must not throw. */
   report: (outcome: Outcome) => void;
+  /** A server does not know a mailbox that the directory places there. Must not throw, and is not waited for. */
+  contradicted: (mailbox: Bytes, server: Bytes) => void;
 }
 
 /** What stands behind the listener of a frontend. */
@@ -56,23 +67,29 @@ interface Accepted {
   begun: number;
 }
 
-class Transaction implements MailTransaction {
+class Transaction implements MailTransaction, MessageSink, BranchOwner {
   readonly #id = uniqueId();
   readonly #options: ProxyOptions;
   readonly #sender: Sender;
   readonly #session: SessionFacts;
   readonly #delivery = new Delivery<Accepted>();
+  readonly #hold: Hold;
+  #fanOut: FanOut | undefined;
+  /** Undefined while nothing could be remembered. */
+  #digest: MessageDigest | undefined;
   #octets = 0;
 
   constructor(options: ProxyOptions, sender: Sender, session: SessionFacts) {
     this.#options = options;
     this.#sender = sender;
     this.#session = session;
+    this.#hold = { signal: session.gone };
   }
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path, { poster: posterOf(this.#sender) });
+    const options = { poster: posterOf(this.#sender), hold: this.#hold };
+    const route = await this.#options.router.route(recipient.path, options);
     const { decision } = route;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });
@@ -83,38 +100,117 @@ class Transaction implements MailTransaction {
   }
 
   data(): MessageSink {
-    const fanOut = new FanOut(this.#branches());
-    return {
-      write: (chunk) => {
-        this.#octets += chunk.length;
-        return fanOut.write(chunk);
-      },
-      end: async (last) => {
-        this.#octets += last?.length ?? 0;
-        await fanOut.end(last);
-        const replies = this.#delivery.replies(localError);
-        this.#tellAll(replies, 'backend', fanOut.branches);
-        return replies;
-      },
-      abort: (why, told = clientLost) => {
-        fanOut.abort();
-        const replies = this.#delivery.recipients.map(() => told);
-        this.#tellAll(replies, why, fanOut.branches);
-      },
-    };
+    const { key } = this.#options.unheard;
+    if (key !== undefined) this.#digest = new MessageDigest(key);
+    this.#fanOut = new FanOut(this.#branches(), this.#options);
+    return this;
+  }
+
+  write(chunk: Buffer): Promise<void> | undefined {
+    this.#octets += chunk.length;
+    this.#digest?.update(chunk);
+    return this.#fanOut?.write(chunk);
+  }
+
+  async end(last: Buffer | undefined): Promise<readonly Reply[]> {
+    if (last !== undefined) {
+      this.#octets += last.length;
+      this.#digest?.update(last);
+    }
+    const ended = this.#fanOut?.end(last);
+    for (const branch of this.#all) if (branch.isHeld) void this.#replay(branch);
+    await ended;
+    const replies = this.#delivery.replies(localError);
+    this.#tellAll(replies, 'backend');
+    return replies;
+  }
+
+  abort(why: Abort, told: Reply = clientLost): void {
+    this.#fanOut?.abort();
+    this.#tellAll(
+      this.#delivery.recipients.map(() => told),
+      why,
+    );
   }
 
   reset(): void {
     // The MTA has thought better of it (or only asked whether the recipient exists): there is no outcome.
   }
 
+  /** What the backends have taken is remembered, for the MTA will bring it again. */
+  unheard(): void {
+    for (const [slot, reply] of this.#delivery.replies(localError).entries()) {
+      if (isPositive(reply)) this.#remember(slot, reply);
+    }
+  }
+
+  settle(slot: number, reply: Reply): void {
+    if (this.#delivery.settle(slot, reply) && isPositive(reply)) this.#tellDelivered(slot);
+  }
+
+  late(slot: number, reply: Reply): void {
+    this.#tellDelivered(slot);
+    this.#remember(slot, reply);
+  }
+
+  /** Here, and not where replies are told: the MTA may be lost by then, and the backend has the message all the same. */
+  #tellDelivered(slot: number): void {
+    const accepted = this.#delivery.recipients[slot];
+    if (accepted) this.#options.delivered?.(accepted.route.target.mailbox, accepted.server);
+  }
+
+  contradicted(slot: number): void {
+    const accepted = this.#delivery.recipients[slot];
+    if (accepted) this.#options.contradicted(accepted.route.target.mailbox, accepted.server);
+  }
+
+  #remember(slot: number, reply: Reply): void {
+    const accepted = this.#delivery.recipients[slot];
+    if (accepted === undefined || this.#digest === undefined) return;
+    const [from, to] = [this.#sender.path.raw, accepted.recipient.path.raw];
+    this.#options.unheard.keep(from, to, this.#digest.value(), replyText(reply));
+  }
+
+  /**
+   * Recipients that may have this message already: those that do are told what the backend said then, once for each time
+   * that it said so; the others are delivered to now.
+   */
+  async #replay(branch: Branch): Promise<void> {
+    const digest = this.#digest?.value();
+    for (const { slot } of digest === undefined ? [] : branch.stops) {
+      const to = this.#delivery.recipients[slot]?.recipient.path.raw ?? '';
+      const text = await this.#options.unheard.take(this.#sender.path.raw, to, digest ?? '');
+      const reply = text === undefined ? undefined : replyFrom(text);
+      if (reply !== undefined) branch.settle(slot, reply);
+    }
+    branch.release();
+  }
+
+  get #all(): readonly Branch[] {
+    return this.#fanOut?.branches ?? [];
+  }
+
   #branches(): BranchOptions[] {
-    const { pools, settings, servername } = this.#options;
+    const { pools, settings, servername, memory } = this.#options;
+    const { mtaQueueId, xforward, traceId } = this.#session;
     const trace = receivedLine(this.#session, servername, this.#id, new Date());
-    const settle = (slot: number, reply: Reply): void => void this.#delivery.settle(slot, reply);
+    const origin = { mtaQueueId, xforward, traceId: traceId === '' ? this.#id : traceId };
+    const shared = { sender: this.#sender, origin, trace, pools, settings, memory, owner: this };
+    const maybeTaken = (stop: Stop) => this.#maybeTaken(stop.slot);
     return Array.from(this.#stopsByServer(), ([server, stops]) => {
-      return { server, stops, sender: this.#sender, trace, pools, settings, settle };
-    });
+      const held = stops.some(maybeTaken);
+      if (!held) return [{ ...shared, server, stops, held }];
+      return [true, false].flatMap((held) => {
+        const some = stops.filter((stop) => maybeTaken(stop) === held);
+        return some.length === 0 ? [] : [{ ...shared, server, stops: some, held }];
+      });
+    }).flat();
+  }
+
+  #maybeTaken(slot: number): boolean {
+    const accepted = this.#delivery.recipients[slot];
+    if (accepted === undefined || this.#digest === undefined) return false;
+    return this.#options.unheard.mayHave(this.#sender.path.raw, accepted.recipient.path.raw);
   }
 
   #stopsByServer(): Map<Bytes, Stop[]> {
@@ -128,8 +224,8 @@ class Transaction implements MailTransaction {
     return stops;
   }
 
-  #tellAll(replies: readonly Reply[], reason: string, branches: readonly Branch[]): void {
-    const times = new Map(branches.map((branch) => [branch.server, branch.times]));
+  #tellAll(replies: readonly Reply[], reason: string): void {
+    const times = new Map(this.#all.map((branch) => [branch.server, branch.times]));
     this.#delivery.recipients.forEach(({ route, server, begun }, slot) => {
       const reply = replies[slot] ?? localError;
       this.#tell({ route, reply, reason, begun, server, times: times.get(server), octets: this.#octets });
@@ -137,8 +233,6 @@ class Transaction implements MailTransaction {
   }
 
   #tell(told: Told): void {
-    const { reply, server, route } = told;
-    if (server !== undefined && isPositive(reply)) this.#options.delivered?.(route.target.mailbox, server);
     this.#options.report(outcomeOf(told, this.#id, this.#sender, this.#session));
   }
 }

@@ -80,7 +80,8 @@ export class Maps {
   }
 
   readonly #way = (server: Bytes): Bytes | undefined => {
-    const address = this.#options.registry.find(server)?.lmtp?.address;
+    // A Postfix transport has room for one: the preferred.
+    const address = this.#options.registry.find(server)?.lmtp?.addresses[0];
     return address && transportText(this.#options.transport.service, address);
   };
 }

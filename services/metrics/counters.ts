@@ -16,6 +16,18 @@ export const counters = {
     help: 'Recipients answered, by what became of them, why, and the backend concerned.',
     labels: ['outcome', 'reason', 'backend'],
   },
+  rookery_lmtp_unheard_replies_total: {
+    help: 'Deliveries that the MTA may not have heard of: kept, taken (the MTA came again, and was told), or failed (Redis away).',
+    labels: ['event'],
+  },
+  rookery_lmtp_contradictions_total: {
+    help: 'Recipients that a backend did not know though the directory places them there.',
+    labels: ['backend'],
+  },
+  rookery_lmtp_process_deaths_total: {
+    help: 'Processes serving LMTP that ended without being told to, and were replaced.',
+    labels: [],
+  },
   rookery_directory_lookups_total: {
     help: 'Names looked up in the directory, by what was found.',
     labels: ['result'],

@@ -13,11 +13,22 @@ interface GaugeFacts {
 /** The gauges there are. Names, helps and labels stay in one place, so that dashboards can be checked against them. */
 const gauges = {
   rookery_lmtp_sessions: { help: 'LMTP sessions open now.', labels: [] },
+  rookery_lmtp_processes: { help: 'Processes that serve LMTP, where several share its addresses.', labels: [] },
   rookery_lookup_connections: { help: 'Socketmap connections open now.', labels: [] },
   rookery_backend_connections: {
-    help: 'Connections to a backend: busy, idle, or waited for.',
+    help: 'Connections to a backend: busy, idle, waited for, or late (a reply is awaited that its MTA was not told).',
     labels: ['backend', 'state'],
   },
+  rookery_backend_breaker: {
+    help: '1 for the state of the breaker of a backend, else 0: closed, open (away, not tried), half-open (a probe is under way).',
+    labels: ['backend', 'state'],
+  },
+  rookery_backend_fenced: {
+    help: '1 when nothing is delivered to a backend by the word of an operator, else 0.',
+    labels: ['backend'],
+  },
+  rookery_lmtp_memory_bytes: { help: 'Bytes held of messages under way.', labels: [] },
+  rookery_lmtp_spool_bytes: { help: 'Bytes of messages in files, for backends that have not kept up.', labels: [] },
   rookery_mupdate_sessions: {
     help: 'MUPDATE sessions open now: of clients, of pushing backends, of readers of UPDATE.',
     labels: ['role'],

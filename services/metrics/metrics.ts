@@ -1,5 +1,5 @@
 // What is measured, under the names that dashboards and alerts know. No mailbox and no address in any label.
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { Outcome } from '../logging/outcome.ts';
 import { counters, histograms } from './counters.ts';
 import type { CounterName, HistogramName, LabelValues } from './counters.ts';
@@ -7,10 +7,14 @@ import type { CounterName, HistogramName, LabelValues } from './counters.ts';
 /** What became of a lookup: `unproven` is an absence that is not believed, `failed` a directory that could not be asked. */
 export type LookupResult = 'found' | 'absent' | 'unproven' | 'failed';
 
+/** The figures of a process, as they go to another one. */
+export type Figures = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #counters = new Map<CounterName, Counter>();
   readonly #histograms = new Map<HistogramName, Histogram>();
+  #others: (() => Promise<Figures[]>) | undefined;
 
   /** `ofProcess`: whether Node's own figures are among them; those are watched until the process ends. */
   constructor(version: string, { ofProcess = true }: { ofProcess?: boolean } = {}) {
@@ -29,9 +33,9 @@ export class Metrics {
     if (ofProcess) this.#collectProcess();
   }
 
-  /** Node's own figures, but for those that promtool rejects: gauges called `_total`, as a counter is. */
+  /** Node's own figures, under our prefix, but for those that promtool rejects: gauges called `_total`, as a counter is. */
   #collectProcess(): void {
-    collectDefaultMetrics({ register: this.registry });
+    collectDefaultMetrics({ register: this.registry, prefix: 'rookery_' });
     for (const { name, type } of this.registry.getMetricsAsArray()) {
       // prom-client's types say that `type` is an enum, but it is a word.
       if (name.endsWith('_total') && String(type) !== 'counter') this.registry.removeSingleMetric(name);
@@ -81,8 +85,35 @@ export class Metrics {
     this.count('rookery_dead_letters_total', queue, kind);
   }
 
+  /** This process's figures. */
+  figures(): Promise<Figures> {
+    return this.registry.getMetricsAsJSON();
+  }
+
+  /** From now on the figures of other processes are added to those of this one. `others` must not reject. */
+  join(others: () => Promise<Figures[]>): void {
+    this.#others = others;
+  }
+
   /** The text for Prometheus, and its content type. */
   async exposition(): Promise<{ contentType: string; text: string }> {
-    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+    const { contentType } = this.registry;
+    if (this.#others === undefined) return { contentType, text: await this.registry.metrics() };
+    const own = await this.figures();
+    const gauges = new Set(own.filter(isGauge).map(({ name }) => name));
+    // Gauges that we have, too, are of things that there is one of.
+    const others = (await this.#others()).map((list) => list.filter((one) => !isGauge(one) || !gauges.has(one.name)));
+    const ours = own.filter(({ name }) => name.startsWith('rookery_'));
+    const ofProcess = own.filter(({ name }) => !name.startsWith('rookery_'));
+    const texts = await Promise.all([
+      AggregatorRegistry.aggregate([ours, ...others]).metrics(),
+      ...ofProcess.map(({ name }) => this.registry.getSingleMetricAsString(name)),
+    ]);
+    return { contentType, text: `${texts.map((text) => text.trimEnd()).join('\n\n')}\n` };
   }
+}
+
+/** prom-client's types say that `type` is an enum, but it is a word. */
+function isGauge({ type }: { type: unknown }): boolean {
+  return String(type) === 'gauge';
 }

@@ -17,7 +17,7 @@ export const orderValue = z
         to: z.string().optional().meta({ description: 'Of a rename: the new name.' }),
       })
       .meta({ description: 'What was said of it besides.' }),
-    state: z.enum(['open', 'done', 'refused']),
+    state: z.enum(['open', 'done', 'refused', 'cancelled']),
     at: z
       .object({ server: z.string(), partition: z.string() })
       .optional()

@@ -14,6 +14,7 @@ const number = z.number();
 const considered = z.object({
   name: z.string(),
   out: z.string().optional().meta({ description: 'Why it could not be chosen.' }),
+  lasting: z.literal(true).optional().meta({ description: 'It will be whenever the same is asked for.' }),
   share: number.meta({ description: 'The chance that it had, of 100.' }),
   availableKiB: number.optional().meta({ description: 'As it was told, before promises.' }),
   totalKiB: number.optional(),
@@ -34,7 +35,11 @@ export const decisionValue = z
       partition: z.string().optional(),
       zone: z.string().optional(),
       tags: z.array(z.string()).readonly().optional(),
-      not: z.array(z.string()).readonly().optional().meta({ description: 'Servers that have refused it before.' }),
+      not: z
+        .array(z.object({ server: z.string(), is: z.enum(['refused', 'silent']), why: z.string() }))
+        .readonly()
+        .optional()
+        .meta({ description: 'Servers that have refused it before, or were not reached.' }),
     }),
     at: z.int().meta({ description: 'When it was taken, in milliseconds since 1970.' }),
     modes: z.object({ servers: z.string(), partitions: z.string() }),
@@ -48,6 +53,7 @@ export const decisionValue = z
       .optional()
       .meta({ description: 'An empty partition leaves the choice to the server.' }),
     refused: z.string().optional().meta({ description: 'Why nothing was chosen.' }),
+    lasting: z.literal(true).optional().meta({ description: 'Nothing ever will be, for the same request.' }),
   })
   .meta({ id: 'Decision', description: 'The last decision on where a user goes, with all it was taken by.' });
 
@@ -68,6 +74,8 @@ export function placementExplaining(
     const decision = await decisions.read(name);
     if (!decision) throw new Refusal('missing', `${readable(name)}: no decision is known`);
     // Told in the same order of fields by both doors.
-    return decisionValue.parse(decision) as Decision;
+    const told = decisionValue.safeParse(decision);
+    if (told.success) return told.data as Decision;
+    throw new Refusal('data', `${readable(name)}: what is kept of the decision is of another version`);
   };
 }

@@ -49,8 +49,10 @@ function backendStep(server: Bytes, registry: Registry): string {
   const backend = registry.find(server);
   if (!backend) return `backend: ${readable(server)} is not in the configuration`;
   if (!backend.lmtp) return `backend: ${readable(server)} has no lmtp in the configuration`;
-  const { address, username } = backend.lmtp;
-  return `backend: ${readable(server)} by LMTP at ${addressText(address)}${username === undefined ? '' : `, as ${username}`}`;
+  if (registry.isFenced(server)) return `backend: ${readable(server)} is fenced: nothing is delivered there`;
+  const { addresses, username } = backend.lmtp;
+  const places = addresses.map(addressText).join(', else ');
+  return `backend: ${readable(server)} by LMTP at ${places}${username === undefined ? '' : `, as ${username}`}`;
 }
 
 /** What was asked of the directory, and what its answer is worth. */

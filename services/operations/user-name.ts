@@ -12,6 +12,9 @@ export function inboxOf(user: Bytes, settings: RecipientSettings): Bytes {
   const parsed = parsePath(`<${user}>`, settings.lmtp_strict_rfc2821);
   if ('error' in parsed) throw new Refusal('data', `'${readable(user)}' is no user: ${parsed.error}`);
   const { mailbox, shared } = targetOf(parsed.path, settings);
+  // Mail for it goes to a folder of a user; whoever asks for users by it may mean another one.
+  if (parsed.path.local.includes('+') && !shared)
+    throw new Refusal('data', `'${readable(user)}' is no user, but a folder of ${readable(mailbox)}: name the user`);
   if (mailbox !== '' && !shared && parsed.rest === '') return mailbox;
   throw new Refusal('data', `'${readable(user)}' is no user: it may be jdoe, jdoe@example.org or user.jdoe`);
 }

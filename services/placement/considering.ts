@@ -18,8 +18,8 @@ export interface Request {
   zone?: string | undefined;
   /** The server must have all of them. */
   tags?: readonly string[] | undefined;
-  /** Servers that have refused it, or could not be reached. */
-  not?: readonly string[] | undefined;
+  /** Servers that have refused it for certain, or were not reached. */
+  not?: readonly { server: string; is: 'refused' | 'silent'; why: string }[] | undefined;
 }
 
 /** A server or partition as it was looked at. Space is in KiB, shares and percents are of 100. */
@@ -27,6 +27,8 @@ export interface Considered {
   name: string;
   /** Why it could not be chosen; a phrase. */
   out?: string;
+  /** Of one that is out: it will be whenever the same is asked for, as long as nobody changes the configuration. */
+  lasting?: true;
   /** The chance that it had. */
   share: number;
   /** As it was told, before promises; undefined where it is not known, or not needed. */
@@ -56,21 +58,40 @@ export interface Look {
 /** For a server that is no backend: it is out all the same. */
 const standard: BackendPolicy = { weight: 1, tags: [], drain: false, exclude: [] };
 
+/** Why a place that was chosen before is none for this request now; undefined where it still is one. */
+export function outgrown(
+  place: { server: string; partition: string },
+  request: Request,
+  policy: Policy,
+): string | undefined {
+  const { server, partition } = place;
+  const own = policy.backends.get(server);
+  if (!own) return 'no backend of this name';
+  if (request.partition !== undefined && request.partition !== partition) return `on partition ${partition}`;
+  // What an operator names is taken whatever the rules say.
+  if (request.server !== undefined) return request.server === server ? undefined : `${request.server} is asked for`;
+  if (request.partition === undefined && own.exclude.includes(partition)) return 'excluded';
+  return unwanted(server, request, policy, own) ?? resting(server, request, own);
+}
+
 /** Looks at one server, before it is weighed against the others. */
 export function lookAt(server: ServerFacts, request: Request, policy: Policy, now: number): Look {
   const own = policy.backends.get(server.name) ?? standard;
   const partitions = partitionsOf(server, request, policy, own);
   const figure = figureOf(server, partitions, policy);
+  const never = unwanted(server.name, request, policy, own) ?? withoutPartition(server, request);
   const out =
-    unwanted(server.name, request, policy, own) ??
+    never ??
+    resting(server.name, request, own) ??
     unfit(server, policy, own, now) ??
-    withoutPlace(server, partitions, request) ??
+    withoutPlace(server, partitions) ??
     (policy.servers.mode === 'random' ? undefined : spaceless(figure));
   const left = figure && lessPromised(figure, figure.promisedKiB);
   const { users, promised = nothingPromised } = server;
   return {
     server: {
-      ...{ name: server.name, ...(out !== undefined && { out }), share: 0 },
+      ...{ name: server.name, share: 0 },
+      ...{ ...(out !== undefined && { out }), ...(never !== undefined && { lasting: true as const }) },
       ...{ availableKiB: figure?.availableKiB, totalKiB: figure?.totalKiB, percent: left && percentFree(left) },
       ...{ promisedKiB: figure?.promisedKiB ?? promisedInAll(server), promisedUsers: promised.users },
       ...{ age: now - server.at, users, weight: own.weight },
@@ -83,7 +104,7 @@ export function lookAt(server: ServerFacts, request: Request, policy: Policy, no
 /** Where all is drawn evenly, space may be unknown. */
 const noSpace = { availableKiB: 0, totalKiB: 0 };
 
-/** Why the request or the policy does not want the server at all. */
+/** Why the server can never have it: by the request, the list of servers, or its own clear word. */
 function unwanted(
   name: string,
   { zone, tags = [], not = [] }: Request,
@@ -92,10 +113,23 @@ function unwanted(
 ): string | undefined {
   if (!policy.backends.has(name)) return 'no backend of this name';
   if (policy.servers.list && !policy.servers.list.includes(name)) return 'not in serverlist';
-  if (not.includes(name)) return 'has refused it, or was not reached';
+  const refusal = not.find(({ server, is }) => server === name && is === 'refused');
+  if (refusal) return `has refused it: ${refusal.why}`;
   if (zone !== undefined && own.zone !== zone) return own.zone === undefined ? 'in no zone' : `in zone ${own.zone}`;
   const missing = tags.filter((tag) => !own.tags.includes(tag));
-  if (missing.length > 0) return `without tag ${missing.join(', ')}`;
+  return missing.length > 0 ? `without tag ${missing.join(', ')}` : undefined;
+}
+
+/** Likewise; only one that tells its partitions is known not to have it. */
+function withoutPartition({ partitions }: ServerFacts, { partition }: Request): string | undefined {
+  const lacks = partition !== undefined && partitions.length > 0 && partitions.every(({ name }) => name !== partition);
+  return lacks ? `has no partition ${partition}` : undefined;
+}
+
+/** Why the operator lets nobody on it for a time, or it was not reached a moment ago. */
+function resting(name: string, { not = [] }: Request, own: BackendPolicy): string | undefined {
+  const silence = not.find(({ server }) => server === name);
+  if (silence) return `was not reached: ${silence.why}`;
   if (own.drain) return 'drains';
   return own.weight === 0 ? 'weight 0' : undefined;
 }
@@ -118,9 +152,8 @@ function figuresCount({ servers, partitions }: Policy): boolean {
   return servers.mode !== 'random' || partitions.mode !== 'random';
 }
 
-function withoutPlace(server: ServerFacts, partitions: readonly Considered[], request: Request): string | undefined {
+function withoutPlace(server: ServerFacts, partitions: readonly Considered[]): string | undefined {
   if (server.partitions.length === 0 || partitions.some(({ out }) => out === undefined)) return undefined;
-  if (request.partition !== undefined && partitions.length === 0) return `has no partition ${request.partition}`;
   return `no partition: ${partitions.map(({ name, out }) => `${name}: ${out ?? ''}`).join(', ')}`;
 }
 

@@ -29,6 +29,8 @@ export interface Decision {
   chosen?: Place;
   /** Why nothing was chosen. */
   refused?: string;
+  /** Nothing ever will be, for the same request and configuration. */
+  lasting?: true;
 }
 
 /** Chooses server and partition by the policy; what the request names stands. */
@@ -43,9 +45,13 @@ export function decide(request: Request, facts: Facts, policy: Policy, chance: C
     modes: { servers: policy.servers.mode, partitions: policy.partitions.mode },
   };
   const server = request.server ?? look?.server.name;
-  if (server === undefined || !policy.backends.has(server)) {
-    const refused = server === undefined ? noServer(servers) : noSuchBackend(server, policy);
-    return { ...base, partitions: [], drawn: drawnNumbers(drawn, undefined), refused };
+  const why = server === undefined ? noServer(servers) : noSuchPlace(server, request, facts, policy);
+  if (server === undefined || why !== undefined) {
+    const isLasting = server !== undefined || (servers.length > 0 && servers.every(({ lasting }) => lasting));
+    return {
+      ...{ ...base, partitions: [], drawn: drawnNumbers(drawn, undefined) },
+      ...{ ...(why !== undefined && { refused: why }), ...(isLasting && { lasting: true as const }) },
+    };
   }
   const partition = drawPartition(partitions, request.partition, policy.partitions, chance);
   const numbers = drawnNumbers(drawn, partition.drawn);
@@ -97,8 +103,19 @@ function drawnNumbers(server: number | undefined, partition: number | undefined)
   return { ...(server !== undefined && { server }), ...(partition !== undefined && { partition }) };
 }
 
-function noSuchBackend(name: string, { backends }: Policy): string {
-  return `there is no backend ${name}; it may be one of ${Array.from(backends.keys()).join(', ')}`;
+/** Why there is no such place; where the backend does not tell its partitions it will say so itself. */
+function noSuchPlace(
+  name: string,
+  { partition }: Request,
+  { servers }: Facts,
+  { backends }: Policy,
+): string | undefined {
+  if (!backends.has(name)) {
+    return `there is no backend ${name}; it may be one of ${Array.from(backends.keys()).join(', ')}`;
+  }
+  const told = servers.find((server) => server.name === name)?.partitions.map((one) => one.name) ?? [];
+  if (partition === undefined || told.length === 0 || told.includes(partition)) return undefined;
+  return `${name} has no partition ${partition}; it may be one of ${told.join(', ')}`;
 }
 
 function noServer(servers: readonly ConsideredServer[]): string {

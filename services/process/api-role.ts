@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
 import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
+import { lackAsked } from './asking-backends.ts';
 import { openUsers } from './open-users.ts';
 import { onAudit, onDirectory, onPools, onQueues, onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
@@ -24,7 +25,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { orders, decisions, history } = users;
   const { producer } = events;
   const ordering = new Ordering({
-    orders,
+    ...{ orders, lacks: lackAsked(config) },
     ring: (name) => {
       producer.ring('placement', { name });
     },
@@ -57,7 +58,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     users.close();
   };
   try {
-    const address = await api.listen(config.api.listen);
+    // A copy: fastify writes into what it is given.
+    const address = await api.listen({ ...config.api.listen });
     return { name: 'HTTP', addresses: [address], stop };
   } catch (error) {
     await stop();

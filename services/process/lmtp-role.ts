@@ -1,59 +1,125 @@
 // The role `lmtp`: the proxy that MTAs deliver to.
+import { join } from 'node:path';
 import type { Address } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Config } from '../config/schema.ts';
+import type { NearCache } from '../directory/near-cache.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
+import { MemoryLimit } from '../lmtp/memory-limit.ts';
 import { Router } from '../lmtp/router.ts';
+import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
+import type { ProxyOptions } from '../lmtp/transaction.ts';
 import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
+import { contradictionsOf } from './contradictions.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
+import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
+import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, lmtpSettings } from './settings.ts';
+import { backendSettings, lmtpSettings, registryOf } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
-  const { config, registry, log, mailLog, metrics } = start;
-  const pools = new BackendPools(registry, backendSettings(config), config.servername);
+  const { registry, log } = start;
+  let { config } = start;
+  const settings = backendSettings(config);
+  const pools = new BackendPools(registry, settings, config.servername);
+  const memory = new MemoryLimit(settings.memory_limit);
+  const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
+  const unheard = openUnheard(start);
   const users = await autocreateOf(start);
-  const router = new Router(await start.nearCache(), registry, config.lmtp, users?.autocreate);
   const replicas = await replicasTold(start);
-  const proxy = new Proxy({
-    ...{ servername: config.servername, settings: backendSettings(config), pools },
-    router: { route: (path, options) => countedRoute(router.route(path, options), metrics) },
+  const backing = {
+    ...{ pools, memory, spool, unheard: unheard.replies, contradicted: contradictionsOf(start) },
     delivered: replicas && replicas.delivered.bind(replicas),
-    report: (outcome) => {
-      mailLog.recipient(outcome);
-      metrics.observeOutcome(outcome);
-    },
-  });
+  };
+  const handler = handlerOf(start, await start.nearCache(), backing, users?.autocreate);
   const listener = new LmtpListener({
-    ...{ servername: config.servername, settings: lmtpSettings(config), handler: proxy, log },
+    ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
   });
   const stop = async () => {
-    await listener.close(start.grace);
-    await pools.close(start.grace);
+    const grace = config.lmtp.shutdown_grace * 1000;
+    await listener.close(grace);
+    await pools.close(grace);
+    unheard.close();
     users?.close();
   };
   const addresses: Address[] = [];
   try {
-    for (const address of config.lmtp.listen) addresses.push(await listener.listen(address));
+    for (const { address, door } of entrancesOf(config))
+      addresses.push(await listener.listen(address, door, { shared: start.lmtpPart }));
   } catch (error) {
     await stop();
     throw error;
   }
   start.watch('rookery_lmtp_sessions', () => [[listener.sessions]]);
-  start.watch('rookery_backend_connections', () =>
+  start.watch('rookery_lmtp_memory_bytes', () => [[memory.held]]);
+  start.watch('rookery_lmtp_spool_bytes', () => [[spool.used]]);
+  watchBackends(pools, start);
+  const prepare = (next: Config): Promise<() => void> => {
+    const changed = { settings: lmtpSettings(next), handler: handler(next) };
+    const certificates = certificatesOf(next);
+    return Promise.resolve(() => {
+      config = next;
+      // Addresses, fences and drains hold from the next message on.
+      registry.replace(registryOf(next).all());
+      listener.reload(changed, certificates);
+    });
+  };
+  return { name: 'LMTP', addresses, prepare: async (next) => prepare(next), stop };
+}
+
+async function openSpool(folder: string, limit: number): Promise<Spool> {
+  try {
+    return await Spool.open(folder, limit);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new Error(`lmtp.spool: ${folder} must be a folder that this user may write to: ${reason}`, { cause: error });
+  }
+}
+
+function watchBackends(pools: BackendPools, { watch, notes }: RoleStart): void {
+  watch('rookery_backend_connections', () =>
     pools
       .connections()
-      .flatMap(({ backend, busy, idle, waiting }) => [
-        [busy, backend, 'busy'] as const,
-        [idle, backend, 'idle'] as const,
-        [waiting, backend, 'waiting'] as const,
-      ]),
+      .flatMap(({ backend, ...counts }) =>
+        (['busy', 'idle', 'waiting', 'late'] as const).map((state) => [counts[state], backend, state] as const),
+      ),
   );
-  return { name: 'LMTP', addresses, stop };
+  watch('rookery_backend_breaker', () =>
+    pools
+      .states()
+      .flatMap(({ backend, breaker }) =>
+        (['closed', 'open', 'half-open'] as const).map((state) => [state === breaker ? 1 : 0, backend, state] as const),
+      ),
+  );
+  watch('rookery_backend_fenced', () =>
+    pools.states().map(({ backend, fenced }) => [fenced ? 1 : 0, backend] as const),
+  );
+  notes['backends'] = () => pools.troubles();
+}
+
+/** What stands behind the listener, by a configuration. */
+function handlerOf(
+  { registry, metrics, mailLog }: RoleStart,
+  directory: NearCache,
+  backing: Pick<ProxyOptions, 'pools' | 'memory' | 'spool' | 'unheard' | 'contradicted' | 'delivered'>,
+  autocreate: Autocreate | undefined,
+) {
+  return (config: Config): Proxy => {
+    const router = new Router(directory, registry, config.lmtp, autocreate);
+    return new Proxy({
+      ...{ servername: config.servername, settings: backendSettings(config), ...backing },
+      router: { route: (path, options) => countedRoute(router.route(path, options), metrics) },
+      report: (outcome) => {
+        mailLog.recipient(outcome);
+        metrics.observeOutcome(outcome);
+      },
+    });
+  };
 }
 
 /** Who is told of what was delivered; undefined where no backend has a replica. */

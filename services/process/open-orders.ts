@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts';
 import { Producer } from '../events/producer.ts';
 import { QueueSet } from '../events/queue-set.ts';
 import { Ordering } from '../users/ordering.ts';
+import { lackAsked } from './asking-backends.ts';
 import { openUsersNow } from './open-users.ts';
 import type { Users } from './open-users.ts';
 import { eventsPlace } from './redis-access.ts';
@@ -23,7 +24,7 @@ export async function openOrders(config: Config): Promise<OpenOrders> {
     producer.ring('placement', { name });
   };
   return {
-    ordering: new Ordering({ orders: users.orders, ring }),
+    ordering: new Ordering({ orders: users.orders, ring, lacks: lackAsked(config) }),
     decisions: users.decisions,
     async close() {
       await producer.close();

@@ -16,7 +16,8 @@ export interface OpenReplicas {
 
 /** Rejects when the events' Redis does not answer. */
 export async function openReplicas(config: Config): Promise<OpenReplicas> {
-  const { backlog, producer, close } = await openBacklog(config);
+  const queues = await openBacklog(config);
+  const { backlog, producer } = queues;
   return {
     ring: (backend, trees) =>
       producer.rung(
@@ -24,6 +25,6 @@ export async function openReplicas(config: Config): Promise<OpenReplicas> {
         trees.map((tree) => ({ tree })),
       ),
     followed: (backend, tree, within) => followed(backlog, { queue: replicaQueue(backend), payload: { tree } }, within),
-    close,
+    close: () => queues.close(),
   };
 }

@@ -10,7 +10,7 @@ import type { ConnectionHearer } from '../redis/connection.ts';
 import { DecisionStore } from '../users/decision-store.ts';
 import { OrderStore } from '../users/order-store.ts';
 import { Placing } from '../users/placing.ts';
-import { placementPolicy } from './placement-settings.ts';
+import { followingFlags, placementPolicy } from './placement-settings.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
 
 /** How long Redis may take to answer, in milliseconds. */
@@ -36,7 +36,15 @@ export function openUsers(config: Config, hearer: ConnectionHearer = unheard): U
   const placing: Users['placing'] = (registry, admins, counts) => {
     const users = async () =>
       new Map([...(await counts.byServer())].map(([server, figures]) => [server, figures.users]));
-    return new Placing({ policy, promises, decisions, history, registry, admins, users });
+    return new Placing({
+      policy: followingFlags(policy, registry),
+      promises,
+      decisions,
+      history,
+      registry,
+      admins,
+      users,
+    });
   };
   const close = () => {
     redis.disconnect();

@@ -47,7 +47,7 @@ export function onQueues(queues: OperatorsQueues): QueueOperations {
 
 /** What is asked of users, and kept of them. */
 export interface OperatorsUsers {
-  ordering: Pick<Ordering, 'place' | 'read'>;
+  ordering: Pick<Ordering, 'place' | 'read' | 'cancel'>;
   decisions: Pick<DecisionStore, 'read'>;
 }
 

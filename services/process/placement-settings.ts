@@ -1,4 +1,5 @@
 // From the configuration to what placement goes by: its policy, and the figures of backends that cannot be asked.
+import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { ServerFacts } from '../placement/facts.ts';
 import type { BackendPolicy, Policy } from '../placement/policy.ts';
@@ -37,6 +38,20 @@ function backendPolicy(own: Config['backends'][string]['placement'], exclude: re
     ...{ weight: own.weight, zone: own.zone, tags: own.tags, maximumUsers: own.maximum_users, drain: own.drain },
     exclude: [...exclude, ...(own.partition_select_exclude ?? [])],
   };
+}
+
+/** The policy in which a backend drains as long as the registry says so: it is asked at each choice. */
+export function followingFlags(policy: Policy, registry: Registry): Policy {
+  const followed = Array.from(policy.backends, ([name, own]) => {
+    const flagged: BackendPolicy = {
+      ...own,
+      get drain() {
+        return registry.isDraining(name);
+      },
+    };
+    return [name, flagged] as const;
+  });
+  return { ...policy, backends: new Map(followed) };
 }
 
 /**

@@ -102,6 +102,10 @@ export interface RoleStart {
   checks: Readonly<Record<string, Check>>;
   /** What it tells besides. A role may add a note of its own. */
   readonly notes: Record<string, Check>;
+  /** How many processes the role lmtp is to have; this one is one of them where it is 1. */
+  lmtpProcesses: number;
+  /** This process shares its addresses of LMTP with others. */
+  lmtpPart: boolean;
   /** How long work under way may take to end when the role is stopped, in milliseconds. */
   grace: number;
 }
@@ -115,6 +119,13 @@ export interface StartedRole {
   works?: string;
   /** Where its work comes to an end by itself: resolves then, with a line for people. Never rejects. */
   done?: Promise<string>;
+  /** What /readyz is to look at besides. */
+  checks?: Readonly<Record<string, Check>>;
+  /**
+   * Makes ready to go on by another configuration, where the role can; resolves to what does so, and cannot fail. Rejects
+   * when it can't be had: then all stays as it is.
+   */
+  prepare?(config: Config): Promise<() => void>;
   /** Accepts no more, ends what is under way within the grace, and closes. */
   stop(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 // From the configuration, in the operator's units and names, to the settings of the rooms.
 import { Registry } from '../backends/registry.ts';
-import type { ImapAccess, PartitionSpace } from '../backends/registry.ts';
+import type { ImapAccess, PartitionSpace, TlsAccess } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { NearCacheOptions } from '../directory/near-cache.ts';
 import type { Times } from '../directory/rules.ts';
@@ -8,6 +8,7 @@ import type { Retries, Retry } from '../events/retry.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Hosts, User } from '../mupdate/binding.ts';
 import type { MupdateSettings } from '../mupdate/settings.ts';
+import { Networks } from '../listening/networks.ts';
 import type { BackendSettings, LmtpSettings } from '../lmtp/settings.ts';
 import type { TransportSettings } from '../lookup/maps.ts';
 import type { LookupSettings } from '../lookup/settings.ts';
@@ -19,10 +20,11 @@ const second = 1000;
 
 export function registryOf(config: Config): Registry {
   return new Registry(
-    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, placement }]) => ({
-      ...{ name, mupdate },
+    Object.entries(config.backends).map(([name, { lmtp, imap, mupdate, placement, fence }]) => ({
+      ...{ name, mupdate, flags: { fence, drain: placement.drain } },
       lmtp: lmtp && {
-        ...{ address: lmtp.address, connections: lmtp.connections },
+        ...{ addresses: lmtp.addresses, connections: lmtp.connections, waiting: lmtp.waiting },
+        ...(lmtp.tls && { tls: tlsOf(lmtp.tls) }),
         ...(lmtp.username !== undefined && lmtp.password !== undefined
           ? { username: lmtp.username, password: lmtp.password }
           : {}),
@@ -32,6 +34,12 @@ export function registryOf(config: Config): Registry {
     })),
   );
 }
+
+function tlsOf({ mode, ca, name, verify }: ConfiguredTls): TlsAccess {
+  return { mode, verify, ...(ca !== undefined && { ca }), ...(name !== undefined && { name }) };
+}
+
+type ConfiguredTls = NonNullable<NonNullable<Config['backends'][string]['lmtp']>['tls']>;
 
 /** Undefined without a user: nobody else may ask for mailboxes. */
 function imapAccess(imap: Config['backends'][string]['imap']): ImapAccess | undefined {
@@ -125,6 +133,24 @@ export function lmtpSettings({ lmtp }: Config): LmtpSettings {
     session_timeout: lmtp.session_timeout * second,
     lmtp_strict_rfc2821: lmtp.lmtp_strict_rfc2821,
     socket_mode: Number.parseInt(lmtp.socket_mode, 8),
+    ...accessSettings(lmtp),
+  };
+}
+
+/** Who may do what at the listeners. */
+function accessSettings(lmtp: Config['lmtp']) {
+  const users = new Map(Object.entries(lmtp.users).map(([name, { password = '' }]) => [name, password]));
+  return {
+    smtputf8: lmtp.smtputf8,
+    users,
+    lmtp_admins: new Set(lmtp.lmtp_admins ?? users.keys()),
+    allowplaintext: lmtp.allowplaintext,
+    soft_noauth: lmtp.soft_noauth,
+    failedloginpause: lmtp.failedloginpause * second,
+    preauth_networks: new Networks(lmtp.preauth_networks),
+    xforward_networks: new Networks(lmtp.xforward_networks),
+    proxy_networks: new Networks(lmtp.proxy_networks),
+    handshake_timeout: lmtp.handshake_timeout * second,
   };
 }
 
@@ -151,6 +177,15 @@ export function backendSettings({ lmtp }: Config): BackendSettings {
     reply_timeout: lmtp.reply_timeout * second,
     idle_timeout: lmtp.idle_timeout * second,
     buffer: lmtp.buffer,
+    transaction_timeout: lmtp.transaction_timeout * second,
+    late_timeout: lmtp.late_timeout * second,
+    check_after: lmtp.check_after * second,
+    breaker_failures: lmtp.breaker_failures,
+    breaker_pause: lmtp.breaker_pause * second,
+    failback_after: lmtp.failback_after * second,
+    memory_limit: lmtp.memory_limit,
+    spool_after: lmtp.spool_after * second,
+    spool_limit: lmtp.spool_limit,
   };
 }
 

@@ -1,4 +1,5 @@
 // Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
+import { availableParallelism } from 'node:os';
 import { readable } from '../address/bytes.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
@@ -24,6 +25,8 @@ import type { OpenNearCache } from './open-near-cache.ts';
 import { accessRedis } from './redis-access.ts';
 import { RedisOutages } from './redis-outages.ts';
 import type { Events, RoleStart, ScalingHands, StartWorkers, StartedRole, WorkersWish } from './role.ts';
+import { Reloading } from './reloading.ts';
+import type { Prepare } from './reloading.ts';
 import { nodeName } from './session-ids.ts';
 import { registryOf } from './settings.ts';
 import { version } from './version.ts';
@@ -34,7 +37,8 @@ export type Role = (typeof roles)[number];
 
 const starters: Record<Role, (start: RoleStart) => Promise<StartedRole>> = {
   directory: startDirectoryRole,
-  lmtp: startLmtpRole,
+  lmtp: async (start) =>
+    start.lmtpProcesses === 1 ? startLmtpRole(start) : (await import('./lmtp-processes.ts')).startLmtpProcesses(start),
   lookup: startLookupRole,
   // Loaded when needed, as the queues are: it is large.
   api: async (start) => (await import('./api-role.ts')).startApiRole(start),
@@ -59,6 +63,10 @@ export interface StartOptions {
   /** Where the configuration was read from, for worker processes. */
   configFile?: string | undefined;
   worker?: WorkersWish;
+  /** Where the configuration leaves it open, the role lmtp has a process for each core. */
+  spread?: boolean;
+  /** This process is one of several of the role lmtp. */
+  lmtpPart?: boolean;
 }
 
 export interface Running {
@@ -67,6 +75,9 @@ export interface Running {
   addresses: Partial<Record<Role, Address[]>>;
   /** Resolves when a role has done what it was started for; most never do. Never rejects. */
   done: Promise<string>;
+  /** Takes on what can be had of another configuration, whole or not at all, and tells the log. Never rejects. */
+  reload(read: () => Config): Promise<void>;
+  prepare: Prepare;
   stop(): Promise<void>;
 }
 
@@ -101,21 +112,46 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     });
     stops.push(() => memory.close());
     stops.push(() => directory.close());
-    const start = roleStart(options, directory, metrics, { log, outages }, stops);
+    const mail = unsearched(log);
+    const start = roleStart(options, directory, metrics, { log, mail, outages }, stops);
     const addresses: Running['addresses'] = {};
     const ends: Promise<string>[] = [];
+    const prepares: Prepare[] = [];
     for (const role of options.roles) {
       const started = await startRole(role, start);
       stops.push(() => started.stop());
       addresses[role] = started.addresses;
       if (started.done) ends.push(started.done);
+      if (started.prepare) prepares.push((next) => started.prepare?.(next) ?? Promise.resolve(() => undefined));
+      Object.assign(start.checks, started.checks);
       out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
-    return { directory, addresses, done: Promise.race(ends), stop };
+    const prepare = prepareAll(prepares, [log, mail]);
+    const reloading = new Reloading(config, log, prepare);
+    const reload = (read: () => Config) => reloading.reload(read);
+    return { directory, addresses, done: Promise.race(ends), reload, prepare, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** All roles are ready for another configuration before the first goes on with it. */
+function prepareAll(prepares: readonly Prepare[], logs: readonly Logger[]): Prepare {
+  return async (config) => {
+    const commits = await Promise.all(prepares.map((prepare) => prepare(config)));
+    return () => {
+      for (const log of logs) log.level = config.log.level;
+      for (const commit of commits) commit();
+    };
+  };
+}
+
+/** As many as there are cores, but no more than are of use beside a Redis. */
+function lmtpProcesses({ config, spread = false, lmtpPart = false }: StartOptions): number {
+  const { workers } = config.lmtp;
+  if (lmtpPart) return 1;
+  return workers === 'auto' ? (spread ? Math.min(availableParallelism(), 8) : 1) : workers;
 }
 
 async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
@@ -127,18 +163,14 @@ async function startRole(role: Role, start: RoleStart): Promise<StartedRole> {
 }
 
 function roleStart(
-  {
-    config,
-    worker = {},
-    startWorkers = noWorkers,
-    scaling = { local: noWorkers, keda: noWorkers },
-    configFile,
-  }: StartOptions,
+  options: StartOptions,
   directory: RedisDirectory,
   metrics: Metrics,
-  { log, outages }: { log: Logger; outages: RedisOutages },
+  { log, mail, outages }: { log: Logger; mail: Logger; outages: RedisOutages },
   stops: (() => Promise<void>)[],
 ): RoleStart {
+  const { config, worker = {}, startWorkers = noWorkers, configFile, lmtpPart = false } = options;
+  const { scaling = { local: noWorkers, keda: noWorkers } } = options;
   const registry = registryOf(config);
   const standing = () =>
     directory.standing().catch((error: unknown) => {
@@ -156,10 +188,11 @@ function roleStart(
   const node = nodeName(config.servername);
   return {
     ...{ config, directory, registry, log, outages, metrics, trusted, grace },
-    mailLog: new MailLog(unsearched(log)),
+    mailLog: new MailLog(mail),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),
     workers: { start: startWorkers, scaling, wish: worker, configFile },
+    ...{ lmtpPart, lmtpProcesses: lmtpProcesses(options) },
     node,
     nearCache: async () => {
       nearCache ??= await openedNearCache({ config, directory, reader: node, log, metrics, watch: watchHere }, stops);

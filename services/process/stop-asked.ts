@@ -1,4 +1,4 @@
-// When the process is asked to stop.
+// When the process is asked to stop, or to read its configuration again.
 
 /**
  * How long, in milliseconds, further signals mean the same wish: a Ctrl-C under npm arrives twice, from the terminal and
@@ -19,4 +19,12 @@ export function stopAsked(): Promise<NodeJS.Signals> {
     process.on('SIGINT', asked);
     process.on('SIGTERM', asked);
   });
+}
+
+/**
+ * Calls back at each SIGHUP. Under a terminal the signal says that it is gone, and ends the process as ever: nobody would
+ * know of it any more.
+ */
+export function onReload(asked: () => void): void {
+  if (!process.stdout.isTTY) process.on('SIGHUP', asked);
 }

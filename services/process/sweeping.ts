@@ -59,14 +59,24 @@ async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServ
   }
 }
 
-/** A ring for an order may have been lost with the process that took it. */
-async function ringForOrders(
-  { orders }: Pick<Users, 'orders'>,
-  { log }: RoleStart,
-  { producer }: Events,
+/**
+ * A ring for an order may have been lost with the process that took it, or somebody who was away may be back. What was given
+ * up for another reason waits for an operator: it would only be given up again.
+ */
+export async function ringForOrders(
+  { orders }: { orders: Pick<Users['orders'], 'open'> },
+  { log }: { log: Pick<RoleStart['log'], 'error'> },
+  {
+    producer,
+    deadLetters,
+  }: { producer: Pick<Events['producer'], 'ring'>; deadLetters: Pick<Events['deadLetters'], 'find'> },
 ): Promise<void> {
   try {
-    for (const name of await orders.open(mostRings)) producer.ring('placement', { name });
+    const open = new Set(await orders.open(mostRings));
+    if (open.size === 0) return;
+    const given = await deadLetters.find('placement', { about: (name) => open.has(name) });
+    for (const { subject, kind } of given) if (subject !== undefined && kind !== 'away') open.delete(subject);
+    for (const name of open) producer.ring('placement', { name });
   } catch (error) {
     if (!isAway(error)) log.error({ err: error }, 'users: open orders could not be rung for');
   }

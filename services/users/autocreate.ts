@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import type { Hold } from '../lmtp/router.ts';
 import type { Ordering } from './ordering.ts';
 
 export interface AutocreateOptions {
@@ -10,7 +11,7 @@ export interface AutocreateOptions {
   wants: (mailbox: Bytes) => boolean;
   /** How many users a minute are made by this process; further ones wait for their next message. */
   rate: number;
-  /** How long mail is held for its mailbox, in milliseconds; 0: it is put off at once. */
+  /** How long one message is held for the mailboxes of its recipients in all, in milliseconds; 0: it is put off at once. */
   hold: number;
   log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
   /** Milliseconds, of any clock that only goes forward. */
@@ -38,18 +39,29 @@ export class Autocreate {
     return this.#options.wants(mailbox);
   }
 
-  /** Orders the user, and waits for him as long as mail is held; resolves to whether he may be there. Never rejects. */
-  async make(mailbox: Bytes): Promise<boolean> {
-    const { ordering, hold, log } = this.#options;
+  /**
+   * Orders the user, and waits for him while the message may still be held; resolves to whether he may be there. Where it
+   * has been held long enough for recipients before him, he is ordered all the same. Never rejects.
+   */
+  async make(mailbox: Bytes, hold: Hold): Promise<boolean> {
+    if (hold.signal.aborted || hold.failed) return false;
     try {
       if (!(await this.#order(mailbox))) return false;
-      const until = performance.now() + hold;
-      while (performance.now() < until) {
-        if ((await ordering.read(mailbox))?.state !== 'open') return true;
-        await pause(lookEvery);
-      }
+      hold.until ??= performance.now() + this.#options.hold;
+      return await this.#awaited(mailbox, hold.until, hold.signal);
     } catch (error) {
-      log.warn({ err: error, user: readable(mailbox) }, 'user: first message could not order him');
+      hold.failed = true;
+      this.#options.log.warn({ err: error, user: readable(mailbox) }, 'user: first message could not order him');
+      return false;
+    }
+  }
+
+  async #awaited(mailbox: Bytes, until: number, signal: AbortSignal): Promise<boolean> {
+    const { ordering } = this.#options;
+    while (performance.now() < until && !signal.aborted) {
+      if ((await ordering.read(mailbox))?.state !== 'open') return true;
+      // A client that goes ends the wait, and the loop.
+      await pause(lookEvery, undefined, { signal }).catch(() => undefined);
     }
     return false;
   }

@@ -1,5 +1,6 @@
 // Orders in Redis, beside the queues: kept before anything is done, so that a worker that dies leaves its place to the next.
 import { z } from 'zod';
+import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { connected } from '../redis/connection.ts';
 import type { commandConnection } from '../redis/connection.ts';
@@ -17,6 +18,7 @@ const commandTimeout = 5000;
 
 const bytes = z.string().regex(/^[\x00-\xff]*$/);
 const place = z.strictObject({ server: bytes, partition: bytes });
+const passed = z.strictObject({ server: bytes, is: z.enum(['refused', 'silent']), why: z.string() });
 const wish = z.discriminatedUnion('is', [
   z.strictObject({
     is: z.literal('create'),
@@ -34,14 +36,14 @@ const form: z.ZodType<Order> = z.strictObject({
     wish,
     by: bytes,
     since: z.int(),
-    state: z.enum(['open', 'done', 'refused']),
+    state: z.enum(['open', 'done', 'refused', 'cancelled']),
     place: z.exactOptional(place),
   },
   ...{
     begun: z.boolean(),
     version: z.exactOptional(z.int()),
     made: z.boolean(),
-    passed: z.array(bytes),
+    passed: z.array(passed),
     note: z.string(),
   },
 });
@@ -61,10 +63,26 @@ else
 end
 return 1`;
 
+/** Closes an order without a change to it. KEYS = the order, the open orders. ARGV = what was read, the name. */
+const closeScript = `
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('ZREM', KEYS[2], ARGV[2]) end`;
+
 /** An order as it was read: only as such may it be replaced. */
 export interface Kept {
   order: Order;
   text: string;
+}
+
+/** What is kept as an order is none, or one of another version. It is worth no more than a refused one: a new one takes its place. */
+export class UnreadableOrder extends Error {
+  override readonly name = 'UnreadableOrder';
+  readonly kind = 'refused';
+  readonly text: string;
+
+  constructor(name: Bytes, text: string) {
+    super(`what was ordered of ${readable(name)} cannot be read: order it again`);
+    this.text = text;
+  }
 }
 
 /** What became of an attempt to order something. */
@@ -88,18 +106,24 @@ export class OrderStore {
   /** Keeps a new order, unless another one for the same user is open: there is one at a time. */
   async place(order: Order): Promise<Placed> {
     for (;;) {
-      const kept = await this.read(order.name);
-      if (kept?.order.state === 'open') return { is: 'open', order: kept.order };
-      if (await this.#replace(kept?.text ?? '', following(order, kept?.order))) return { is: 'placed' };
+      const text = await this.#redis.get(keyOf(order.name));
+      const before = text === null ? undefined : orderIn(text);
+      if (before?.state === 'open') return { is: 'open', order: before };
+      if (await this.#replace(text ?? '', following(order, before))) return { is: 'placed' };
     }
   }
 
-  /** The order of a user, open or done a while ago. Rejects when Redis does not answer, or keeps something else there. */
+  /**
+   * The order of a user, open or done a while ago. Rejects when Redis does not answer; with UnreadableOrder, once it is no
+   * more among the open ones, where something else is kept there.
+   */
   async read(name: Bytes): Promise<Kept | undefined> {
     const text = await this.#redis.get(keyOf(name));
     if (text === null) return undefined;
-    const { v, ...order } = z.looseObject({ v: z.literal(1) }).parse(JSON.parse(text));
-    return { order: form.parse(order), text };
+    const order = orderIn(text);
+    if (order) return { order, text };
+    await this.#redis.call('EVAL', [closeScript, 2, keyOf(name), openKey, text, Buffer.from(name, 'latin1')]);
+    throw new UnreadableOrder(name, text);
   }
 
   /** Replaces an order by what it has become; undefined where another worker was faster. */
@@ -125,6 +149,17 @@ function keyOf(name: Bytes): string {
   return `${prefix}order:${Buffer.from(name, 'latin1').toString('base64url')}`;
 }
 
+/** Throws where it could not be read again: better now than ever after. */
 function written(order: Order): string {
-  return JSON.stringify({ v: 1, ...order });
+  return JSON.stringify({ v: 1, ...form.parse(order) });
+}
+
+/** Undefined where it is none. */
+function orderIn(text: string): Order | undefined {
+  try {
+    const { v, ...order } = z.looseObject({ v: z.literal(1) }).parse(JSON.parse(text));
+    return form.parse(order);
+  } catch {
+    return undefined;
+  }
 }

@@ -22,6 +22,14 @@ export interface Place {
   partition: Bytes;
 }
 
+/** A server that a new user was meant for, and did not get. */
+export interface Passed {
+  server: Bytes;
+  /** It has refused him for certain, and does not hold him; or it was not reached, and may be by the next attempt. */
+  is: 'refused' | 'silent';
+  why: string;
+}
+
 export interface Order {
   /** The user's INBOX: `user.jdoe`. */
   name: Bytes;
@@ -29,8 +37,8 @@ export interface Order {
   /** Who has ordered it, and when, in milliseconds since 1970. */
   by: Bytes;
   since: number;
-  /** What was refused stays for people to see; to try it again opens it again. */
-  state: 'open' | 'done' | 'refused';
+  /** What was refused stays for people to see; to try it again opens it again. What was cancelled stays so. */
+  state: 'open' | 'done' | 'refused' | 'cancelled';
   /** Of a creation: what was chosen. Of the others: where the user was when they began, or when the same was done before. */
   place?: Place;
   /** The server of the place may have been told: from now on nobody else may be, unless it has refused for certain. */
@@ -39,8 +47,8 @@ export interface Order {
   version?: number;
   /** The server has said that all is done there. */
   made: boolean;
-  /** Servers that have refused it for certain, and do not hold it. */
-  passed: readonly Bytes[];
+  /** Servers of which another one was chosen instead. */
+  passed: readonly Passed[];
   /** What it waits for, why it failed last, or how it ended; for people. */
   note: string;
 }
@@ -59,19 +67,23 @@ export interface Facts {
   target?: Seen;
   /** How many folders of the user the directory still has, tombstones left out. */
   folders: number;
+  /** When data of the directory were lost last, in milliseconds since 1970; rows, and orders, may have come back since. */
+  lost?: number;
+  /** Why rows may be those from before a loss; undefined where their servers have spoken since. */
+  distrust?: string;
   /** Whether this server's rows are written by us: it speaks no MUPDATE. */
   isSilent: (server: Bytes) => boolean;
 }
 
 /**
  * `choose`: a place is to be chosen, with none of those that have passed. `tell`: the server is to carry the order out,
- * or what of it is left; `version` is that of the row for which this holds. `push`: it has done so, and is to tell the
- * directory. `write`: it speaks no MUPDATE, and we do what concerns the directory. `refuse`: it can't be done, now or later.
+ * or what of it is left; `version` is that of the row for which this holds. It has done so: `push`: it is to tell the
+ * directory; `write`: it speaks no MUPDATE, and we write its rows. `refuse`: it can't be done, now or later.
  */
 export type Step =
   | { do: 'choose' }
-  | { do: 'tell' | 'write'; at: Place; version?: number }
-  | { do: 'push'; at: Place }
+  | { do: 'tell'; at: Place; version?: number }
+  | { do: 'push' | 'write'; at: Place }
   | { do: 'wait'; why: string }
   | { do: 'finish'; note: string }
   | { do: 'refuse'; why: string };
@@ -89,43 +101,61 @@ export function nextStep(order: Order, facts: Facts): Step {
 }
 
 /**
- * The order as it follows the one before of the same user. A rename that was done, and is ordered once more, knows where:
- * who is there under the new name is him, and nobody in his way.
+ * The order as it follows the one before of the same user. A creation that was refused half-way goes on where it was: its
+ * server may have been told, and may have part of him. A rename that was done, and is ordered once more, knows where: who is
+ * there under the new name is him, and nobody in his way.
  */
 export function following(order: Order, before: Order | undefined): Order {
-  if (before?.state !== 'done' || before.wish.is !== 'rename' || order.wish.is !== 'rename') return order;
-  if (before.wish.to !== order.wish.to || !before.place) return order;
-  return { ...order, place: before.place };
+  if (!before?.place) return order;
+  const { wish } = order;
+  const { state, begun, place } = before;
+  if (wish.is === 'create' && before.wish.is === 'create' && state === 'refused' && begun)
+    return { ...order, begun, place };
+  const isAgain = wish.is === 'rename' && before.wish.is === 'rename' && wish.to === before.wish.to && state === 'done';
+  return isAgain ? { ...order, place } : order;
 }
 
 function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): Step {
   const { row, doubt } = facts.user;
   const { place } = order;
-  const ours = place !== undefined && order.begun && (row === undefined || serverOf(row.location) === place.server);
+  const isMeant = wish.server === undefined || wish.server === place?.server;
+  const ours =
+    place !== undefined && order.begun && isMeant && (row === undefined || serverOf(row.location) === place.server);
   if (row?.state === 'active') {
-    if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: doerAt(place, facts), at: place };
+    if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: 'tell', at: place };
     return alreadyAt(row, wish);
   }
   if (ours && order.made) return facts.isSilent(place.server) ? { do: 'write', at: place } : { do: 'push', at: place };
   // What an earlier attempt of ours has reserved.
   if (ours && row?.state === 'created') return { do: 'tell', at: place };
   if (row) return wait(underWay(row));
+  if (place && !isMeant)
+    return {
+      do: 'refuse',
+      why: `it was begun at ${readable(place.server)}, which may have it: order it there, or delete it`,
+    };
   // A mailbox that the directory does not have yet may be anywhere: a second one would be made.
   if (doubt !== undefined) return wait(doubt);
-  return place ? { do: doerAt(place, facts), at: place } : { do: 'choose' };
+  return place ? { do: 'tell', at: place } : { do: 'choose' };
 }
 
-/** Somebody else has made it: what was wanted, unless it was wanted elsewhere. */
-function alreadyAt({ location }: Entry, { server }: Wish & { is: 'create' }): Step {
-  const holder = serverOf(location);
-  if (server === undefined || server === holder) return finish(`it is there already, at ${readable(location)}`);
-  return { do: 'refuse', why: `it is at ${readable(holder)}, and not at ${readable(server)}: move it` };
+/** Somebody else has made it: what was wanted, unless it was wanted elsewhere. What else was wanted it may have or not. */
+function alreadyAt(row: Entry, { server, partition, zone, quota }: Wish & { is: 'create' }): Step {
+  const at = placeOf(row);
+  if (server !== undefined && server !== at.server)
+    return { do: 'refuse', why: `it is at ${readable(at.server)}, and not at ${readable(server)}: move it` };
+  if (partition !== undefined && partition !== at.partition)
+    return { do: 'refuse', why: `it is at ${readable(row.location)}, and not on ${readable(partition)}: move it` };
+  const left = [...(zone === undefined ? [] : ['zone']), ...(quota === undefined ? [] : ['quota'])];
+  const untouched = left.length === 0 ? '' : `; its ${left.join(' and ')} stays as it is`;
+  return finish(`it is there already, at ${readable(row.location)}${untouched}`);
 }
 
 function ofDeletion(order: Order, facts: Facts): Step {
   const { row, doubt } = facts.user;
   if (row?.state === 'active') {
-    if (order.made) return finish('deleted, and there again');
+    if (order.made)
+      return isOurs(order, row, facts) ? { do: 'write', at: placeOf(row) } : finish('deleted, and there again');
     return toItsServer(order, row, facts);
   }
   if (row) return wait(underWay(row));
@@ -161,16 +191,21 @@ function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): 
   return { do: 'refuse', why: 'there is no such user' };
 }
 
-function doerAt({ server }: Place, { isSilent }: Facts): 'tell' | 'write' {
-  return isSilent(server) ? 'write' : 'tell';
+/** Whether it is the row of what a server that speaks no MUPDATE has deleted: nobody but us takes it away. */
+function isOurs(order: Order, row: Entry, { isSilent }: Facts): boolean {
+  return row.version === order.version && isSilent(serverOf(row.location));
 }
 
-function toItsServer(order: Order, row: Entry, facts: Facts): Step {
+function toItsServer(order: Order, row: Entry, { lost, distrust }: Facts): Step {
+  // It may have been done already, and the name be another user's by now.
+  if (lost !== undefined && order.since <= lost) {
+    return { do: 'refuse', why: 'it was ordered before data were lost: order it again' };
+  }
   if (order.begun && row.version !== order.version) {
     return { do: 'refuse', why: 'it has changed since this was begun: order it again' };
   }
-  const at = placeOf(row);
-  return { do: doerAt(at, facts), at, version: row.version };
+  if (!order.begun && distrust !== undefined) return wait(`directory not trusted: ${distrust}`);
+  return { do: 'tell', at: placeOf(row), version: row.version };
 }
 
 function placeOf({ location }: Entry): Place {

@@ -1,12 +1,10 @@
 // Taking an order: whose it may be, kept before it is rung for, so that a ring that is lost loses nothing.
-import { maxMailboxName } from '../address/mailbox-name.ts';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import { isUser, unfitUserName } from '../address/user-name.ts';
+import { highestQuota } from '../backends/imap-quota.ts';
 import type { Order, Wish } from './order.ts';
 import type { OrderStore, Placed } from './order-store.ts';
-
-/** In KiB, as IMAP's QUOTA counts storage; Cyrus keeps it in a signed 64-bit number of bytes, text and JSON in less. */
-export const mostQuota = Math.floor(Number.MAX_SAFE_INTEGER / 1024);
 
 /** A name, or a wish, that no order can be about; the message says why. */
 export class UnfitOrder extends Error {
@@ -14,9 +12,11 @@ export class UnfitOrder extends Error {
 }
 
 export interface OrderingOptions {
-  orders: Pick<OrderStore, 'place' | 'read'>;
+  orders: Pick<OrderStore, 'place' | 'read' | 'replace'>;
   /** Has a worker look at the order of a user. */
   ring: (name: Bytes) => void;
+  /** Whether a backend says that it has no such mailbox. Left out: nobody can be asked. */
+  lacks?: (server: Bytes, name: Bytes) => Promise<boolean>;
   /** Milliseconds since 1970. */
   clock?: () => number;
 }
@@ -25,18 +25,45 @@ export class Ordering {
   readonly #options: Required<OrderingOptions>;
 
   constructor(options: OrderingOptions) {
-    this.#options = { clock: Date.now, ...options };
+    this.#options = { clock: Date.now, lacks: () => Promise.resolve(false), ...options };
   }
 
   /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis does not answer. */
   async place(name: Bytes, wish: Wish, by: Bytes): Promise<Placed> {
-    refuseUnfit(name);
-    refuseUnfitWish(name, wish);
+    const unfit = unfitOrder(name, wish);
+    if (unfit !== undefined) throw new UnfitOrder(unfit);
     const order = { name, wish, by, since: this.#options.clock(), state: 'open', begun: false, made: false } as const;
     const placed = await this.#options.orders.place({ ...order, passed: [], note: 'ordered' });
     // Also for what was ordered before: its ring may have been lost.
     this.#options.ring(name);
     return placed;
+  }
+
+  /**
+   * Takes an open order back: before any server was told, or a creation of which its server says that it has nothing. Rejects
+   * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come.
+   */
+  async cancel(name: Bytes, by: Bytes): Promise<Order> {
+    for (;;) {
+      const kept = await this.#options.orders.read(name);
+      if (kept?.order.state !== 'open') throw new UnfitOrder(`${readable(name)} has no open order`);
+      const { place, ...order } = kept.order;
+      if (order.begun && !(await this.#isUntouched(kept.order))) {
+        const server = readable(place?.server ?? '');
+        throw new UnfitOrder(
+          `${readable(name)}: ${server} may have been told, and does not say that it has nothing of it`,
+        );
+      }
+      const cancelled = { ...order, state: 'cancelled', begun: false, note: `cancelled by ${readable(by)}` } as const;
+      if (!(await this.#options.orders.replace(kept, cancelled))) continue;
+      // What was promised to it is given back.
+      this.#options.ring(name);
+      return cancelled;
+    }
+  }
+
+  async #isUntouched({ name, wish, place }: Order): Promise<boolean> {
+    return wish.is === 'create' && place !== undefined && this.#options.lacks(place.server, name);
   }
 
   /** What became of the order of a user; undefined where none is known (any more). */
@@ -45,28 +72,15 @@ export class Ordering {
   }
 }
 
-/** A user is an INBOX: `user.jdoe`, `example.org!user.jane^doe`; its folders come and go with it. */
-export function isUser(name: Bytes): boolean {
-  return /^(?:[^!.][^!]*!)?user\.[^.!]+$/s.test(name);
+/** Why nobody can be ordered so; a sentence, undefined where he can. Users of any name are deleted, and renamed. */
+export function unfitOrder(name: Bytes, wish: Wish): string | undefined {
+  if (wish.is === 'create') return unfitUserName(name) ?? unfitQuota(wish.quota);
+  if (!isUser(name)) return unfitUserName(name);
+  if (wish.is === 'delete') return undefined;
+  return wish.to === name ? 'the new name is the old one' : unfitUserName(wish.to);
 }
 
-function refuseUnfitWish(name: Bytes, wish: Wish): void {
-  if (wish.is === 'rename') refuseUnfit(wish.to);
-  if (wish.is === 'rename' && wish.to === name) throw new UnfitOrder('the new name is the old one');
-  const { quota = 0 } = wish as { quota?: number };
-  if (Number.isInteger(quota) && quota >= 0 && quota <= mostQuota) return;
-  throw new UnfitOrder(`the quota is ${quota} KiB; it may be a whole number of KiB from 0 to ${mostQuota}`);
-}
-
-/** Throws UnfitOrder for a name that no user can have. */
-export function refuseUnfit(name: Bytes): void {
-  if (!isUser(name)) {
-    throw new UnfitOrder(
-      `${readable(name)} is no user's INBOX: it may be user.NAME or DOMAIN!user.NAME, a dot in NAME being ^`,
-    );
-  }
-  // Cyrus takes none of these in names (facts: its mailbox name rules).
-  if (/[\x00-\x1f\x7f"%*\\/]/.test(name))
-    throw new UnfitOrder(`${readable(name)} has a character that no mailbox name may have`);
-  if (name.length > maxMailboxName) throw new UnfitOrder(`${readable(name)} is longer than ${maxMailboxName} octets`);
+function unfitQuota(quota: number | undefined): string | undefined {
+  if (quota === undefined || (Number.isInteger(quota) && quota >= 0 && quota <= highestQuota)) return undefined;
+  return `${quota} KiB is no quota: it may be a whole number of KiB from 0 to ${highestQuota} (2 TiB)`;
 }

@@ -4,7 +4,6 @@ import type { Bytes } from '../address/bytes.ts';
 import type { ImapAdmins } from '../backends/imap-admins.ts';
 import type { Registry } from '../backends/registry.ts';
 import { textFromBytes } from '../directory/entry.ts';
-import type { Decision } from '../placement/decision.ts';
 import type { ServerFacts } from '../placement/facts.ts';
 import { Placer } from '../placement/placer.ts';
 import type { Policy } from '../placement/policy.ts';
@@ -15,7 +14,7 @@ import type { UsageHistory } from '../placement/usage-history.ts';
 import type { DecisionStore } from './decision-store.ts';
 import type { Order, Place } from './order.ts';
 
-/** There is no place now; there may be one later. */
+/** There is no place now: kind `away`; or there never will be one for what is asked for: `refused`. */
 export class NoPlace extends Error {
   override readonly name = 'NoPlace';
   readonly kind: 'away' | 'refused';
@@ -46,9 +45,9 @@ export class Placing {
 
   constructor(options: PlacingOptions) {
     this.#options = options;
-    const { policy, promises } = options;
+    const { policy, promises, users } = options;
     const figures = () => this.#figures();
-    this.#placer = new Placer({ policy, promises, figures, chance: Math.random, now: Date.now });
+    this.#placer = new Placer({ policy, promises, figures, users, chance: Math.random, now: Date.now });
   }
 
   /** Chooses, and promises the space. Rejects with NoPlace where no server can take the user. */
@@ -60,26 +59,25 @@ export class Placing {
       ...(server !== undefined && { server: textFromBytes(server) }),
       ...(partition !== undefined && { partition: textFromBytes(partition) }),
       ...(zone !== undefined && { zone }),
-      ...(passed.length > 0 && { not: passed.map(textFromBytes) }),
+      ...(passed.length > 0 && {
+        not: passed.map(({ server, ...out }) => ({ ...out, server: textFromBytes(server) })),
+      }),
     };
     const placed = await this.#placer.place(request, textFromBytes(name));
     if (placed.is !== 'held') await this.#options.decisions.keep(name, placed.decision);
     if (placed.is !== 'refused') return placed.place;
-    throw new NoPlace(this.#isWrong(placed.decision) ? 'refused' : 'away', placed.decision.refused ?? 'no place');
+    const { lasting, refused = 'no place' } = placed.decision;
+    throw new NoPlace(lasting ? 'refused' : 'away', refused);
   }
 
-  /** The user is there: his space stays promised until the figures show it, he himself is counted by the directory. */
-  async settle(name: Bytes): Promise<void> {
-    await this.#options.promises.settle(textFromBytes(name));
+  /** The user is counted on this server: his space stays promised until the figures show it, he himself is no longer. */
+  async counted(name: Bytes, server: Bytes): Promise<void> {
+    await this.#options.promises.settle(textFromBytes(name), textFromBytes(server));
   }
 
   /** He is not to be there, or elsewhere. */
   async release(name: Bytes): Promise<void> {
     await this.#options.promises.release(textFromBytes(name));
-  }
-
-  #isWrong({ request: { server } }: Decision): boolean {
-    return server !== undefined && !this.#options.policy.backends.has(server);
   }
 
   async #figures(): Promise<ServerFacts[]> {

@@ -104,7 +104,7 @@ export class Stand {
       servername: 'bench.example.org',
       data: this.folder,
       redis: { url: this.#redis.socket },
-      lmtp: { listen: [places.rookery] },
+      lmtp: { listen: [places.rookery], workers: 1 },
       backends: { [backend]: { lmtp: { ...places.direct, connections }, mupdate: false } },
       api: { listen: { path: join(this.folder, 'api.sock') } },
     };

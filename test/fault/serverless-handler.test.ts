@@ -27,20 +27,28 @@ after(async () => {
 beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
 
 /** A platform: calls the handler with each event in turn, in one process that then ends by itself. */
-const platform = `
+const platform = (context: string) => `
   import { handler } from './handler.mjs';
   const [remaining, ...events] = JSON.parse(process.argv[1]);
   for (const event of events) {
     const end = Date.now() + remaining;
-    const told = await handler(event, { getRemainingTimeInMillis: () => end - Date.now() })
+    const told = await handler(event${context})
       .catch((error) => ({ error: error.message }));
     console.log(JSON.stringify(told));
   }
 `;
 
-async function called(remaining: number, events: unknown[], url: string | undefined = redis.socket): Promise<object[]> {
+/** What every call is handed over beside its event. */
+const timed = ', { getRemainingTimeInMillis: () => end - Date.now() }';
+
+async function called(
+  remaining: number,
+  events: unknown[],
+  url: string | undefined = redis.socket,
+  context = timed,
+): Promise<object[]> {
   const env = { ROOKERY_LOG__LEVEL: 'silent', ...(url !== '' && { ROOKERY_REDIS__URL: url }) };
-  const args = ['--input-type=module', '-e', platform, JSON.stringify([remaining, ...events])];
+  const args = ['--input-type=module', '-e', platform(context), JSON.stringify([remaining, ...events])];
   // One that does not end by itself is a failure, not a wait for ever.
   const child = spawn(process.execPath, args, {
     cwd: folder,
@@ -75,6 +83,12 @@ test('it ends before its time is over', async () => {
   assert.deepEqual(await called(3_000, [{ idle: 600 }]), [{ ended: 'the deadline is near', runs: {} }]);
 });
 
+test('a platform that says nothing of the time that is left has the queues worked off all the same', async () => {
+  const empty = { ended: 'the queues are empty', runs: {} };
+  assert.deepEqual(await called(30_000, [{}], redis.socket, ''), [empty]);
+  assert.deepEqual(await called(30_000, [{}], redis.socket, ', {}'), [empty]);
+});
+
 test('a wrong event and a wrong configuration are told of, naming what may be', async () => {
   const [unknown, none, missing] = await called(10_000, [
     { queues: ['nosuch'] },
@@ -83,7 +97,7 @@ test('a wrong event and a wrong configuration are told of, naming what may be', 
   ]);
   const error = (told: object | undefined) => (told as { error?: string } | undefined)?.error ?? '';
   assert.match(error(unknown), /^the event asks for what cannot be done: queues\.0: .*placement.*usage/);
-  assert.match(error(none), /queues: .*; concurrency: it may be a whole number/);
+  assert.match(error(none), /queues: it may be a list of queues: .*; concurrency: it may be a whole number/);
   assert.match(error(missing), /nothing in this version works on the queue 'moves'/);
   const [away] = await called(10_000, [{}], '');
   assert.match(error(away), /^redis\.url \(ROOKERY_REDIS__URL\) is missing/);

@@ -10,7 +10,7 @@ import { badParameters } from '../../services/lmtp/reply-codes.ts';
 import { Router } from '../../services/lmtp/router.ts';
 import type { TablePart } from './address-table.ts';
 
-const lmtp = { address: { host: '127.0.0.1', port: 24 }, connections: 1 };
+const lmtp = { addresses: [{ host: '127.0.0.1', port: 24 }], connections: 1, waiting: 1 };
 const registry = new Registry([{ name: 'mail1', mupdate: true, imap: undefined, lmtp }]);
 
 /** Fills a directory, and vouches for it. */

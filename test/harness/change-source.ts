@@ -7,6 +7,7 @@ import type { Figures } from '../../services/changes/tally.ts';
 import type { Directory } from '../../services/directory/directory.ts';
 import { serverOf } from '../../services/directory/entry.ts';
 import { placeOf } from '../../services/directory/tree.ts';
+import type { ApplyTreeEvents } from '../../services/events/tree-drain.ts';
 import { quietLog } from './quiet-log.ts';
 import { openTrees, workTrees } from './tree-events.ts';
 import { until } from './until.ts';
@@ -19,7 +20,10 @@ export function openCounts(socket: string) {
     startChangeSource({
       ...{ directory, events: opened.trees, subscriber: counts, lostAfter: 1_000, log: quietLog, ...options },
     });
-  return { ...opened, counts, source, work: () => workTrees(socket, counts.apply) };
+  const apply: ApplyTreeEvents = async (work) => {
+    await counts.apply(work);
+  };
+  return { ...opened, counts, source, work: () => workTrees(socket, apply) };
 }
 
 /** What a full scan of the directory counts. */

@@ -41,6 +41,7 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     placementFigures: (config, now) => Promise.resolve(configuredFacts(config, now)),
     startRoles: () => Promise.reject(new Error('address taken')),
     stopAsked: () => Promise.resolve(),
+    onReload: () => undefined,
     ...more,
   };
   return { code: await runProgram(args, surroundings, '1.2.3'), out, err };

@@ -3,7 +3,10 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Address } from '../../services/backends/registry.ts';
 
-/** What a step of the conversation does: `CLOSE`, `HANG`, `STOP READING`; other text is sent, CRLF added to each line. */
+/**
+ * What a step of the conversation does: `CLOSE`, `HANG`, `STOP READING`, `DRIBBLE` (a reply that never comes to its end, a
+ * byte at a time); other text is sent, CRLF added to each line. A last line `CLOSE` closes behind the others.
+ */
 export type Say = string;
 
 export interface Behaviour {
@@ -73,21 +76,33 @@ export class FakeBackend {
     this.behaviour = { ...usual, ...behaviour };
   }
 
-  async listen(path?: string): Promise<this> {
+  /** On a path, or a TCP address; by default on a free port. */
+  async listen(at: string | Address = { host: '127.0.0.1', port: 0 }): Promise<this> {
+    const place = typeof at === 'string' ? { path: at } : at;
     const server = createServer((socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
       new Conversation(this, socket, ++this.connections);
     });
     this.#server = server;
-    server.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path });
+    server.listen(place);
     await once(server, 'listening');
-    this.address = path === undefined ? { host: '127.0.0.1', port: (server.address() as AddressInfo).port } : { path };
+    this.address = 'path' in place ? place : { host: place.host, port: (server.address() as AddressInfo).port };
     return this;
   }
 
   get open(): number {
     return this.#sockets.size;
+  }
+
+  /** Says something on all connections, unasked or late. */
+  say(text: string): void {
+    for (const socket of this.#sockets) socket.write(`${text.replaceAll('\n', '\r\n')}\r\n`, 'latin1');
+  }
+
+  /** Reads on, where it had stopped reading. */
+  resume(): void {
+    for (const socket of this.#sockets) socket.resume();
   }
 
   hangUp(): void {
@@ -129,8 +144,18 @@ class Conversation {
   #say(say: Say): void {
     if (say === 'CLOSE') this.#socket.destroy();
     else if (say === 'STOP READING') this.#socket.pause();
+    else if (say === 'DRIBBLE') this.#dribble();
+    else if (say.endsWith('\nCLOSE')) this.#socket.end(`${say.slice(0, -6).replaceAll('\n', '\r\n')}\r\n`, 'latin1');
     else if (say !== 'HANG' && this.#socket.writable)
       this.#socket.write(say.replaceAll('\n', '\r\n') + '\r\n', 'latin1');
+  }
+
+  #dribble(): void {
+    this.#socket.write('250-');
+    const timer = setInterval(() => this.#socket.write('.'), 20);
+    this.#socket.on('close', () => {
+      clearInterval(timer);
+    });
   }
 
   #command(): boolean {

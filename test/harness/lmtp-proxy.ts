@@ -1,22 +1,30 @@
 // A proxy in this process, between a client of the test's and fake backends, with a directory that is a map.
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { RecipientSettings } from '../../services/address/recipient.ts';
-import { Registry, type Address, type Backend } from '../../services/backends/registry.ts';
+import { Registry, type Address, type Backend, type TlsAccess } from '../../services/backends/registry.ts';
 import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
 import { NearCache } from '../../services/directory/near-cache.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
-import { Router } from '../../services/lmtp/router.ts';
+import { MemoryLimit } from '../../services/lmtp/memory-limit.ts';
+import { Router, type Autocreate } from '../../services/lmtp/router.ts';
 import {
   backendDefaults,
   lmtpDefaults,
+  plainDoor,
   type BackendSettings,
+  type Door,
   type LmtpSettings,
 } from '../../services/lmtp/settings.ts';
+import { Spool } from '../../services/lmtp/spool.ts';
 import { Proxy } from '../../services/lmtp/transaction.ts';
+import { forgetful, type UnheardStore } from '../../services/lmtp/unheard-replies.ts';
 import type { Outcome } from '../../services/logging/outcome.ts';
 import type { FakeBackend } from './lmtp-backend.ts';
 import { quietLog } from './quiet-log.ts';
@@ -43,6 +51,13 @@ const hasty: BackendSettings = {
 export interface ProxyRun {
   address: Address;
   outcomes: Outcome[];
+  /** Mailbox and server, of each that a backend did not know. */
+  contradictions: [string, string][];
+  registry: Registry;
+  memory: MemoryLimit;
+  spool: Spool;
+  /** Where the spool is. */
+  folder: string;
   /** `mailbox at server`, for each recipient whose message was taken. */
   delivered: string[];
   pools: BackendPools;
@@ -53,30 +68,43 @@ export interface ProxyRun {
 }
 
 export interface ProxySetup {
-  backends: Record<string, FakeBackend | Address | undefined>;
+  /** Several addresses of one are tried in order. */
+  backends: Record<string, FakeBackend | Address | Address[] | undefined>;
   /** Mailbox by server: `{ joe: 'mail1' }` is `user.joe` at `mail1!default`. */
   users: Record<string, string>;
   settings?: Partial<BackendSettings>;
   listening?: Partial<LmtpSettings>;
+  door?: Partial<Door>;
   /** For AUTH PLAIN; the password is `s3cret` unless another is given. */
   username?: string;
   password?: string;
   connections?: number;
+  waiting?: number;
   trusted?: boolean;
+  autocreate?: Autocreate;
+  unheard?: UnheardStore;
+  /** To all backends. */
+  tls?: TlsAccess;
 }
 
 export async function runProxy(t: TestContext, setup: ProxySetup): Promise<ProxyRun> {
   const registry = new Registry(
     Object.entries(setup.backends).map(([name, at]): Backend => {
-      const address = at !== undefined && 'messages' in at ? at.address : at;
-      if (address === undefined) return { name, mupdate: true, lmtp: undefined, imap: undefined };
+      const place = at !== undefined && 'messages' in at ? at.address : at;
+      if (place === undefined) return { name, mupdate: true, lmtp: undefined, imap: undefined };
       const credentials =
         setup.username === undefined ? {} : { username: setup.username, password: setup.password ?? 's3cret' };
       return {
         name,
         mupdate: true,
         imap: undefined,
-        lmtp: { address, connections: setup.connections ?? 5, ...credentials },
+        lmtp: {
+          addresses: Array.isArray(place) ? place : [place],
+          connections: setup.connections ?? 5,
+          waiting: setup.waiting ?? 100,
+          ...(setup.tls && { tls: setup.tls }),
+          ...credentials,
+        },
       };
     }),
   );
@@ -107,23 +135,40 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const settings = { ...hasty, ...setup.settings };
   const pools = new BackendPools(registry, settings, 'mx.test');
   const outcomes: Outcome[] = [];
+  const contradictions: [string, string][] = [];
+  const memory = new MemoryLimit(settings.memory_limit);
+  const folder = await mkdtemp(join(tmpdir(), 'rookery-spool-'));
+  const spool = await Spool.open(folder, settings.spool_limit);
   const delivered: string[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
-    router: new Router(await unfollowed(directory), registry, recipientSettings),
+    router: new Router(await unfollowed(directory), registry, recipientSettings, setup.autocreate),
     pools,
     settings,
+    memory,
+    spool,
+    unheard: setup.unheard ?? forgetful,
     delivered: (mailbox, server) => delivered.push(`${mailbox} at ${server}`),
     report: (outcome) => outcomes.push(outcome),
+    contradicted: (mailbox, server) => contradictions.push([mailbox, server]),
   });
   const listening = { ...lmtpDefaults, ...setup.listening };
   const listener = new LmtpListener({ servername: 'mx.test', settings: listening, handler, log: quietLog });
-  const address = await listener.listen({ host: '127.0.0.1', port: 0 });
+  const address = await listener.listen({ host: '127.0.0.1', port: 0 }, { ...plainDoor, ...setup.door });
   t.after(async () => {
     await listener.close(0);
     await pools.close(0);
+    await rm(folder, { recursive: true, force: true });
   });
-  return { address, outcomes, delivered, pools, listener, rows, lookup };
+  return {
+    ...{ address, outcomes, contradictions, delivered, pools, registry },
+    memory,
+    spool,
+    folder,
+    listener,
+    rows,
+    lookup,
+  };
 }
 
 /** An MTA: commands one by one or all at once, and the replies to them. */

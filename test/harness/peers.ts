@@ -44,6 +44,14 @@ export function withoutSwaks(): Absence {
   return absence(() => missingPrograms('swaks'));
 }
 
+/** swaks with what it needs for TLS. */
+export function withoutSwaksTls(): Absence {
+  return absence(
+    () => missingPrograms('swaks'),
+    () => spawnSync('perl', ['-MNet::SSLeay', '-e', '1']).status !== 0 && 'not installed: libnet-ssleay-perl',
+  );
+}
+
 /** Prometheus' own judge of what is to be scraped. */
 export function withoutPromtool(): Absence {
   return absence(() => missingPrograms('promtool'));

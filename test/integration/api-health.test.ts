@@ -157,6 +157,9 @@ test('what is measured is served in a form that Prometheus takes', { skip: witho
     assert.ok(text.split('\n').includes(line), line);
   }
   assert.doesNotMatch(text, /jdoe/);
+  assert.match(text, /^rookery_nodejs_eventloop_lag_seconds /m);
+  const strangers = text.split('\n').filter((line) => !/^(?:# (?:HELP|TYPE) rookery_|rookery_|$)/.test(line));
+  assert.deepEqual(strangers, [], 'one prefix');
   assert.doesNotMatch(text, /^rookery_directory_trusted /m);
   const check = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
   assert.deepEqual([check.status, check.stdout, check.stderr], [0, '', '']);

@@ -10,7 +10,7 @@ import type { Order } from '../../services/users/order.ts';
 import { apiBase, startApi, tokens } from '../harness/api.ts';
 import type { Role } from '../harness/api.ts';
 import { queuesFor } from '../harness/events.ts';
-import { startRedis } from '../harness/redis.ts';
+import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import type { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
@@ -160,6 +160,17 @@ test('many are ordered at a time, each by itself, and asked about; what is wrong
   assert.ok(!(await audited()).entries.some(({ what }) => what.endsWith('/states')), 'which changes nothing');
 });
 
+test('an open order is taken back by whoever may order, and another one may follow', async () => {
+  const path = '/v1/users/user.carl';
+  assert.equal((await ask('operate', 'POST', '/v1/users', { name: 'user.carl', server: 'mail1' }))[0], 202);
+  assert.equal((await ask('read', 'DELETE', `${path}/order`))[0], 403);
+  const [status, value] = await ask('operate', 'DELETE', `${path}/order`);
+  const { state, note } = value as OrderValue;
+  assert.deepEqual([status, state, note], [200, 'cancelled', 'cancelled by ops']);
+  assert.deepEqual(await refused('operate', 'DELETE', `${path}/order`), [409, 'user.carl has no open order']);
+  assert.equal((await ask('admin', 'DELETE', path))[0], 202);
+});
+
 test('what can be no user, and a wrong wish, are told as such', async () => {
   const [unfit, why] = await refused('operate', 'POST', '/v1/users', { name: 'user.jdoe.Sent' });
   assert.deepEqual([unfit, why.startsWith("user.jdoe.Sent is no user's INBOX")], [400, true]);
@@ -224,7 +235,7 @@ test('where so many would go is reckoned within bounds; how full backends are is
 
 test('a pool is told how many workers it should have, without a change to anything', async () => {
   const state = async () => (await ask('read', 'GET', '/v1/scaling/default'))[1] as Record<string, number>;
-  await until('the orders of the other tests wait', async () => (await state())['depth'] === 6);
+  await until('the orders of the other tests wait', async () => (await state())['depth'] === 7);
   const { desired, active } = await state();
   assert.deepEqual([desired, active], [1, 0]);
   const [, all] = await ask('read', 'GET', '/v1/scaling');
@@ -234,4 +245,32 @@ test('a pool is told how many workers it should have, without a change to anythi
   );
   const none = await refused('read', 'GET', '/v1/scaling/moves');
   assert.deepEqual(none, [404, 'there is no pool moves: there are default']);
+});
+
+test('half a character is no name, a folder is no user, and without virtdomains there are none with domains', async () => {
+  const create = (name: string) => refused('operate', 'POST', '/v1/users', { name });
+  for (const name of ['user.a\ud800', '\udc00']) {
+    const [status, why] = await create(name);
+    assert.deepEqual([status, /^body\.name is .*; it may be a login/.test(why)], [400, true], why);
+  }
+  assert.deepEqual(await create('x+y'), [400, "'x+y' is no user, but a folder of user.x: name the user"]);
+  const [status, why] = await create('ex.org!user.x');
+  assert.deepEqual(
+    [status, why],
+    [400, 'ex.org!user.x has a domain, and there are no names with one (virtdomains is off)'],
+  );
+});
+
+test('what BullMQ keeps beside its jobs is no job', async () => {
+  const keys = (await redisSays(redis.socket, 'KEYS *')).filter((key) => key.includes(':placement:'));
+  const ids = keys.map((key) => key.slice(key.indexOf(':placement:') + ':placement:'.length));
+  assert.ok(ids.includes('meta'), ids.join(' '));
+  await redisSays(
+    redis.socket,
+    `SET ${keys[0]?.slice(0, keys[0].indexOf(':placement:')) ?? ''}:placement:stalled-check 1`,
+  );
+  for (const id of [...ids.filter((id) => !/^\d+$/.test(id)), 'stalled-check', '5:logs']) {
+    const path = `/v1/queues/placement/jobs/${encodeURIComponent(id)}`;
+    assert.equal((await refused('read', 'GET', path))[0], 404, id);
+  }
 });

@@ -218,6 +218,22 @@ test('room: the figures; a lie is an error that names it', async (t) => {
   }
 });
 
+test('a user as whom the administrator is not let in is no server that is away: others keep its connection', async (t) => {
+  const asUser = Buffer.from('x\0cyrus\0s3cret').toString('base64');
+  const fake = await server(t, { [asUser]: '% NO authentication failure\r\n' });
+  const backend = { name: 'mail1', lmtp: undefined, imap: access(fake), mupdate: true };
+  const admins = new ImapAdmins(new Registry([backend]), 60_000);
+  t.after(() => admins.close());
+  const subscribing = admins.ask('mail1', (admin) => admin.subscribe(['user.x']));
+  await fails(subscribing, 'busy', /refused cyrus as x: authentication failure/);
+  await admins.ask('mail1', (admin) => admin.mailbox('user.x'));
+  assert.equal(
+    fake.heard.filter((line) => line.includes('AUTHENTICATE')).length,
+    2,
+    'once as itself, once as the user',
+  );
+});
+
 test('a clear no leaves the connection to the others; whatever else is wrong has a new one made', async (t) => {
   const fake = await server(t, { CREATE: '% NO Invalid mailbox name\r\n', DELETE: destroy });
   const backend = { name: 'mail1', lmtp: undefined, imap: access(fake), mupdate: true };

@@ -78,6 +78,27 @@ const faults: [string, Partial<Behaviour>, RegExp, RegExp?][] = [
     /^451 4\.4\.2 .*before the end/,
   ],
   ['says nonsense in the message', { inMessage: { bytes: 100_000, say: 'what?' } }, /^451 4\.4\.2 .*nonsense$/],
+  ['dribbles its greeting', { greeting: 'DRIBBLE' }, /^451 4\.4\.3 .*no answer in time$/],
+  ['dribbles its answer to MAIL', at('MAIL', 'DRIBBLE'), /^451 4\.4\.2 /],
+  ['dribbles its answer to the dot', { after: () => 'DRIBBLE' }, /^451 4\.4\.2 .*no answer to the message/],
+  [
+    'answers one of two and closes',
+    { after: () => '250 2.1.5 first\nCLOSE' },
+    /^250 2\.1\.5 first$/,
+    /^451 4\.4\.2 .*connection lost$/,
+  ],
+  [
+    'answers three times for two',
+    { after: () => '250 2.1.5 first\n452 4.2.2 second\n250 2.1.5 third' },
+    /^250 2\.1\.5 first$/,
+    /^452 4\.2\.2 second$/,
+  ],
+  [
+    'refuses for good, one for each',
+    { after: () => '550 5.7.1 sieve\n552 5.2.2 full' },
+    /^550 5\.7\.1 sieve$/,
+    /^552 5\.2\.2 full$/,
+  ],
   ['never answers the final dot', { after: () => 'HANG' }, /^451 4\.4\.2 .*no answer to the message/],
   ['closes after the final dot', { after: () => 'CLOSE' }, /^451 4\.4\.2 .*connection lost$/],
   ['answers nonsense after the dot', { after: () => 'thanks' }, /^451 4\.4\.2 .*nonsense$/],
@@ -240,7 +261,7 @@ test('no more connections than allowed: others wait, and are put off in time', a
   const mtas = await Promise.all([1, 2, 3, 4].map(() => Mta.greet(proxy.address)));
   const sent = mtas.map((mta) => mta.send(['<ann>']));
   await until('two wait', () => proxy.pools.connections()[0]?.waiting === 2);
-  assert.deepEqual(proxy.pools.connections(), [{ backend: 'mail1', busy: 2, idle: 0, waiting: 2 }]);
+  assert.deepEqual(proxy.pools.connections(), [{ backend: 'mail1', busy: 2, idle: 0, waiting: 2, late: 0 }]);
   const said = (await Promise.all(sent)).map((replies) => replies[0]?.slice(0, 9));
   assert.deepEqual(said.toSorted(), ['451 4.4.2', '451 4.4.2', '451 4.4.5', '451 4.4.5']);
   assert.equal(mail1.connections, 2);

@@ -87,14 +87,29 @@ test('the handler hears who talks, and the parameters', async (t) => {
   const { dial, store } = await run(t);
   await talk(
     dial(),
-    'LHLO mx.example.org\r\nMAIL FROM:<s@example.org> SIZE=3 BODY=8BITMIME AUTH=<>\r\n' +
-      'RCPT TO:<@x:"a b"@example.org> IGNOREQUOTA\r\nDATA\r\n\r\n.\r\nQUIT\r\n',
+    'LHLO mx.example.org\r\nTRACE t-1\r\nXFORWARD NAME=a+2Eb IDENT=q1\r\nXFORWARD SOURCE=LOCAL NAME=[UNAVAILABLE]\r\n' +
+      'MAIL FROM:<s@example.org> SIZE=3 BODY=8BITMIME AUTH=<> SMTPUTF8\r\n' +
+      'RCPT TO:<@x:"a b"@example.org> IGNOREQUOTA\r\nDATA\r\n\r\n.\r\n' +
+      'MAIL FROM:<>\r\nRCPT TO:<a>\r\nDATA\r\n\r\n.\r\nQUIT\r\n',
   );
-  const kept = store.kept[0];
-  assert.ok(kept);
+  const [kept, next] = store.kept;
+  assert.ok(kept && next);
+  assert.deepEqual(
+    [...kept.session.xforward],
+    [
+      ['IDENT', 'q1'],
+      ['SOURCE', 'LOCAL'],
+    ],
+  );
+  assert.equal(kept.session.mtaQueueId, 'q1');
+  // XFORWARD is of one transaction, TRACE of all that come.
+  assert.deepEqual([next.session.xforward.size, next.session.mtaQueueId], [0, '']);
+  assert.deepEqual([kept.session.traceId, next.session.traceId], ['t-1', 't-1']);
+  assert.deepEqual([kept.session.tls, kept.session.user], [false, undefined]);
   assert.equal(kept.session.lhlo, 'mx.example.org');
   assert.equal(kept.session.client, '127.0.0.1');
-  assert.deepEqual({ ...kept.sender, path: undefined }, { path: undefined, size: 3, body: '8BITMIME', auth: '<>' });
+  const { path: _path, ...said } = kept.sender;
+  assert.deepEqual(said, { size: 3, body: '8BITMIME', auth: '<>', smtputf8: true });
   const raw = kept.recipients.map((each) => [each.path.raw, each.ignoreQuota]);
   assert.deepEqual(raw, [['"a b"@example.org', true]]);
 });
@@ -149,6 +164,7 @@ test('a client that never reads is held up, then told to go, then cut off', asyn
   const socket = dial();
   socket.on('error', () => undefined);
   socket.pause();
+  await until('it is there', () => listener.sessions === 1);
   const noise = Buffer.alloc(1_000_000, 'NOOP\r\n');
   for (let round = 0; round < 20; round++) socket.write(noise);
   await until('its replies are no longer made', () => listener.sessions === 0, 15_000);
@@ -217,7 +233,7 @@ test('closing: idle sessions are told at once, a message under way is finished, 
   assert.match(await talk(busy, 'second\r\n.\r\n'), /Stored for a\r\n421 4\.3\.2 Shutting down\r\n$/);
   await closed;
   await until('the handler is told of it', () => store.kept.length === 2);
-  assert.match(await cutOff, /354[^\n]+\n$/);
+  assert.match(await cutOff, /354[^\n]+\n421 4\.3\.2 Shutting down\r\n$/);
   assert.deepEqual(
     store.kept.map((kept) => kept.ended),
     ['whole', 'client lost'],

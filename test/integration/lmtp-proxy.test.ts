@@ -152,7 +152,7 @@ test('a pipelining MTA, and many messages over the same connections', async (t) 
   }
   assert.equal(mail1.messages.filter((message) => message.whole).length, 20);
   assert.equal(mail1.connections, 1);
-  assert.deepEqual(proxy.pools.connections(), [{ backend: 'mail1', busy: 0, idle: 1, waiting: 0 }]);
+  assert.deepEqual(proxy.pools.connections(), [{ backend: 'mail1', busy: 0, idle: 1, waiting: 0, late: 0 }]);
 });
 
 test('a kept connection that the backend has closed is replaced without anybody noticing', async (t) => {

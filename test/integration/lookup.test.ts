@@ -38,7 +38,7 @@ beforeEach(async () => {
 });
 
 const backend = (name: string, address: Address) => {
-  return { name, mupdate: true, imap: undefined, lmtp: { address, connections: 5 } };
+  return { name, mupdate: true, imap: undefined, lmtp: { addresses: [address], connections: 5, waiting: 5 } };
 };
 
 interface Setup {

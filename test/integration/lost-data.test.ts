@@ -10,11 +10,14 @@ import { finding } from '../../services/directory/freshness.ts';
 import type { Finding } from '../../services/directory/freshness.ts';
 import { ChainWatch } from '../../services/directory/redis/chain-watch.ts';
 import type { Place } from '../../services/directory/redis/chain-watch.ts';
+import { placementProcessor } from '../../workers/placement.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import type { ScratchDirectory } from '../harness/directory.ts';
 import { ScratchMupdate } from '../harness/mupdate.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
+import { quietDesk } from '../harness/events.ts';
+import { Town, worker } from '../harness/town.ts';
 import { until } from '../harness/until.ts';
 
 let redis: ScratchRedis;
@@ -137,6 +140,21 @@ test('restarted from an old dump: nothing is proven from the first read on, and 
   await create(opened, 'user.late');
   await opened.directory.heard('mail1', ['mail1'], Date.now());
   assert.deepEqual(await unknown(opened), { found: false, proven: true });
+});
+
+test('restarted from an old dump: a deletion that was ordered before is not done to a new user of the name', async (t) => {
+  const opened = await filled(t);
+  const town = new Town(1);
+  town.has.get('mail1')?.add('user.u1');
+  town.place('user.u1', { is: 'delete' }, Date.now());
+  const old = await dump();
+  await create(opened, 'user.late');
+  await restoreFrom(old);
+  const options = { ...worker(town, 0), directory: opened.directory };
+  await until('the loss is seen', () => opened.losses.length === 1);
+  const look = placementProcessor(options)({ name: 'user.u1' }, new AbortController().signal, quietDesk);
+  await assert.rejects(look, { kind: 'refused', message: /ordered before data were lost/ });
+  assert.deepEqual(town.holders('user.u1'), ['mail1']);
 });
 
 test('replaced by an empty one', async (t) => {

@@ -83,8 +83,10 @@ test('each thing that changes what is promised changes the version, and nothing 
   await look(true);
   await promises.take(promise('a'));
   await look(false);
-  await promises.settle('a');
+  await promises.settle('a', 'A');
   await look(true);
+  await promises.settle('a', 'A');
+  await look(false);
   await promises.release('a');
   await look(true);
   await promises.release('a');
@@ -106,17 +108,20 @@ test('a token that has a promise keeps it, whatever it asks for', async () => {
 
 test('a user who is there is counted no longer, but his space is; then nothing is left of him', async () => {
   await promises.take(promise('a'));
-  assert.equal(await promises.settle('a'), true);
-  assert.equal(await promises.settle('a'), true, 'again changes nothing');
+  assert.equal(await promises.settle('a', 'B'), false, 'he was counted elsewhere, before');
+  assert.equal(await promises.settle('a', ''), false);
+  assert.deepEqual(plain(await promises.read()), { A: { users: 1, p: 10 } });
+  assert.equal(await promises.settle('a', 'A'), true);
+  assert.equal(await promises.settle('a', 'A'), true, 'again changes nothing');
   assert.deepEqual(plain(await promises.read()), { A: { users: 0, p: 10 } });
   assert.equal(await promises.release('a'), true);
   assert.deepEqual(plain(await promises.read()), {});
-  assert.deepEqual([await promises.release('a'), await promises.settle('a')], [false, false]);
+  assert.deepEqual([await promises.release('a'), await promises.settle('a', 'A')], [false, false]);
   const keys = await redisSays(redis.socket, 'KEYS *');
-  assert.deepEqual(
-    keys.filter((line) => line.startsWith('rookery')),
-    ['rookery:{placement}:version'],
-  );
+  assert.deepEqual(keys.filter((line) => line.startsWith('rookery')).sort(), [
+    'rookery:{placement}:settles',
+    'rookery:{placement}:version',
+  ]);
 });
 
 test('what has expired vanishes, whoever comes next; the others stay', async () => {
@@ -156,6 +161,7 @@ test('it decides anew as often as others were faster, and at last in spite of th
   let others = 0;
   const faster = {
     read: () => promises.read(),
+    release: (token: string) => promises.release(token),
     take: async (...args: Parameters<Promises['take']>) => {
       others += 1;
       await promises.take(promise(`other ${others}`, { partition: 'default', KiB: 200 }));
@@ -167,6 +173,46 @@ test('it decides anew as often as others were faster, and at last in spite of th
   // With 200 and 400 KiB of its 500 promised, A is no longer the best.
   assert.deepEqual([placed.tries, placed.place.server], [3, 'B']);
   assert.equal(placed.decision.servers[0]?.promisedKiB, 400);
+});
+
+test('what a server has left is taken by nobody twice, also where all else has changed', async () => {
+  const { settles } = await promises.read();
+  const room = { users: 2, settles };
+  await promises.take(promise('other', { server: 'AA' }));
+  await promises.take(promise('a', { partition: 'q' }));
+  assert.deepEqual(await promises.take(promise('b'), undefined, room), { is: 'taken' });
+  assert.equal((await promises.take(promise('c'), undefined, room)).is, 'refused');
+  assert.deepEqual(await promises.take(promise('c', { server: 'B' }), undefined, room), { is: 'taken' });
+  await promises.settle('a', 'A');
+  assert.equal((await promises.take(promise('d'), undefined, room)).is, 'refused', 'he may not have been counted then');
+  assert.deepEqual(await promises.take(promise('d'), undefined, { users: 2, settles: '1' }), { is: 'taken' });
+});
+
+test('a burst fills a server to its maximum of users and no further, however late they are counted', async () => {
+  const counts = new Map<string, number>();
+  const servers = [serverOf('A', 900, 1000), serverOf('B', 300, 1000)];
+  const backends = { A: { maximumUsers: 30 } };
+  const late: Promise<unknown>[] = [];
+  const placer = () =>
+    placerFor(servers, { backends, promiseAttempts: 2 }, { users: () => Promise.resolve(new Map(counts)) });
+  const place = async (token: string) => {
+    const placed = await placer().place({ name: token }, token);
+    assert.ok(placed.is === 'placed');
+    const { server } = placed.place;
+    // As the workers do it: he is made, counted, and then promised no longer.
+    const counted = async () => {
+      counts.set(server, (counts.get(server) ?? 0) + 1);
+      await promises.settle(token, server);
+    };
+    late.push(until(`${token} is counted`, () => Math.random() < 0.3).then(counted));
+  };
+  const tokens = Array.from({ length: 120 }, (_, at) => `u${at}`);
+  const hands = Array.from({ length: 20 }, async () => {
+    for (let token = tokens.shift(); token !== undefined; token = tokens.shift()) await place(token);
+  });
+  await Promise.all(hands);
+  await Promise.all(late);
+  assert.deepEqual(Object.fromEntries(counts), { A: 30, B: 90 });
 });
 
 test('the figures are read as often as the policy says, and when they are too old', async () => {
@@ -195,5 +241,28 @@ test('the figures are read as often as the policy says, and when they are too ol
 test('where Redis or the figures are away, nobody is placed', async () => {
   const away = () => Promise.reject(new Error('away'));
   await assert.rejects(placerFor(abc, {}, { figures: away }).place({ name: 'x' }, 'x'), /away/);
-  await assert.rejects(placerFor(abc, {}, { promises: { read: away, take: away } }).place({ name: 'x' }, 'x'), /away/);
+  await assert.rejects(
+    placerFor(abc, {}, { promises: { read: away, take: away, release: away } }).place({ name: 'x' }, 'x'),
+    /away/,
+  );
+});
+
+test('what was promised for an earlier wish, or before an operator changed his mind, is given back and decided anew', async () => {
+  const server = async (wish: PolicyWish, request: object) => {
+    const placed = await placerFor(abc, wish).place({ name: 'user.x', ...request }, 'x');
+    return placed.is === 'refused' ? placed.decision.refused : placed.place.server;
+  };
+  assert.equal(await server({}, {}), 'A');
+  assert.equal(await server({}, {}), 'A');
+  assert.equal(await server({}, { server: 'B' }), 'B');
+  assert.equal(await server({}, {}), 'B', 'it was promised, and nothing speaks against it');
+  assert.equal(await server({ backends: { B: { drain: true } } }, {}), 'A');
+  assert.equal(await server({}, { not: [{ server: 'A', is: 'refused', why: 'NO' }] }), 'B');
+  assert.equal(await server({ backends: { C: { zone: 'ulm' } } }, { zone: 'ulm' }), 'C');
+  const { servers } = await promises.read();
+  assert.deepEqual(
+    [...servers].filter(([, { users }]) => users > 0).map(([name, { users }]) => [name, users]),
+    [['C', 1]],
+    'he is promised one place',
+  );
 });

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import type { ImapAdmin } from '../../services/backends/imap-admin.ts';
+import { reasons } from '../../services/directory/case.ts';
 import { Registry } from '../../services/backends/registry.ts';
 import type { Directory, Verb, Writer } from '../../services/directory/directory.ts';
 import type { Holding } from '../../services/directory/reconciliation.ts';
@@ -27,6 +28,8 @@ class World {
   ]);
   readonly moving = new Set<string>();
   readonly silent = new Set<string>();
+  /** Those that speak no MUPDATE. */
+  readonly untelling = new Set<string>();
   /** Called before each question. */
   asked: () => Promise<void> | void = () => undefined;
   #sessions = 0;
@@ -53,7 +56,10 @@ class World {
 
   async work(name: string): Promise<Outcome> {
     const registry = new Registry(
-      ['mail1', 'mail2'].map((server) => ({ name: server, lmtp: undefined, imap: undefined, mupdate: true })),
+      ['mail1', 'mail2'].map((server) => ({
+        ...{ name: server, lmtp: undefined, imap: undefined },
+        mupdate: !this.untelling.has(server),
+      })),
     );
     const log = { info: () => undefined, warn: () => undefined };
     const admins = { ask: this.#ask };
@@ -104,6 +110,25 @@ test('a RENAME that was cut: the old name comes back, is found to be gone, and g
     by === '' ? cause : `${cause} by ${by}`,
   );
   assert.deepEqual(causes, ['reconcile by reconcile', 'reconcile by reconcile', 'cut', 'DELETE', 'ACTIVATE']);
+});
+
+test('a backend did not know a mailbox at a delivery: it is asked, and what it says then holds', async (t) => {
+  const w = await world(t);
+  await w.create('mail1', 'user.there');
+  await w.create('mail1', 'user.moved');
+  await w.create('mail1', 'user.gone');
+  w.holds.get('mail1')?.delete('user.moved');
+  w.holds.get('mail1')?.delete('user.gone');
+  w.holds.get('mail2')?.add('user.moved');
+  for (const name of ['user.there', 'user.moved', 'user.gone']) {
+    await w.directory.suspect(name, reasons.unknownThere, 'lmtp-1');
+    assert.equal((await w.directory.case(name))?.reason, reasons.unknownThere);
+    await w.work(name);
+  }
+  assert.equal(await w.row('user.there'), 'active mail1!default');
+  assert.equal(await w.row('user.moved'), 'active mail2!default');
+  assert.equal(await w.row('user.gone'), 'absent');
+  assert.deepEqual(await w.directory.cases(), []);
 });
 
 test('a mailbox that is made again between two looks is not taken away', async (t) => {
@@ -234,4 +259,16 @@ test('a reservation that came to nothing goes after its time', async (t) => {
 test('a name with no open case is nothing to do', async (t) => {
   const w = await world(t);
   assert.deepEqual(await w.work('user.x'), { is: 'done', note: 'settled' });
+});
+
+test('the row of a server that speaks no MUPDATE stands, though its writer was cut off and the server cannot be asked', async (t) => {
+  const w = await world(t);
+  w.untelling.add('mail1');
+  w.silent.add('mail1');
+  const worker = w.session('mail1');
+  await w.send(worker, 'ACTIVATE', 'user.told');
+  await w.directory.end(worker.session, 'cut');
+  assert.equal((await w.work('user.told')).is, 'done');
+  assert.equal(await w.row('user.told'), 'active mail1!default');
+  assert.deepEqual(await w.directory.cases(), []);
 });

@@ -158,3 +158,53 @@ test('an API that has had enough for a minute is asked again when it said', asyn
   assert.deepEqual([code, out], [0, ['1 of 1 users are there, 0 were refused, 0 are not done yet']]);
   assert.deepEqual(asked.slice(0, 3), ['/v1/users/states', '/v1/users/states', '/v1/users/import']);
 });
+
+test('while Redis is away, or the API, what was asked is asked again: nothing has to be given anew', async (t) => {
+  let asked = 0;
+  const server = createServer((request: IncomingMessage, response) => {
+    asked += 1;
+    request.resume();
+    response.setHeader('content-type', 'application/json');
+    const isImport = request.url?.endsWith('/import') ?? false;
+    if (asked === 2 || asked === 4) {
+      response.writeHead(503, { 'content-type': 'application/problem+json' });
+      const detail = 'the orders could not be asked: Connection is closed.';
+      response.end(JSON.stringify({ type: 'urn:rookery:problem:unavailable', title: '', status: 503, detail }));
+    } else if (asked === 5) request.socket.destroy();
+    else
+      response.end(
+        JSON.stringify({ users: [{ state: isImport ? 'ordered' : asked > 5 ? 'done' : 'unknown', note: '' }] }),
+      );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const { port } = server.address() as { port: number };
+  const env = { ROOKERY_API: `http://127.0.0.1:${port}`, ROOKERY_API_TOKEN: token };
+  const { code, out } = await carriedOut(['user', 'import', await fileOf(['ann'])], { env });
+  assert.deepEqual([code, out], [0, ['1 of 1 users are there, 0 were refused, 0 are not done yet']]);
+});
+
+test('two lines that want different things of one user order nobody; the same thing twice is nothing new', async (t) => {
+  await redisSays(redis.socket, 'FLUSHALL');
+  const run = doors['by the configuration'];
+  const { code, err } = await run(
+    'user',
+    'import',
+    await fileOf(['eve', 'dupx server=mail1', 'dupx server=mail1 quota=7']),
+  );
+  assert.equal(code, 65);
+  assert.match(err.join(), /nothing is ordered:\n {2}line 3: dupx: something else is wanted of him in line 2: dupx$/);
+  await startMaking(t);
+  const twice = await run('user', 'import', await fileOf(['eve', 'eve']));
+  assert.deepEqual([twice.code, twice.out], [0, ['2 of 2 users are there, 0 were refused, 0 are not done yet']]);
+});
+
+test('whose open order wants something else of him is not done', async () => {
+  await redisSays(redis.socket, 'FLUSHALL');
+  const run = doors['by the configuration'];
+  await run('user', 'create', 'dup', '--server', 'mail1', '--wait', '0');
+  const { code, err } = await run('user', 'import', await fileOf(['dup server=mail2 quota=7']));
+  assert.equal(code, 75);
+  assert.equal(err.at(-1), 'rookery: line 1: dup: another order is open: create server=mail1');
+});

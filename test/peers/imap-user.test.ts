@@ -454,6 +454,13 @@ describe('a user at real backends', { skip: withoutCyrus() }, () => {
     await server.subscribe([]);
   });
 
+  test('where . stands between levels, a dot of the login is a ^ of the name', async () => {
+    const server = await admin('mail2');
+    await server.createMailbox('user.quin^cy', {});
+    await server.subscribe(['user.quin^cy']);
+    await (await raw('mail2', 'quin.cy')).ok('SELECT INBOX');
+  });
+
   test('room: what the filesystem has; behind a partition that cannot be looked at, in any order, nothing is counted', async () => {
     const { total, emptiest } = await (await admin('mail1')).freeSpace();
     const { blocks, bsize } = await statfs(join(cyrus.node('mail1').folder, 'spool/u2'));

@@ -81,13 +81,29 @@ describe('users', { skip: withoutCyrus() }, () => {
     for (const [args, why] of [
       [['nowhere', '--server', 'mail9'], /mail9/],
       [['nowhere', '--partition', 'u9', '--server', 'mail1'], /invalid partition/],
+      [['nowhere', '--partition', 'u9'], /mail1: has refused it: .*invalid partition.*mail2: has refused it/],
+      [['nowhere', '--zone', 'atlantis'], /in no zone/],
       [['a"b'], /may|no user/],
+      [['a&b'], /no user's name may have/],
     ] as const) {
       const refused = await rookery('user', 'create', ...args, '--wait', '20');
       assert.equal(refused.code, 65, JSON.stringify([args, refused]));
       assert.match(refused.err, why);
     }
+    for (const quota of ['9999999999', '999999999999T']) {
+      const refused = await rookery('user', 'create', 'nowhere', '--quota', quota);
+      assert.deepEqual([refused.code, refused.out], [64, ''], refused.err);
+    }
     assert.equal(await serverOf('user.nowhere'), undefined);
+  });
+
+  test('a user whom a server has without the directory knowing is not made twice', async () => {
+    assert.match(await murder.say('mail2', 'LOCALCREATE "user.ghost"'), /^OK/);
+    const elsewhere = await rookery('user', 'create', 'ghost', '--server', 'mail1');
+    assert.deepEqual([elsewhere.code, elsewhere.out], [65, '']);
+    assert.match(elsewhere.err, /it is at mail2, and not at mail1: move it/);
+    assert.deepEqual((await holders('ghost')).get('user.ghost'), ['mail2']);
+    assert.equal(await serverOf('user.ghost'), 'mail2');
   });
 
   test('deleted and renamed', async () => {
@@ -160,5 +176,14 @@ describe('users', { skip: withoutCyrus() }, () => {
     assert.equal(there.code, 75, there.out);
     await murder.startBackend('mail2');
     await until('it is made when its server is back', async () => (await serverOf('user.patient')) === 'mail2', 60_000);
+  });
+
+  test('while no backend runs he waits, and is made by the first one that is back', async () => {
+    await Promise.all(BACKENDS.map((name) => murder.cyrus.node(name).stop()));
+    const both = await rookery('user', 'create', 'both1', '--wait', '3');
+    assert.equal(both.code, 75, both.out);
+    await murder.startBackend('mail1');
+    await until('it is made', async () => (await serverOf('user.both1')) === 'mail1', 120_000);
+    await murder.startBackend('mail2');
   });
 });

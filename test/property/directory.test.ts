@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { reasons } from '../../services/directory/case.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import { policyOf } from '../../services/directory/rules.ts';
 import type { PolicyName } from '../../services/directory/rules.ts';
@@ -62,6 +63,7 @@ type Step = { pause: number } & (
   | { do: 'lease'; name: string; token: string; destination: string }
   | { do: 'release'; name: string; token: string }
   | { do: 'note'; name: string }
+  | { do: 'suspect'; name: string }
   | { do: 'resolve'; name: string; action: Resolution['action']; forget: string[]; location: string; stale: boolean }
 );
 const pause = fc.constantFrom(0, 1, 500, 70_000);
@@ -81,6 +83,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lease'), pause, name, token, destination: server }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release'), pause, name, token }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('note'), pause, name }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('suspect'), pause, name }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -144,6 +147,8 @@ async function done(directory: Directory, one: Step, clock: () => number): Promi
       return directory.release(one.name, one.token);
     case 'note':
       return directory.note(one.name, 'somebody');
+    case 'suspect':
+      return directory.suspect(one.name, reasons.unknownThere, 'lmtp-1');
     case 'resolve': {
       const { name, action, forget, location, stale } = one;
       const tree = await directory.tree(name);

@@ -24,3 +24,48 @@ test('a backend is asked over IMAP where an administrator is given, else not', (
     ],
   );
 });
+
+test('a backend by LMTP: one address or several, TLS, flags', () => {
+  const registry = registryOf(
+    configSchema.parse({
+      backends: {
+        mail1: { lmtp: { host: '10.0.0.1' }, fence: 'on' },
+        mail2: {
+          lmtp: {
+            addresses: [{ host: '10.0.0.2' }, { path: '/run/lmtp' }],
+            tls: { ca: 'PEM', name: 'm.test' },
+            waiting: 3,
+          },
+          placement: { drain: true },
+        },
+      },
+    }),
+  );
+  assert.deepEqual(
+    registry.all().map(({ lmtp, flags }) => [lmtp, flags]),
+    [
+      [
+        { addresses: [{ host: '10.0.0.1', port: 24 }], connections: 20, waiting: 100 },
+        { fence: true, drain: false },
+      ],
+      [
+        {
+          addresses: [{ host: '10.0.0.2', port: 24 }, { path: '/run/lmtp' }],
+          ...{ connections: 20, waiting: 3 },
+          tls: { mode: 'starttls', ca: 'PEM', name: 'm.test', verify: true },
+        },
+        { fence: false, drain: true },
+      ],
+    ],
+  );
+  assert.deepEqual(
+    [registry.isFenced('mail1'), registry.isFenced('mail2'), registry.isDraining('mail2')],
+    [true, false, true],
+  );
+  registry.setFlags('mail1', { drain: true });
+  assert.deepEqual([registry.isFenced('mail1'), registry.isDraining('mail1')], [true, true]);
+  const both = { lmtp: { host: '10.0.0.1', addresses: [{ host: '10.0.0.2' }] } };
+  assert.equal(configSchema.safeParse({ backends: { mail1: both } }).success, false);
+  assert.equal(configSchema.safeParse({ backends: { mail1: { lmtp: {} } } }).success, false);
+  assert.equal(configSchema.safeParse({ backends: { mail1: { lmtp: { addresses: [] } } } }).success, false);
+});

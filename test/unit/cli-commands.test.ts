@@ -215,6 +215,7 @@ test('up and run start what is asked for, stay until asked to stop, and stop', a
     out('LMTP at 127.0.0.1:2003');
     return Promise.resolve({
       done: new Promise<string>(() => undefined),
+      reload: () => Promise.resolve(),
       stop: () => {
         events.push('stop');
         return Promise.resolve();
@@ -241,7 +242,11 @@ test('with scaling.local, up leaves the queues of pools to worker processes, whi
   const asked: Partial<StartOptions>[] = [];
   const startRoles = ({ roles, worker, configFile }: StartOptions) => {
     asked.push({ roles, configFile, ...(worker && { worker }) });
-    return Promise.resolve({ done: new Promise<string>(() => undefined), stop: () => Promise.resolve() });
+    return Promise.resolve({
+      done: new Promise<string>(() => undefined),
+      reload: () => Promise.resolve(),
+      stop: () => Promise.resolve(),
+    });
   };
   const env = { ROOKERY_CONFIG: '', ROOKERY_SCALING__LOCAL: 'on' };
   await rookery(['up'], { startRoles, env });

@@ -56,12 +56,17 @@ test('the configuration of the documentation is taken as it is meant', () => {
     access: 'write',
     admin: false,
   });
-  assert.deepEqual(config.lmtp.listen, [{ host: '127.0.0.1', port: 2003 }, { path: '/run/rookery/lmtp.sock' }]);
+  const usual = { auth: 'required', proxy_protocol: false };
+  assert.deepEqual(config.lmtp.listen, [
+    { host: '127.0.0.1', port: 2003, ...usual },
+    { path: '/run/rookery/lmtp.sock', ...usual },
+  ]);
   assert.deepEqual(config.backends['mail1.example.org']?.lmtp, {
-    address: { host: '10.0.0.1', port: 24 },
+    addresses: [{ host: '10.0.0.1', port: 24 }],
     username: 'mailproxy',
     password: 'x',
     connections: 20,
+    waiting: 100,
   });
   assert.equal(config.backends['mail1.example.org'].mupdate, true);
 });
@@ -111,7 +116,7 @@ test('the environment overrides the file, key by key', () => {
   assert.equal(config.servername, '007');
   assert.equal(config.lmtp.recipients_limit, 50);
   assert.equal(config.lmtp.size_limit, 2000);
-  assert.deepEqual(config.lmtp.listen, [{ host: '127.0.0.1', port: 0 }]);
+  assert.deepEqual(config.lmtp.listen, [{ host: '127.0.0.1', port: 0, auth: 'required', proxy_protocol: false }]);
   assert.deepEqual(config.api.listen, { host: '127.0.0.1', port: 2 });
   assert.equal(config.directory.users['mail1']?.password, '0123');
   assert.equal(config.lmtp.lmtp_strict_rfc2821, false);

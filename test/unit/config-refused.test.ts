@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import { ConfigError } from '../../services/config/config-error.ts';
 import type { Problem } from '../../services/config/config-error.ts';
 import { loadConfig } from '../../services/config/load.ts';
+import { certificateFile } from '../harness/certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-refused-'));
 after(() => {
@@ -32,6 +33,29 @@ function problemsOf(content: unknown, env: Record<string, string> = {}): readonl
 }
 
 const keysOf = (problems: readonly Problem[]) => problems.map(({ key }) => key).sort();
+
+test('certificates and keys are looked at while loading', () => {
+  const at = certificateFile;
+  const listen = [{ host: 'a', port: 1 }];
+  const refusal = (lmtp: object): string[] =>
+    problemsOf({ lmtp: { listen, ...lmtp } }).map(({ key, expected }) => `${key}: ${expected}`);
+  const pair = { tls_server_cert: at('server.crt'), tls_server_key: at('server.key') };
+  assert.deepEqual(refusal({ ...pair, tls_client_ca_file: at('ca.crt') }), []);
+  assert.match(refusal({ ...pair, tls_server_key: at('client.key') }).join(), /^lmtp\.tls_server_key: the key to tls_/);
+  assert.match(
+    refusal({ ...pair, tls_server_cert: at('README.md'), tls_client_ca_file: '/nowhere' }).join(),
+    /^lmtp\.tls_client_ca_file: [^,]*there is no such file,lmtp\.tls_server_cert: [^,]*there is none in it$/,
+  );
+  assert.match(refusal({ tls_server_cert: at('server.crt') }).join(), /^lmtp\.tls_server_key: the file of the private/);
+  const own = { ...listen[0], tls_server_cert: at('server.crt'), tls_server_key: at('ca.crt') };
+  assert.match(refusal({ listen: [own] }).join(), /^lmtp\.listen\[0\]\.tls_server_key: a file of a private key/);
+  assert.match(refusal({ listen: [{ ...listen[0], tls: 'implicit' }] }).join(), /^lmtp\.listen\[0\]\.tls: off where/);
+  assert.match(
+    refusal({ preauth_networks: ['10.0.0.0/33', 'mail'] }).join(),
+    /preauth_networks\[0\]: a list of addresses/,
+  );
+  assert.match(refusal({ users: { mta: {} } }).join(), /^lmtp\.users\.mta\.password: text/);
+});
 
 test('every wrong key is named at once, with its value and what it may be', () => {
   const problems = problemsOf({

@@ -11,7 +11,7 @@ import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import { patient, type RoutingDirectory } from '../../services/directory/patience.ts';
 import { Router, type RouteOptions } from '../../services/lmtp/router.ts';
 
-const lmtp = { address: { host: '127.0.0.1', port: 24 }, connections: 1 };
+const lmtp = { addresses: [{ host: '127.0.0.1', port: 24 }], connections: 1, waiting: 1 };
 const registry = new Registry([
   { name: 'mail1', mupdate: true, imap: undefined, lmtp },
   { name: 'quiet', mupdate: false, imap: undefined, lmtp },

@@ -10,7 +10,7 @@ import {
   wireText,
   type Reply,
 } from '../../services/lmtp/reply.ts';
-import { recipientReply, senderReply, sessionReply } from '../../services/lmtp/status-map.ts';
+import { contradictsDirectory, recipientReply, senderReply, sessionReply } from '../../services/lmtp/status-map.ts';
 import * as codes from '../../services/lmtp/reply-codes.ts';
 
 function read(text: string): Reply {
@@ -103,7 +103,8 @@ test('what a backend says of a recipient, and what the MTA is told', () => {
     ['550 5.1.2 bad domain', '4.2.1'],
     ['553 5.1.3 bad address', '4.2.1'],
     ['550 no such user', '4.2.1'],
-    ['554 failed', '4.2.1'],
+    ['554 failed', '4.4.3'],
+    ['550 5.1.8 bad sender', '4.4.3'],
     ['550 5.4.6 loop', '4.4.3'],
     ['503 5.5.1 no MAIL', '4.4.3'],
     ['501 5.5.4 Unrecognized parameters', '4.4.3'],
@@ -137,6 +138,31 @@ test('a session refused is temporary, whatever it said; MAIL may say that the me
   }
   assert.equal(wireText(senderReply(read('552 5.3.4 too big'), 's')), '552 5.3.4 too big\r\n');
   assert.equal(senderReply(read('452 4.3.1 full'), 's').code, 452);
+  assert.equal(wireText(senderReply(read('552 too big'), 's')), '552 5.3.4 too big\r\n');
+  assert.equal(wireText(senderReply(read('552 5.2.3 too big'), 's')), '552 5.2.3 too big\r\n');
+  // Not about the size: whose box that would be is not known yet.
+  assert.equal(senderReply(read('552 5.2.2 full'), 's').code, 451);
+  assert.equal(senderReply(read('552 5.7.1 no'), 's').code, 451);
+});
+
+test('which refusals say that the directory is wrong: no such mailbox here, and nothing else', () => {
+  const table: [string, boolean][] = [
+    [unknownToCyrus, true],
+    ['550 no such user', true],
+    ['551 not here', true],
+    ['553 5.1.3 bad address', true],
+    ['550 5.1.6 moved', true],
+    ['550 5.1.8 bad sender', false],
+    ['550 5.1.7 bad sender', false],
+    ['554 failed', false],
+    ['550 5.7.1 no', false],
+    ['550 5.2.1 disabled', false],
+    ['552 5.2.2 full', false],
+    ['450 4.1.1 not yet', false],
+    ['250 2.1.5 ok', false],
+    ['501 5.1.3 syntax', false],
+  ];
+  for (const [text, expected] of table) assert.equal(contradictsDirectory(read(text)), expected, text);
 });
 
 test('every reply of ours is a reply, and its codes agree', () => {

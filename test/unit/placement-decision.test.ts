@@ -85,6 +85,38 @@ test('where all are out, it is refused with the reason of each', () => {
   assert.match(stranger.refused ?? '', /A: no backend of this name; B:/);
 });
 
+test('what can never be is told apart from what may be later', () => {
+  const refusedBy = (...servers: string[]) => servers.map((server) => ({ server, is: 'refused', why: 'NO' }) as const);
+  const never: [Partial<Request>, RegExp, PolicyWish?][] = [
+    [{ zone: 'nowhere' }, /A: in no zone/],
+    [{ partition: 'u9' }, /A: has no partition u9/],
+    [{ server: 'A', partition: 'u9' }, /^A has no partition u9; it may be one of default$/],
+    [{ server: 'Z' }, /there is no backend Z/],
+    [{ not: refusedBy('A', 'B', 'C') }, /A: has refused it: NO/],
+    [
+      { zone: 'ulm', not: refusedBy('B') },
+      /A: in no zone; B: has refused it: NO/,
+      { backends: { B: { zone: 'ulm' } } },
+    ],
+    [{ not: refusedBy('A') }, /B: not in serverlist/, { servers: { list: ['A'] } }],
+  ];
+  for (const [request, why, wish] of never) {
+    const { refused, lasting } = decided(abc, wish, request);
+    assert.match(refused ?? '', why);
+    assert.equal(lasting, true, refused);
+  }
+  const silent = [{ server: 'C', is: 'silent', why: 'time-out' }] as const;
+  for (const [request, wish] of [
+    [{ not: [...refusedBy('A', 'B'), ...silent] }, {}],
+    [{ zone: 'ulm' }, { backends: { B: { zone: 'ulm', drain: true } } }],
+    [{ not: refusedBy('A', 'B') }, { backends: { C: { maximumUsers: 0 } } }],
+  ] as [Partial<Request>, PolicyWish][]) {
+    const { refused, lasting } = decided(abc, wish, request);
+    assert.match(refused ?? '', /no server can take it/);
+    assert.equal(lasting, undefined, refused);
+  }
+});
+
 test('in the mode random figures do not matter, but an answer does', () => {
   const servers = [serverOf('A', 0, 0, { answered: false }), serverOf('B', 0, 0, { at: -1e9 })];
   const wish = { mode: 'random', partitions: { mode: 'random' } } as const;

@@ -8,7 +8,8 @@ import { stringify } from 'yaml';
 import { ConfigError } from '../../services/config/config-error.ts';
 import { loadConfig } from '../../services/config/load.ts';
 import { modes } from '../../services/placement/selection.ts';
-import { configuredFacts, placementPolicy } from '../../services/process/placement-settings.ts';
+import { configuredFacts, followingFlags, placementPolicy } from '../../services/process/placement-settings.ts';
+import { registryOf } from '../../services/process/settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'rookery-placement-'));
 after(() => {
@@ -148,4 +149,15 @@ test('configured figures are fresh; a backend without any is as one that did not
     },
     { name: 'mail1', answered: false, silence: 'its space is not configured', at: 77, users: 0, partitions: [] },
   ]);
+});
+
+test('a backend drains by its configuration, and by what the registry is told later', () => {
+  const config = load({ backends: { mail1: { placement: { drain: true } }, mail2: {} } });
+  const registry = registryOf(config);
+  const policy = followingFlags(placementPolicy(config), registry);
+  const drains = () => ['mail1', 'mail2'].map((name) => policy.backends.get(name)?.drain);
+  assert.deepEqual(drains(), [true, false]);
+  registry.setFlags('mail1', { drain: false });
+  registry.setFlags('mail2', { drain: true });
+  assert.deepEqual(drains(), [false, true]);
 });

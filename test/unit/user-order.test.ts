@@ -49,3 +49,19 @@ test('nothing else follows from an order before: without one who is there is som
   }
   assert.equal(nextStep(fresh, facts(undefined, row('user.new'))).do, 'refuse');
 });
+
+test('whoever is there already is not said to have got what was asked for besides', () => {
+  const already = (wanted: object) => {
+    const order: Order = { ...fresh, name: 'user.a', wish: { is: 'create', ...wanted } };
+    return nextStep(order, { ...facts(row('user.a'), undefined) });
+  };
+  const there = 'it is there already, at mail1!default';
+  assert.deepEqual(already({}), { do: 'finish', note: there });
+  assert.deepEqual(already({ server: 'mail1', partition: 'default' }), { do: 'finish', note: there });
+  assert.deepEqual(already({ quota: 7 }), { do: 'finish', note: `${there}; its quota stays as it is` });
+  assert.deepEqual(already({ zone: 'x', quota: 7 }), {
+    ...{ do: 'finish', note: `${there}; its zone and quota stays as it is` },
+  });
+  assert.equal(already({ partition: 'u2' }).do, 'refuse');
+  assert.equal(already({ server: 'mail2' }).do, 'refuse');
+});

@@ -66,6 +66,19 @@ export const users: Resource = (server, { operations: { users } }) => {
     },
   );
   server.delete(
+    '/v1/users/:name/order',
+    {
+      config: { role: 'operate' },
+      schema: {
+        operationId: 'cancelOrder',
+        summary: 'Takes the open order of a user back',
+        description: 'As long as no server was told, or its server says that it has nothing of a user to be made.',
+        ...{ tags: ['users'], params: aUser, querystring: written, response: { 200: orderValue } },
+      },
+    },
+    (request) => users.cancel(bytesOf(request.params.name, request.query.encoding), callerName(request)),
+  );
+  server.delete(
     '/v1/users/:name',
     {
       config: { role: 'admin' },

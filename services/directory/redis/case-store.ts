@@ -17,6 +17,7 @@ import {
   replyFrom,
   resolveScript,
   stringsIn,
+  suspectScript,
 } from './script.ts';
 import type { Reply } from './script.ts';
 
@@ -106,6 +107,12 @@ export class CaseStore {
     const what = [...asked, action, at?.location ?? '', at?.acl ?? '', session, by];
     const args = [prefix, ...this.#place(name), ...what, String(clock()), nonce(), String(changeLogLength), ...forget];
     return (await resolveScript.run(redis, `${prefix}tree:${tree}`, args)) === '1';
+  }
+
+  async suspect(name: Bytes, reason: string, session: string): Promise<void> {
+    const prefix = shardPrefix(shardOf(placeOf(name).tree, this.#options.shards));
+    const args = [prefix, name, reason, session, String(this.#options.clock())];
+    await suspectScript.run(this.#options.redis, `${prefix}case:${name}`, args);
   }
 
   async note(name: Bytes, waiting: string): Promise<void> {

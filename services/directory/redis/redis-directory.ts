@@ -5,8 +5,7 @@ import { sortByName } from '../order.ts';
 import { isGone } from '../settling.ts';
 import { placeOf } from '../tree.ts';
 import { CaseStore } from './case-store.ts';
-import { ChainWatch } from './chain-watch.ts';
-import type { Place } from './chain-watch.ts';
+import { ChainWatch, type Place } from './chain-watch.ts';
 import { ChangeLog } from './change-log.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
@@ -17,8 +16,7 @@ import { RowReader, treesAtOnce } from './row-reader.ts';
 import { vouchScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
-import { Writes } from './writes.ts';
-import type { Acknowledgement } from './writes.ts';
+import { Writes, type Acknowledgement } from './writes.ts';
 import type {
   Answer,
   Change,
@@ -38,8 +36,7 @@ import type {
   Write,
   Writer,
 } from '../directory.ts';
-import { wholeServer } from '../case.ts';
-import type { Case, Caseload } from '../case.ts';
+import { wholeServer, type Case, type Caseload } from '../case.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import type { RoutingLeases } from '../routing-lease.ts';
 import type { Policy } from '../rules.ts';
@@ -269,6 +266,10 @@ export class RedisDirectory implements Directory {
 
   resolve(resolution: Resolution): Promise<boolean> {
     return this.#cases.resolve(resolution);
+  }
+
+  suspect(name: Bytes, reason: string, session: string): Promise<void> {
+    return this.#cases.suspect(name, reason, session);
   }
 
   note(name: Bytes, waiting: string): Promise<void> {

@@ -37,6 +37,7 @@ export const leaseScript = new Script(writing + source('lease'));
 export const endSessionScript = new Script(writing + source('end-session'));
 export const heardScript = new Script(writing + source('heard'));
 export const resolveScript = new Script(writing + source('resolve'));
+export const suspectScript = new Script(writing + source('suspect'));
 export const undoScript = new Script(writing + source('undo'));
 
 /** The script of one verb: the verb's column of the policy's table goes before the text that obeys it. */

@@ -56,7 +56,7 @@ end
 
 -- case.ts: how much has to be known before a reason is settled.
 local weights = {
-  [reasons.putBack] = 0, [reasons.reserved] = 0, [reasons.unbound] = 0, [reasons.again] = 0, [reasons.unheard] = 0, [reasons.crossed] = 0,
+  [reasons.putBack] = 0, [reasons.reserved] = 0, [reasons.unbound] = 0, [reasons.again] = 0, [reasons.unheard] = 0, [reasons.crossed] = 0, [reasons.unknownThere] = 0,
   [reasons.handed] = 2, [reasons.madeAnew] = 2, [reasons.takenBack] = 2, [reasons.copyTook] = 2, [reasons.deleted] = 2, [reasons.expired] = 2, [reasons.undone] = 2,
 }
 local function weight(reason) return weights[reason] or 1 end

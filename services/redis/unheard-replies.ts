@@ -1,0 +1,158 @@
+// Replies that MTAs may not have heard, kept in Redis for all proxies; what pairs there are, each proxy knows by heart.
+import { createHash, randomBytes } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import { pairsIn, Script } from './script.ts';
+
+/** One character (0 to 255) a byte. */
+type Bytes = string;
+
+/** One slot of a Redis Cluster: `reply:<pair>:<digest>` is a list of replies, `log` a stream of the pairs that have any. */
+const prefix = 'rookery:{unheard}:';
+const logKey = `${prefix}log`;
+
+/** The most entries of the log, and so of pairs in memory: a thousand times what a bad day brings. */
+const mostKept = 100_000;
+/** Entries read from it at once. */
+const atOnce = 1000;
+/** How often the log is read, in milliseconds: no MTA comes back sooner. */
+const readEvery = 500;
+
+/** ARGV: the prefix, pair and digest, the most log entries, the time to keep it in seconds, the reply. */
+const keepScript = new Script(`
+local list = ARGV[1] .. 'reply:' .. ARGV[2] .. ':' .. ARGV[3]
+redis.call('RPUSH', list, ARGV[6])
+redis.call('EXPIRE', list, ARGV[5])
+redis.call('XADD', ARGV[1] .. 'log', 'MAXLEN', '~', ARGV[4], '*', 'pair', ARGV[2], 'more', '1')
+redis.call('EXPIRE', ARGV[1] .. 'log', ARGV[5])
+return '1'`);
+
+/** ARGV: the prefix, pair and digest, the most log entries. The reply, or nothing. */
+const takeScript = new Script(`
+local text = redis.call('LPOP', ARGV[1] .. 'reply:' .. ARGV[2] .. ':' .. ARGV[3])
+if text then redis.call('XADD', ARGV[1] .. 'log', 'MAXLEN', '~', ARGV[4], '*', 'pair', ARGV[2], 'more', '-1') end
+return text`);
+
+export interface UnheardSettings {
+  /** For commands; to be closed by whoever has opened it. */
+  redis: Redis;
+  /** How long a reply is kept, in seconds. */
+  keepFor: number;
+  /** Told of each reply kept or taken, and of each that could not be. */
+  count: (what: 'kept' | 'taken' | 'failed') => void;
+}
+
+/** How many replies are kept for a sender and a recipient, and until when, in milliseconds since 1970. */
+interface Pair {
+  replies: number;
+  until: number;
+}
+
+export class UnheardReplies {
+  readonly #settings: UnheardSettings;
+  readonly #pairs = new Map<string, Pair>();
+  #key: Buffer | undefined;
+  /** The last log entry read. */
+  #seen: string;
+  #reading = Promise.resolve();
+  /** Readings that have not come to an end. */
+  #waiting = 0;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(settings: UnheardSettings) {
+    this.#settings = settings;
+    this.#seen = `${Math.max(0, Date.now() - settings.keepFor * 1000)}-0`;
+    this.#timer = setInterval(() => {
+      if (this.#waiting === 0) void this.refresh();
+    }, readEvery);
+    this.#timer.unref();
+    void this.refresh();
+  }
+
+  /** What messages are digested with: made once for all proxies. Undefined while Redis has not been reached yet. */
+  get key(): Buffer | undefined {
+    return this.#key;
+  }
+
+  /** At once, from memory. */
+  mayHave(sender: Bytes, recipient: Bytes): boolean {
+    if (this.#pairs.size === 0) return false;
+    const pair = this.#pairs.get(nameOf(sender, recipient));
+    return pair !== undefined && pair.until > Date.now();
+  }
+
+  /** In the background: what can't be kept is delivered twice. */
+  keep(sender: Bytes, recipient: Bytes, digest: string, text: Bytes): void {
+    const { keepFor } = this.#settings;
+    const args = [prefix, nameOf(sender, recipient), digest, String(mostKept), String(Math.ceil(keepFor)), text];
+    this.#run(keepScript, args).then(
+      () => {
+        this.#settings.count('kept');
+        return this.refresh();
+      },
+      () => {
+        this.#settings.count('failed');
+      },
+    );
+  }
+
+  /** One reply, which is not kept any more then. Never rejects. */
+  async take(sender: Bytes, recipient: Bytes, digest: string): Promise<Bytes | undefined> {
+    try {
+      const text = await this.#run(takeScript, [prefix, nameOf(sender, recipient), digest, String(mostKept)]);
+      if (typeof text !== 'string') return undefined;
+      this.#settings.count('taken');
+      void this.refresh();
+      return text;
+    } catch {
+      this.#settings.count('failed');
+      return undefined;
+    }
+  }
+
+  #run(script: Script, args: readonly Bytes[]) {
+    return script.run(this.#settings.redis, logKey, args);
+  }
+
+  /** Learns what all proxies have kept and taken since the last time. Never rejects: without Redis, what is known stays. */
+  async refresh(): Promise<void> {
+    this.#waiting++;
+    const reading = this.#reading.then(() => this.#read());
+    this.#reading = reading.catch(() => undefined);
+    await this.#reading;
+    this.#waiting--;
+  }
+
+  async #read(): Promise<void> {
+    const { redis } = this.#settings;
+    this.#key ??= await sharedKey(redis);
+    for (let count = atOnce; count === atOnce;) {
+      const entries = await redis.xrange(logKey, `(${this.#seen}`, '+', 'COUNT', atOnce);
+      count = entries.length;
+      for (const [id, fields] of entries) this.#learn(id, pairsIn(fields));
+    }
+    const now = Date.now();
+    for (const [name, { until }] of this.#pairs) if (until < now) this.#pairs.delete(name);
+  }
+
+  #learn(id: string, entry: ReadonlyMap<Bytes, Bytes>): void {
+    this.#seen = id;
+    const name = entry.get('pair') ?? '';
+    const replies = (this.#pairs.get(name)?.replies ?? 0) + Number(entry.get('more'));
+    if (replies > 0) this.#pairs.set(name, { replies, until: Number.parseInt(id) + this.#settings.keepFor * 1000 });
+    else this.#pairs.delete(name);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** A name for sender and recipient that tells nobody who they are. */
+function nameOf(sender: Bytes, recipient: Bytes): string {
+  return createHash('sha256').update(`${sender}\0${recipient}`, 'latin1').digest('base64url').slice(0, 22);
+}
+
+async function sharedKey(redis: Redis): Promise<Buffer> {
+  await redis.set(`${prefix}key`, randomBytes(16).toString('hex'), 'NX');
+  return Buffer.from((await redis.get(`${prefix}key`)) ?? '', 'hex');
+}

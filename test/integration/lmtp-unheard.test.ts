@@ -1,0 +1,216 @@
+// What was delivered, but could not be told to the MTA, is not delivered again when it comes again: through Redis, by any proxy.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test, type TestContext } from 'node:test';
+import type { UnheardReplies } from '../../services/redis/unheard-replies.ts';
+import { FakeBackend, type Behaviour } from '../harness/lmtp-backend.ts';
+import { Mta, runProxy, type ProxyRun } from '../harness/lmtp-proxy.ts';
+import { redisSays, startRedis, type ScratchRedis } from '../harness/redis.ts';
+import { openUnheard, type Events } from '../harness/unheard.ts';
+import { until } from '../harness/until.ts';
+
+let redis: ScratchRedis;
+before(async () => {
+  redis = await startRedis();
+});
+after(() => redis.stop());
+beforeEach(async () => {
+  await redis.restart();
+  await redisSays(redis.socket, 'FLUSHALL');
+});
+
+const ok = /^250 2\.1\.5 /;
+const message = 'Subject: x\r\n\r\nhello\r\n';
+
+interface Site {
+  mail1: FakeBackend;
+  mail2: FakeBackend;
+  proxies: { proxy: ProxyRun; unheard: UnheardReplies; events: Events }[];
+}
+
+/** Two proxies before two backends, with one Redis. */
+async function site(t: TestContext, behaviour: Partial<Behaviour> = {}, settings = {}): Promise<Site> {
+  const mail1 = await new FakeBackend(behaviour).listen();
+  const mail2 = await new FakeBackend().listen();
+  t.after(() => Promise.all([mail1.close(), mail2.close()]));
+  const proxies: Site['proxies'] = [];
+  for (let count = 0; count < 2; count++) {
+    const { replies, events, close } = openUnheard(redis.socket);
+    t.after(close);
+    const backends = { mail1, mail2 };
+    const users = { ann: 'mail1', bob: 'mail1', cas: 'mail2' };
+    const proxy = await runProxy(t, { backends, users, unheard: replies, settings });
+    await until('Redis is reached', () => replies.key !== undefined);
+    proxies.push({ proxy, unheard: replies, events });
+  }
+  return { mail1, mail2, proxies };
+}
+
+/** Sends a message, and is gone once the backends have it, before it hears what became of it. */
+async function sendAndVanish(
+  proxy: ProxyRun,
+  rcpts: string[],
+  body: string | Buffer,
+  backends: FakeBackend[],
+): Promise<void> {
+  const mta = await Mta.greet(proxy.address);
+  await mta.envelope(rcpts);
+  mta.socket.write(body, 'latin1');
+  mta.socket.write('.\r\n');
+  await until('the backends have it', () => backends.every((each) => each.messages.at(-1)?.whole === true));
+  mta.socket.resetAndDestroy();
+}
+
+function whole(backend: FakeBackend): number {
+  return backend.messages.filter((each) => each.whole).length;
+}
+
+for (const [what, body] of [
+  ['a small message', message],
+  ['one that is digested as it streams, and kept in the spool', message.repeat(33_334)],
+] as const) {
+  test(`the connection broke after the final dot, ${what}: replayed once, by another proxy, and then delivered`, async (t) => {
+    const { mail1, mail2, proxies } = await site(t, { after: () => 'HANG' });
+    const [first, second] = proxies;
+    assert.ok(first && second);
+    await sendAndVanish(first.proxy, ['<ann>', '<cas>', '<ann>'], body, [mail1, mail2]);
+    mail1.say('250 2.1.5 first\n250-2.1.5 second\n250 2.1.5 SESSIONID=<x>');
+    await until('it is kept', () => first.events.kept === 3);
+    mail1.behaviour = new FakeBackend().behaviour;
+    await second.unheard.refresh();
+
+    const mta = await Mta.greet(second.proxy.address);
+    // Another recipient of the same message, and one more occurrence than was delivered.
+    await mta.envelope(['<bob>', '<ann>', '<ann>', '<cas>', '<ann>']);
+    const said = await mta.body(body, 5);
+    assert.match(said[0] ?? '', /^250 2\.1\.5 <bob> Ok/);
+    assert.equal(said[1], '250 2.1.5 first');
+    assert.equal(said[2], '250-2.1.5 second\n250 2.1.5 SESSIONID=<x>');
+    assert.match(said[3] ?? '', /^250 2\.1\.5 <cas> Ok/);
+    assert.match(said[4] ?? '', /^250 2\.1\.5 <ann> Ok/);
+    assert.deepEqual([whole(mail1), whole(mail2)], [3, 1], 'bob and the third ann are new; cas is not');
+    assert.deepEqual(
+      mail1.messages.map(({ rcpts }) => rcpts),
+      [['<ann>', '<ann>'], ['<bob>'], ['<ann>']],
+    );
+    assert.equal(second.events.taken, 3);
+
+    // Once more: now it is delivered, for all that we know.
+    await until('nothing is left', async () => {
+      await second.unheard.refresh();
+      return !second.unheard.mayHave('s@example.org', 'ann');
+    });
+    assert.match((await mta.send(['<ann>'], body))[0] ?? '', /^250 2\.1\.5 <ann> Ok/);
+    assert.equal(whole(mail1), 4);
+    assert.deepEqual([first.events.failed, second.events.failed], [0, 0]);
+  });
+}
+
+test('another message from the same sender to the same recipient is delivered, and the first still replayed', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
+  mail1.say('250 2.1.5 done');
+  await until('it is kept', () => first.events.kept === 1);
+  await first.unheard.refresh();
+  mail1.behaviour = new FakeBackend().behaviour;
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>'], `${message}.`.slice(0, -1) + 'other\r\n'))[0] ?? '', /<ann> Ok/);
+  assert.equal(whole(mail1), 2);
+  assert.equal((await mta.send(['<ann>'], message))[0], '250 2.1.5 done');
+  assert.equal(whole(mail1), 2);
+});
+
+test('a reply that comes after our deadline: the MTA was told 451, and hears the truth when it comes again', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 200, late_timeout: 10_000 });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  const said = await mta.send(['<ann>', '<bob>', '<cas>']);
+  assert.match(said[0] ?? '', /^451 4\.4\.2 .*no answer to the message in time/);
+  assert.match(said[1] ?? '', /^451 4\.4\.2 /);
+  assert.match(said[2] ?? '', ok);
+  const counts = () => first.proxy.pools.connections().find(({ backend }) => backend === 'mail1');
+  assert.deepEqual([counts()?.busy, counts()?.late], [0, 1]);
+  // One taken, one not: only what was taken is kept.
+  mail1.say('250 2.1.5 late\n452 4.2.2 full');
+  await until('it is kept', () => first.events.kept === 1);
+  await until('the connection is good for others', () => counts()?.late === 0 && counts()?.idle === 1);
+  await first.unheard.refresh();
+  mail1.behaviour = new FakeBackend().behaviour;
+  const again = await mta.send(['<ann>', '<bob>']);
+  assert.equal(again[0], '250 2.1.5 late');
+  assert.match(again[1] ?? '', /<bob> Ok/);
+  assert.equal(mail1.connections, 1);
+});
+
+test('a late refusal, or none at all, is delivered again', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 100, late_timeout: 200 });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /^451 /);
+  await until('it is given up', () => mail1.open === 0);
+  mail1.behaviour = new FakeBackend().behaviour;
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /<ann> Ok/);
+  assert.deepEqual(first.events, { kept: 0, taken: 0, failed: 0 });
+});
+
+test('nothing is written, and nothing asked, for messages that go well', async (t) => {
+  const { proxies } = await site(t);
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  for (let count = 0; count < 20; count++) assert.match((await mta.send(['<ann>', '<cas>']))[0] ?? '', ok);
+  await mta.quit();
+  assert.deepEqual(first.events, { kept: 0, taken: 0, failed: 0 });
+  assert.deepEqual(await redisSays(redis.socket, 'KEYS *'), ['*1', '$21', 'rookery:{unheard}:key']);
+});
+
+test('without Redis messages go their way, twice if need be', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
+  await redis.kill9();
+  mail1.say('250 2.1.5 done');
+  await until('it could not be kept', () => first.events.failed === 1);
+  mail1.behaviour = new FakeBackend().behaviour;
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
+  assert.equal(whole(mail1), 2);
+});
+
+test('Redis gone when the MTA comes again: what may have been delivered is delivered', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
+  mail1.say('250 2.1.5 done');
+  await until('it is kept', () => first.events.kept === 1);
+  await first.unheard.refresh();
+  await redis.kill9();
+  mail1.behaviour = new FakeBackend().behaviour;
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /<ann> Ok/);
+  assert.equal(first.events.failed >= 1, true);
+});
+
+test('a message that comes to nothing while it is held comes to nothing', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
+  mail1.say('250 2.1.5 done');
+  await until('it is kept', () => first.events.kept === 1);
+  await first.unheard.refresh();
+  mail1.behaviour = new FakeBackend().behaviour;
+  const lost = await Mta.greet(first.proxy.address);
+  await lost.envelope(['<ann>']);
+  lost.socket.write(message.repeat(33_334));
+  await until('it is in the spool', () => first.proxy.spool.used > 0);
+  lost.socket.destroy();
+  await until('nothing is held', () => first.proxy.spool.used === 0 && first.proxy.memory.held === 0);
+  assert.equal(mail1.messages.length, 1);
+  assert.equal((await (await Mta.greet(first.proxy.address)).send(['<ann>']))[0], '250 2.1.5 done');
+});

@@ -186,13 +186,11 @@ test('route explain tells each step to the reply, and ends by it', async () => {
 });
 
 test('route explain tells who may post to a shared folder, by whom it is asked', async () => {
-  const more = await filled();
+  const directory = new MemoryDirectory();
+  const more = { openDirectory: () => Promise.resolve(directory) };
   const write = { verb: 'ACTIVATE', name: 'team', location: 'mail1.example.org!default' } as const;
-  await more.directory.write(
-    { ...write, acl: 'anyone\tlrs\tjoe\tlrsp\t' },
-    { session: 's9', admin: true, push: false },
-  );
-  await more.directory.vouch('test');
+  await directory.write({ ...write, acl: 'anyone\tlrs\tjoe\tlrsp\t' }, { session: 's9', admin: true, push: false });
+  await directory.vouch('test');
   const refused = await rookery(['route', 'explain', '+team@example.org'], more);
   assert.equal(refused.code, 67);
   assert.match(

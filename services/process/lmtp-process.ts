@@ -30,6 +30,13 @@ async function start(config: Config): Promise<void> {
   }
 }
 
+/** One look may take so long, in milliseconds: whoever asks gives up after a second. */
+const look = 400;
+
+function healthOf(here: Running | undefined) {
+  return here?.health(look) ?? { ready: false, checks: {}, notes: {} };
+}
+
 let stopping = false;
 
 async function stop(): Promise<void> {
@@ -50,6 +57,8 @@ process.on('message', (message: ToPart) => {
   else if (message.do === 'stop') void stop();
   else if (message.do === 'tell figures')
     void answer(message.number, async () => ({ figures: await metrics.figures() }));
+  else if (message.do === 'tell health')
+    void answer(message.number, async () => ({ health: await healthOf(await running) }));
   else if (message.do === 'commit') {
     void answer(message.number, () => {
       commit();

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Readiness } from '../api/health.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
@@ -35,11 +36,12 @@ export async function startLmtpProcesses(start: RoleStart): Promise<StartedRole>
     await group.stop();
     throw error;
   }
+  for (const note of ['directory', 'backends']) start.notes[note] = () => group.told(note);
   start.metrics.join(() => group.figures());
   start.watch('rookery_lmtp_processes', () => [[group.serving]]);
   return {
     ...{ name: 'LMTP', addresses: group.addresses, works: group.works },
-    checks: { lmtp: () => group.problem() },
+    checks: { lmtp: () => group.problem(), directory: () => group.trouble('directory') },
     prepare: (config) => group.prepare(config),
     stop: () => group.stop(),
   };
@@ -152,6 +154,25 @@ class Group {
       this.#parts.map((part) => part.ask((number) => ({ do: 'tell figures', number }))),
     );
     return told.flatMap((one) => (one.status === 'fulfilled' && one.value.figures ? [one.value.figures] : []));
+  }
+
+  /** What is wrong for all processes; undefined while mail gets through one of them. */
+  async trouble(check: string): Promise<string | undefined> {
+    const said = (await this.#health()).map(({ checks }) => checks[check]);
+    return said.includes('ok') ? undefined : (said[0] ?? 'no process tells');
+  }
+
+  /** What one of them has to tell. */
+  async told(note: string): Promise<string | undefined> {
+    const said = (await this.#health()).map(({ notes }) => notes[note]);
+    return said.find((one) => one !== undefined && one !== 'ok');
+  }
+
+  async #health(): Promise<Readiness[]> {
+    const told = await Promise.allSettled(
+      this.#parts.map((part) => part.ask((number) => ({ do: 'tell health', number }))),
+    );
+    return told.flatMap((one) => (one.status === 'fulfilled' && one.value.health ? [one.value.health] : []));
   }
 
   /** All of them are ready, or none goes on with it. */

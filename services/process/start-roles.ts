@@ -1,6 +1,8 @@
 // Starts the roles of a process over one Redis and one directory, and stops them in the opposite order.
 import { availableParallelism } from 'node:os';
 import { readable } from '../address/bytes.ts';
+import { readiness } from '../api/health.ts';
+import type { Readiness } from '../api/health.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
@@ -78,6 +80,8 @@ export interface Running {
   /** Takes on what can be had of another configuration, whole or not at all, and tells the log. Never rejects. */
   reload(read: () => Config): Promise<void>;
   prepare: Prepare;
+  /** What /readyz would say, each look within so many milliseconds. */
+  health(within: number): Promise<Readiness>;
   stop(): Promise<void>;
 }
 
@@ -129,7 +133,8 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     const prepare = prepareAll(prepares, [log, mail]);
     const reloading = new Reloading(config, log, prepare);
     const reload = (read: () => Config) => reloading.reload(read);
-    return { directory, addresses, done: Promise.race(ends), reload, prepare, stop };
+    const health = (checkTimeout: number) => readiness({ ...start, checkTimeout });
+    return { directory, addresses, done: Promise.race(ends), reload, prepare, health, stop };
   } catch (error) {
     await stop();
     throw error;

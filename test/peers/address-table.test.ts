@@ -55,7 +55,7 @@ describe('addresses at a real Cyrus frontend', { skip: withoutCyrus() }, () => {
     const client = await MupdateClient.connect({ address: cyrus.mupdate, ...account });
     const { data } = await client.send('LIST');
     await client.logout();
-    return data.map(({ name, location, acl }) => ({ name, location, acl: acl ?? '' }));
+    return data.map(({ name, location, acl }) => ({ name, location, acl }));
   }
 
   /** The frontend with other options; it knows all mailboxes again before it is asked. */

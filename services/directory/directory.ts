@@ -76,7 +76,7 @@ export type Position = readonly Head[];
 
 /**
  * What made a change: a command, the end of its session, or what is done about what was found out later. `lease`: somebody
- * took the lease on a tree; the row of its root, which the change names, is as it was.
+ * took or gave back the lease on a tree; the row of its root, which the change names, is as it was.
  */
 export type Cause = Verb | Ending | 'bind' | 'push' | 'reconcile' | 'claim' | 'undo' | 'lease';
 

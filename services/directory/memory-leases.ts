@@ -8,7 +8,7 @@ export class MemoryLeases {
   readonly #told: (tree: Bytes) => void;
   readonly #leases = new Map<Bytes, Lease & { until: number }>();
 
-  /** `told` of each lease that is taken, by its tree. */
+  /** `told` of each lease that is taken or given back, by its tree. */
   constructor(clock: () => number, told: (tree: Bytes) => void) {
     this.#clock = clock;
     this.#told = told;
@@ -30,6 +30,9 @@ export class MemoryLeases {
   }
 
   release(name: Bytes, token: string): void {
-    if (this.on(name)?.token === token) this.#leases.delete(placeOf(name).tree);
+    if (this.on(name)?.token !== token) return;
+    const { tree } = placeOf(name);
+    this.#leases.delete(tree);
+    this.#told(tree);
   }
 }

@@ -27,12 +27,12 @@ async function stand(t: TestContext) {
     directory: { redis_timeout: 1, routing_lease: 3 },
     ...{ lmtp: { listen: [anyPort] }, api: { listen: anyPort } },
   });
-  const { directory, close } = await openScratchDirectory(redis.socket);
+  const scratch = await openScratchDirectory(redis.socket);
   const writer = { session: 's', server: 'mail1', admin: false, push: true };
   for (const name of ['user.ann', 'user.bob', 'user.cas']) {
-    await directory.write({ verb: 'ACTIVATE', name, location: 'mail1!default', acl: '' }, writer);
+    await scratch.directory.write({ verb: 'ACTIVATE', name, location: 'mail1!default', acl: '' }, writer);
   }
-  await close();
+  await scratch.close();
   await rookery.start('run', 'lmtp', 'api');
   t.after(async () => {
     await rookery.stop();

@@ -130,10 +130,11 @@ export class CaseStore {
   }
 
   async release(name: Bytes, token: string): Promise<void> {
-    const { redis, shards } = this.#options;
-    const { tree } = placeOf(name);
+    const { redis, shards, clock, nonce, changeLogLength } = this.#options;
+    const { tree, shared } = placeOf(name);
     const prefix = shardPrefix(shardOf(tree, shards));
-    await releaseScript.run(redis, `${prefix}lease:${tree}`, [prefix, tree, token]);
+    const args = [prefix, tree, flag(shared), token, String(clock()), nonce(), String(changeLogLength)];
+    await releaseScript.run(redis, `${prefix}lease:${tree}`, args);
   }
 
   #place(name: Bytes): Bytes[] {

@@ -27,13 +27,13 @@ export const makeScript = new Script(prologue + source('make'));
 export const vouchScript = new Script(prologue + source('vouch'));
 export const verifyScript = new Script(prologue + source('verify'));
 export const noteScript = new Script(prologue + source('note'));
-export const releaseScript = new Script(prologue + source('release'));
 export const raiseScript = new Script(prologue + source('raise'));
 
 const words = Object.entries(reasons).map(([word, reason]) => `${word}=${quoted(reason)}`);
 const constants = `local bucket_rows = ${bucketRows}\nlocal reasons = {${words.join(',')}}\n`;
 const writing = prologue + constants + source('store') + source('cases');
 export const leaseScript = new Script(writing + source('lease'));
+export const releaseScript = new Script(writing + source('release'));
 export const endSessionScript = new Script(writing + source('end-session'));
 export const heardScript = new Script(writing + source('heard'));
 export const resolveScript = new Script(writing + source('resolve'));

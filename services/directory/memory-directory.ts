@@ -71,8 +71,7 @@ export class MemoryDirectory implements Directory {
   write(write: Write, writer: Writer): Promise<Answer> {
     const now = this.#clock();
     const { session, by = '' } = writer;
-    const row = this.#rows.get(write.name);
-    const open = this.#cases.get(write.name);
+    const [row, open] = [this.#rows.get(write.name), this.#cases.get(write.name)];
     const populating = !this.#standing.settled && !this.#standing.vouched;
     const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), populating };
     const cell = this.#policy.table[situationOf(known, write, writer, this.#policy, now)][write.verb];
@@ -113,21 +112,20 @@ export class MemoryDirectory implements Directory {
   }
 
   list(locationPrefix: Bytes): Promise<Entry[]> {
-    const rows = Array.from(this.#rows.values()).filter(({ location }) => isUnder(location, locationPrefix));
+    const rows = [...this.#rows.values()].filter(({ location }) => isUnder(location, locationPrefix));
     const server = wholeServer(locationPrefix);
     const rivals = server === undefined ? [] : rivalRows([...this.#cases.values()], server);
     return Promise.resolve(sortByName([...rows, ...rivals]));
   }
 
   tree(name: Bytes): Promise<Entry[]> {
-    const { tree } = placeOf(name);
-    return Promise.resolve(this.#sorted((entry) => placeOf(entry.name).tree === tree));
+    return Promise.resolve(this.#sorted((entry) => placeOf(entry.name).tree === placeOf(name).tree));
   }
 
   nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
     const begun = this.#clock();
-    const all = [...this.#rows.keys(), ...this.#cases.keys(), ...this.#graves.names(begun)];
-    const names = [...new Set(all)].filter((name) => isNearTo(name, domain, isNear));
+    const all = new Set([...this.#rows.keys(), ...this.#cases.keys(), ...this.#graves.names(begun)]);
+    const names = [...all].filter((name) => isNearTo(name, domain, isNear));
     return Promise.resolve({ names, begun, standing: this.#present() });
   }
 
@@ -166,8 +164,8 @@ export class MemoryDirectory implements Directory {
 
   servers(): Promise<Map<Bytes, number>> {
     const counts = new Map<Bytes, number>();
-    for (const { location } of this.#rows.values())
-      counts.set(serverOf(location), (counts.get(serverOf(location)) ?? 0) + 1);
+    for (const row of this.#rows.values())
+      counts.set(serverOf(row.location), (counts.get(serverOf(row.location)) ?? 0) + 1);
     return Promise.resolve(counts);
   }
 

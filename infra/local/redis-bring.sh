@@ -17,36 +17,14 @@ found() {
   return 1
 }
 
-# What the package needs and this machine lacks comes along: apt resolves it, with lists and caches of our own.
 unpack() {
-  local own=$package/apt deb program
-  mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$package/root"
-  # Both, and installed ones too: redis-server is a link to a program of redis-tools.
-  local options=(-q -o "Dir::State::lists=$own/lists" -o "Dir::Cache=$own/cache" -o APT::Sandbox::User= -o Debug::NoLocking=1)
-  {
-    apt-get "${options[@]}" update &&
-      apt-get "${options[@]}" -y --no-install-recommends --download-only --reinstall install redis-server redis-tools
-  } >"$own/log" 2>&1 || {
-    tail -n 20 "$own/log" >&2
-    exit 1
-  }
-  for deb in "$own"/cache/archives/*.deb; do
-    dpkg-deb -x "$deb" "$package/root"
-  done
-  rm -rf "$own"
-  program=$package/redis-server.new
-  cat >"$program" <<'RUN'
-#!/bin/sh
-root=$(dirname "$(readlink -f "$0")")/root
-for libraries in "$root"/usr/lib/*-linux-gnu* "$root"/lib/*-linux-gnu*; do
-  [ ! -d "$libraries" ] || LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-done
-export LD_LIBRARY_PATH
-exec "$root/usr/bin/redis-server" "$@"
-RUN
-  chmod 755 "$program"
-  "$program" --version >/dev/null
-  mv "$program" "$package/redis-server" # last: it is there when all of it is there
+  local program=$package/redis-server
+  # Both: redis-server is a link to a program of redis-tools.
+  "$here/unpack.sh" --into "$package" redis-server redis-tools >/dev/null
+  printf '#!/bin/sh\nexec "$(dirname "$(readlink -f "$0")")/run" usr/bin/redis-server "$@"\n' >"$program.new"
+  chmod 755 "$program.new"
+  "$program.new" --version >/dev/null
+  mv "$program.new" "$program" # last: it is there when all of it is there
 }
 
 found && exit

@@ -15,6 +15,8 @@ export function lowerCase(bytes: Bytes): Bytes {
 
 /** Bytes as a person reads them: UTF-8 shown, control characters made visible. */
 export function readable(bytes: Bytes): string {
+  // Nearly all are, and this is asked several times a message.
+  if (/^[ -~]*$/.test(bytes)) return bytes;
   const text = Buffer.from(bytes, 'latin1').toString('utf8');
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -10,10 +10,14 @@ export function isNetwork(text: string): boolean {
   return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
 }
 
+/** So many answers are remembered; then all are forgotten. */
+const mostRemembered = 1000;
+
 export class Networks {
   readonly #list = new BlockList();
-  /** Asked for once a session: a list that is empty costs nothing. */
+  /** Asked for each message: a list that is empty costs nothing, and the MTAs in front are the same ones all day. */
   readonly #empty: boolean;
+  readonly #known = new Map<string, boolean>();
 
   /** Each as isNetwork has it. */
   constructor(networks: readonly string[]) {
@@ -27,7 +31,13 @@ export class Networks {
 
   /** False for what is no address, such as the empty one of a Unix socket's client. */
   has(address: string): boolean {
-    const known = this.#empty ? undefined : hostAddress(address);
-    return known !== undefined && this.#list.check(known, isIP(known) === 6 ? 'ipv6' : 'ipv4');
+    if (this.#empty) return false;
+    const remembered = this.#known.get(address);
+    if (remembered !== undefined) return remembered;
+    const known = hostAddress(address);
+    const has = known !== undefined && this.#list.check(known, isIP(known) === 6 ? 'ipv6' : 'ipv4');
+    if (this.#known.size >= mostRemembered) this.#known.clear();
+    this.#known.set(address, has);
+    return has;
   }
 }

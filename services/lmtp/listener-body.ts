@@ -53,6 +53,7 @@ export class BodyReader {
   async replies(recipients: number): Promise<readonly Reply[]> {
     const refusal = this.#refusal();
     const given = refusal === undefined ? ((await this.#replies) ?? []) : [];
+    if (given.length === recipients) return given;
     return Array.from({ length: recipients }, (_, index) => refusal ?? given[index] ?? localError);
   }
 

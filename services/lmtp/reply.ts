@@ -19,6 +19,7 @@ export function reply(code: number, enhanced: string, ...texts: Bytes[]): Reply 
 /** The reply as it is sent, line ends included. */
 export function wireText(reply: Reply): Bytes {
   const last = reply.lines.length - 1;
+  if (last === 0) return `${reply.code} ${reply.lines[0]}\r\n`;
   return reply.lines.map((line, index) => `${reply.code}${index < last ? '-' : ' '}${line}\r\n`).join('');
 }
 

@@ -29,7 +29,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const pools = new BackendPools(registry, settings, config.servername);
   const memory = new MemoryLimit(settings.memory_limit);
   const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
-  const unheard = openUnheard(start);
+  const unheard = await openUnheard(start);
   const users = await autocreateOf(start);
   const replicas = await replicasTold(start);
   const backing = {

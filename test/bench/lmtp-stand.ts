@@ -1,48 +1,75 @@
-// The three ways from smtp-source to smtp-sink that are compared: straight, through haproxy, through Rookery.
+// The ways from smtp-source to smtp-sink that are compared: straight, and through each of the proxies.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
-import { openScratchDirectory } from '../harness/directory.ts';
+import { startCyrus, CYRUS_PASSWORD, mupdateUser, type Cyrus } from '../harness/cyrus.ts';
+import { CYRUS_PORTS } from '../harness/cyrus-config.ts';
 import { startRedis, type ScratchRedis } from '../harness/redis.ts';
+import { AuthRelay } from './auth-relay.ts';
+import { layOutDovecot } from './dovecot.ts';
+import { loadMailboxes } from './lmtp-mailboxes.ts';
 import { Peer } from './peer.ts';
+import { cpuMs, treeCpuMs, treeRss } from './process-cpu.ts';
 
-export const ways = ['direct', 'haproxy', 'rookery'] as const;
+export const ways = ['direct', 'haproxy', 'dovecot', 'cyrus', 'rookery'] as const;
 export type Way = (typeof ways)[number];
 
+export interface Address {
+  host: string;
+  port: number;
+}
+
 export interface StandOptions {
+  /** The ways to have; direct and rookery are always there. */
+  ways: readonly Way[];
   /** The program under test; called with `run lmtp --config FILE`. */
   program: string;
-  /** How many recipients have mailboxes: 1u@example.org, 2u@example.org, ... as `smtp-source -N` makes them. */
-  recipients: number;
-  /** The most connections of the proxy to the sink. */
+  /** How many recipients have mailboxes. */
+  mailboxes: number;
+  /** How many rows Rookery may keep in memory. */
+  nearCache: number;
+  /** One process or thread for each proxy, or one for each core. */
+  workers: 1 | 'auto';
+  /** The most connections of the proxy to a sink. */
   connections: number;
   /** Where the proxy's V8 CPU profile goes when it ends; undefined for none. */
   profile: string | undefined;
+  /** Where Dovecot is unpacked; undefined: it is fetched. */
+  dovecot: string | undefined;
 }
 
-/** A loopback address of this process' own, so that fixed ports below the ephemeral range never collide. */
-const host = `127.66.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+/** Loopback addresses of this process' own, so that fixed ports below the ephemeral range never collide. */
+const own = `${(process.pid >> 8) & 255}.${process.pid & 255}`;
+const host = `127.66.${own}`;
 const at = (port: number) => ({ host, port });
-const places = { direct: at(10024), haproxy: at(10025), rookery: at(10026) };
-const backend = 'sink.example.org';
+/** Their names in the directory are their addresses, where a Cyrus frontend looks for the service `lmtp`. */
+const sinks = [at(10023), { host: `127.67.${own}`, port: 10023 }] as const;
+const names = sinks.map((sink) => sink.host);
+const places = { haproxy: at(10025), dovecot: at(10026), rookery: at(10027), mupdate: at(10028) };
+/** A frontend takes in 100,000 mailboxes before it greets; in milliseconds. */
+const patience = 300_000;
 
 export class Stand {
   readonly folder: string;
+  readonly ways: readonly Way[];
   readonly #redis: ScratchRedis;
-  readonly #peers = new Map<Way, Peer>();
+  readonly #peers = new Map<string, Peer>();
+  readonly #relays: AuthRelay[] = [];
+  #cyrus: Cyrus | undefined;
 
-  private constructor(folder: string, redis: ScratchRedis) {
+  private constructor(folder: string, redis: ScratchRedis, some: readonly Way[]) {
     this.folder = folder;
     this.#redis = redis;
+    this.ways = some;
   }
 
   /** Brings everything up; what was started is ended again when something does not come up. */
   static async start(options: StandOptions): Promise<Stand> {
     const folder = await mkdtemp(join(tmpdir(), 'rookery-bench-'));
-    const stand = new Stand(folder, await startRedis());
+    const stand = new Stand(folder, await startRedis(), options.ways);
     try {
-      await loadMailboxes(stand.#redis.socket, options.recipients);
+      await loadMailboxes(stand.#redis.socket, options.mailboxes, names);
       await stand.#startPeers(options);
     } catch (error) {
       await stand.stop();
@@ -52,83 +79,122 @@ export class Stand {
   }
 
   /** Where smtp-source connects to, to go this way. */
-  address(way: Way): string {
-    return `${host}:${places[way].port}`;
+  address(way: Way): Address {
+    if (way === 'direct') return sinks[0];
+    return way === 'cyrus' ? this.#frontend.preauthorisedLmtp : places[way];
   }
 
-  /** The processes whose time is the price of a way: of Rookery also its Redis. */
-  pids(way: Way): { proxy?: number; redis?: number } {
-    const proxy = this.#peers.get(way)?.pid;
-    if (way === 'direct' || proxy === undefined) return {};
-    const redis = this.#redis.pid;
-    return way === 'rookery' && redis !== undefined ? { proxy, redis } : { proxy };
+  /** Where the copies of a message for two backends go without any proxy. */
+  get sinks(): readonly Address[] {
+    return sinks;
   }
 
-  /** The last lines that the proxy has logged. */
-  async lastLog(): Promise<string> {
-    const log = await readFile(join(this.folder, 'rookery.log'), 'utf8').catch(() => '');
+  /** CPU time so far of a way's processes, in milliseconds, and of Rookery's Redis; NaN where there is none. */
+  cpu(way: Way): { proxy: number; redis: number } {
+    const redis = way === 'rookery' ? this.#redis.pid : undefined;
+    const pid = this.#pid(way);
+    return { proxy: pid === undefined ? Number.NaN : treeCpuMs(pid), redis: redis ? cpuMs(redis) : Number.NaN };
+  }
+
+  /** What the processes of Rookery hold in memory, in bytes. */
+  rss(): number {
+    return treeRss(this.#pid('rookery') ?? 0);
+  }
+
+  /** The last lines that a proxy has logged. */
+  async lastLog(way: Way): Promise<string> {
+    const log = await readFile(join(this.folder, `${way}.log`), 'utf8').catch(() => '');
     return log.split('\n').slice(-6).join('\n');
   }
 
   async stop(): Promise<void> {
-    for (const way of ['rookery', 'haproxy', 'direct'] as const) await this.#peers.get(way)?.stop();
+    await this.#cyrus?.stop();
+    for (const relay of this.#relays) await relay.stop();
+    for (const peer of [...this.#peers.values()].reverse()) await peer.stop();
     await this.#redis.stop();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  get #frontend() {
+    if (this.#cyrus === undefined) throw new Error('there is no Cyrus frontend');
+    return this.#cyrus.node('frontend');
+  }
+
+  #pid(way: Way): number | undefined {
+    if (way === 'direct') return undefined;
+    return way === 'cyrus' ? this.#frontend.pid : this.#peers.get(way)?.pid;
   }
 
   async #startPeers(options: StandOptions): Promise<void> {
     // As root, smtp-sink wants somebody else to be.
     const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-    await this.#start('direct', ['smtp-sink', ...user, '-L', '-m', '2000', this.address('direct'), '1000']);
-    await this.#startHaproxy();
+    for (const [index, sink] of sinks.entries()) {
+      const command = ['smtp-sink', ...user, '-L', '-m', '2000', `${sink.host}:${sink.port}`, '1000'];
+      await this.#start(`sink${index + 1}`, command, sink);
+    }
+    const threads = options.workers === 'auto' ? cpus().length : 1;
+    if (this.ways.includes('haproxy')) await this.#startHaproxy(threads);
+    if (this.ways.includes('dovecot')) await this.#startDovecot(threads, options.dovecot);
+    if (this.ways.includes('cyrus')) await this.#startCyrus(options);
     const profile = options.profile && `--cpu-prof --cpu-prof-dir=${resolve(options.profile)}`;
-    const command = [options.program, 'run', 'lmtp', '--config', await this.#rookeryConfig(options.connections)];
-    await this.#start('rookery', command, profile ? { NODE_OPTIONS: profile } : {});
+    const config = await this.#configure('rookery', rookeryConfig(options));
+    const command = [options.program, 'run', 'lmtp', '--config', config];
+    await this.#start('rookery', command, places.rookery, profile ? { NODE_OPTIONS: profile } : {});
   }
 
-  async #start(way: Way, command: string[], env: NodeJS.ProcessEnv = {}): Promise<void> {
-    this.#peers.set(way, await Peer.start(command, places[way], join(this.folder, `${way}.log`), env));
+  async #start(name: string, command: string[], address: Address, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    this.#peers.set(name, await Peer.start(command, address, join(this.folder, `${name}.log`), env));
   }
 
-  /** The configuration that the project offers, held to one thread: one process beside one process. */
-  async #startHaproxy(): Promise<void> {
-    const oneThread = join(this.folder, 'haproxy.cfg');
-    await writeFile(oneThread, 'global\n  nbthread 1\n');
+  /** The configuration that the project offers. */
+  async #startHaproxy(threads: number): Promise<void> {
+    const more = join(this.folder, 'haproxy.cfg');
+    await writeFile(more, `global\n  nbthread ${threads}\n`);
     const offered = join(import.meta.dirname, '../../infra/mta/haproxy.cfg');
-    const addresses = { LMTP_LISTEN: this.address('haproxy'), LMTP_FRONTEND1: this.address('direct') };
-    await this.#start('haproxy', ['haproxy', '-db', '-f', offered, '-f', oneThread], addresses);
+    const text = ({ host: name, port }: Address) => `${name}:${port}`;
+    const addresses = { LMTP_LISTEN: text(places.haproxy), LMTP_FRONTEND1: text(sinks[0]) };
+    await this.#start('haproxy', ['haproxy', '-db', '-f', offered, '-f', more], places.haproxy, addresses);
   }
 
-  async #rookeryConfig(connections: number): Promise<string> {
-    const config = {
-      servername: 'bench.example.org',
-      data: this.folder,
+  async #startDovecot(processes: number, unpacked: string | undefined): Promise<void> {
+    const folder = join(this.folder, 'dovecot');
+    const ends = { listen: places.dovecot, backend: sinks[0] };
+    const command = await layOutDovecot({ ...ends, folder, processes, unpacked });
+    await this.#start('dovecot', command, places.dovecot);
+  }
+
+  /** Its master is our directory, in a process of its own that has nothing to do with the mail. */
+  async #startCyrus(options: StandOptions): Promise<void> {
+    const users = { [mupdateUser('frontend')]: { password: CYRUS_PASSWORD.mupdate, access: 'read' } };
+    const directory = { listen: [places.mupdate], users };
+    const config = await this.#configure('directory', { directory });
+    await this.#start('directory', [options.program, 'run', 'directory', '--config', config], places.mupdate);
+    for (const sink of sinks) {
+      this.#relays.push(await AuthRelay.start({ host: sink.host, port: CYRUS_PORTS.lmtp }, sink));
+    }
+    const settings = { frontend: [`serverlist: ${sinks[0].host}`] };
+    const murder = { mupdate: places.mupdate, nodes: [], frontend: true, options: settings };
+    this.#cyrus = await startCyrus({ ...murder, start: false });
+    await this.#frontend.start(patience);
+  }
+
+  async #configure(name: string, sections: object): Promise<string> {
+    const everywhere = {
+      ...{ servername: 'bench.example.org', data: join(this.folder, `${name}.data`) },
       redis: { url: this.#redis.socket },
-      lmtp: { listen: [places.rookery], workers: 1 },
-      backends: { [backend]: { lmtp: { ...places.direct, connections }, mupdate: false } },
-      api: { listen: { path: join(this.folder, 'api.sock') } },
+      backends: Object.fromEntries(sinks.map((sink) => [sink.host, { lmtp: sink, mupdate: false }])),
+      api: { listen: { path: join(this.folder, `${name}.sock`) } },
     };
-    const file = join(this.folder, 'rookery.yaml');
-    await writeFile(file, stringify(config));
+    const file = join(this.folder, `${name}.yaml`);
+    await writeFile(file, stringify({ ...everywhere, ...sections }));
     return file;
   }
 }
 
-async function loadMailboxes(socket: string, count: number): Promise<void> {
-  const scratch = await openScratchDirectory(socket);
-  const writer = { session: 'bench', server: backend, admin: false, push: true };
-  const location = `${backend}!default`;
-  try {
-    for (let from = 1; from <= count; from += 100) {
-      const some = Array.from({ length: Math.min(100, count - from + 1) }, (_, index) => `${from + index}u`);
-      await Promise.all(
-        some.map((user) => {
-          const acl = `${user}\tlrswipkxtecdan\t`;
-          return scratch.directory.write({ verb: 'ACTIVATE', name: `user.${user}`, location, acl }, writer);
-        }),
-      );
-    }
-  } finally {
-    await scratch.close();
-  }
+function rookeryConfig({ workers, nearCache, connections }: StandOptions): object {
+  return {
+    lmtp: { listen: [places.rookery], workers, sessions_limit: 100_000 },
+    directory: { near_cache: nearCache },
+    backends: Object.fromEntries(sinks.map((sink) => [sink.host, { lmtp: { ...sink, connections }, mupdate: false }])),
+  };
 }

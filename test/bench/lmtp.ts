@@ -1,173 +1,87 @@
-// How fast mail goes through the proxy: smtp-source -> Rookery -> smtp-sink, beside direct and haproxy, interleaved.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+// How fast mail goes through the proxy, beside no proxy and other proxies. `--help` says what is measured, and how.
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
-import { figure, median, table, wholeNumber } from './figures.ts';
-import { Stand, ways, type Way } from './lmtp-stand.ts';
-import { cpuMs } from './process-cpu.ts';
+import { figure, median } from './figures.ts';
+import { idleCost } from './lmtp-idle.ts';
+import { latencyAt, type Latency } from './lmtp-latency.ts';
+import { compare, send, type Load } from './lmtp-load.ts';
+import { optionsFrom, type Options } from './lmtp-options.ts';
+import { latencyTable, loadTables, ratioTable, type Row } from './lmtp-report.ts';
+import { Stand, type Way } from './lmtp-stand.ts';
 
-const usage = `Usage: node test/bench/lmtp.ts [--rounds N] [--seconds N] [--sizes BYTES,...] [--sessions N,...]
-         [--connections N] [--program FILE] [--profile FOLDER]
+const small = 4096;
 
-Sends messages by smtp-source (Postfix) to smtp-sink: directly, through haproxy in TCP mode, and through Rookery, one
-after the other in every round, and prints the medians. Everything runs on this machine and shares its cores, so a
-ratio below 1 is expected of anything in between; CPU time per message does not depend on that.
-
-  --rounds N       runs of each way per row (default 3)
-  --seconds N      how long a direct run is to take, about (default 1); the others send as many messages
-  --sizes LIST     message bodies in bytes (default 4096,65536)
-  --sessions LIST  sessions at a time (default 1,20)
-  --connections N  the most connections of the proxy to its backend (default 20)
-  --program FILE   the proxy (default services/cli/rookery of this checkout)
-  --profile FOLDER writes a V8 CPU profile of the proxy there`;
-
-/** One row of the table: what smtp-source is asked for. */
-interface Load {
-  size: number;
-  sessions: number;
-  /** Many messages a connection (`smtp-source -d`), or a connection for each. */
-  keepAlive: boolean;
-}
-
-/** One run of smtp-source. CPU in milliseconds a message; NaN where no process is in between. */
-interface Run {
-  rate: number;
-  proxyCpu: number;
-  redisCpu: number;
-}
-
-/** As many recipients have mailboxes; no run sends more messages. */
-const mostMessages = 10_000;
-/** Postfix' own load generator. */
-const generator = 'smtp-source';
-/** A run that takes longer than this, in milliseconds, is ended and counts as failed. */
-const longestRun = 120_000;
-
-/** Every message to a recipient of its own, so that no cache makes the lookups vanish. */
-async function send(stand: Stand, way: Way, load: Load, messages: number): Promise<Run> {
-  const shape = ['-l', String(load.size), '-s', String(load.sessions), ...(load.keepAlive ? ['-d'] : [])];
-  const to = ['-f', 'sender@example.org', '-N', '-t', 'u@example.org'];
-  const args = ['-L', ...shape, '-m', String(messages), ...to, stand.address(way)];
-  const before = cpuOf(stand, way);
-  const begin = performance.now();
-  const source = spawn(generator, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: longestRun });
-  let complaint = '';
-  source.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString().slice(0, 2000)));
-  const [code] = (await once(source, 'close')) as [number | null];
-  const seconds = (performance.now() - begin) / 1000;
-  if (code !== 0) {
-    throw new Error(`${generator} ${args.join(' ')}: ${complaint.trim() || 'took too long'}\n${await stand.lastLog()}`);
+/** The compiler's work of the first thousand messages is not what a proxy that runs for months costs. */
+async function warmUp(stand: Stand, options: Options): Promise<void> {
+  for (const way of stand.ways) {
+    const [many, one] = way === 'cyrus' ? [100, 50] : [3000, 1000];
+    await send(stand, way, { size: small, sessions: 20, keepAlive: true, recipients: 1 }, many, options);
+    await send(stand, way, { size: small, sessions: 20, keepAlive: false, recipients: 1 }, one, options);
   }
-  await sleep(50); // what follows the last reply (logging, closing) belongs to the run
-  const after = cpuOf(stand, way);
-  const each = (total: number) => total / messages;
-  return {
-    rate: messages / seconds,
-    proxyCpu: each(after.proxy - before.proxy),
-    redisCpu: each(after.redis - before.redis),
-  };
 }
 
-function cpuOf(stand: Stand, way: Way): { proxy: number; redis: number } {
-  const { proxy, redis } = stand.pids(way);
-  return { proxy: proxy ? cpuMs(proxy) : Number.NaN, redis: redis ? cpuMs(redis) : Number.NaN };
-}
-
-/** All ways in turn, `rounds` times, each with as many messages as go directly in `seconds`. */
-async function compare(stand: Stand, load: Load, options: Options): Promise<Map<Way, Run>> {
-  const probe = await send(stand, 'direct', load, 300);
-  const messages = Math.min(mostMessages, Math.max(200, Math.round(probe.rate * options.seconds)));
-  const runs = new Map<Way, Run[]>(ways.map((way) => [way, []]));
-  for (let round = 0; round < options.rounds; round++) {
-    for (const way of ways) runs.get(way)?.push(await send(stand, way, load, messages));
-  }
-  const middle = (some: Run[], of: keyof Run) => median(some.map((run) => run[of]));
-  return new Map(
-    Array.from(runs, ([way, some]) => [
-      way,
-      { rate: middle(some, 'rate'), proxyCpu: middle(some, 'proxyCpu'), redisCpu: middle(some, 'redisCpu') },
-    ]),
+function loadsOf({ sizes, messages, sessions, rows }: Options): [Load, readonly Way[] | undefined][] {
+  const shapes = messages.flatMap((some) =>
+    sessions.map((number) => ({ keepAlive: some === 'many', sessions: number })),
   );
-}
-
-const head = [
-  ...['bytes', 'msgs/conn', 'sessions', 'direct/s', 'haproxy/s', 'rookery/s', 'to direct', 'to haproxy'],
-  ...['haproxy ms', 'rookery ms', 'redis ms'],
-];
-
-function rowOf(load: Load, figures: Map<Way, Run>): string[] {
-  const of = (way: Way) => figures.get(way) ?? { rate: Number.NaN, proxyCpu: Number.NaN, redisCpu: Number.NaN };
-  const [direct, haproxy, rookery] = [of('direct'), of('haproxy'), of('rookery')];
+  const loads = sizes.flatMap((size) => shapes.map((shape): Load => ({ ...shape, size, recipients: 1 })));
+  const two = shapes.map((shape): Load => ({ ...shape, size: small, recipients: 2 }));
   return [
-    ...[String(load.size), load.keepAlive ? 'many' : 'one', String(load.sessions)],
-    ...[direct, haproxy, rookery].map((run) => figure(run.rate)),
-    ...[figure(rookery.rate / direct.rate, 2), figure(rookery.rate / haproxy.rate, 2)],
-    ...[haproxy.proxyCpu, rookery.proxyCpu, rookery.redisCpu].map((ms) => figure(ms, 3)),
+    ...(rows.includes('load') ? loads : []).map((load): [Load, undefined] => [load, undefined]),
+    ...(rows.includes('two') ? two : []).map((load): [Load, readonly Way[]] => [load, ['direct', 'cyrus', 'rookery']]),
   ];
 }
 
-async function measure(stand: Stand, options: Options): Promise<void> {
-  // The compiler's work of the first thousand messages is not what a proxy that runs for months costs.
-  for (const way of ways) await send(stand, way, { size: 4096, sessions: 20, keepAlive: true }, 3000);
-  for (const way of ways) await send(stand, way, { size: 4096, sessions: 20, keepAlive: false }, 1000);
-  const rows = [head];
-  for (const size of options.sizes) {
-    for (const keepAlive of [false, true]) {
-      for (const sessions of options.sessions) {
-        const load = { size, sessions, keepAlive };
-        rows.push(rowOf(load, await compare(stand, load, options)));
-        console.error(`${rows.length - 1} of ${options.sizes.length * options.sessions.length * 2} rows measured`);
-      }
+async function measureLoads(stand: Stand, options: Options): Promise<string[]> {
+  const loads = loadsOf(options);
+  const rows: Row[] = [];
+  for (const [load, possible] of loads) {
+    const some = stand.ways.filter((way) => possible?.includes(way) ?? true);
+    rows.push({ load, runs: await compare(stand, some, load, options) });
+    console.error(`${rows.length} of ${loads.length} rows measured`);
+  }
+  return rows.length > 0 ? [loadTables(rows, stand.ways), ratioTable(rows, stand.ways)] : [];
+}
+
+async function measureLatency(stand: Stand, options: Options): Promise<string> {
+  const load: Load = { size: small, sessions: 20, keepAlive: true, recipients: 1 };
+  const proxies = (['haproxy', 'rookery'] as const).filter((way) => stand.ways.includes(way));
+  const rates = await compare(stand, proxies, load, options);
+  const rate = options.rate ?? Math.floor(Math.min(...Array.from(rates.values(), (run) => run.rate)) / 2);
+  const measured = new Map<Way, Latency[]>();
+  for (let round = 0; round < options.rounds; round++) {
+    for (const way of ['direct', ...proxies] as const) {
+      const one = await latencyAt(stand.address(way), rate, options.seconds, small);
+      measured.set(way, [...(measured.get(way) ?? []), one]);
+      await sleep(100);
     }
   }
+  const middle = (all: Latency[], of: keyof Latency) => median(all.map((one) => one[of]));
+  const medians = Array.from(measured, ([way, all]): [Way, Latency] => [
+    way,
+    { p50: middle(all, 'p50'), p99: middle(all, 'p99') },
+  ]);
+  return latencyTable(rate, new Map(medians));
+}
+
+async function measure(stand: Stand, options: Options): Promise<void> {
+  // First, while no message has left memory behind that sessions could be put into.
+  const idle = options.rows.includes('idle') ? [await measureIdle(stand, options)] : [];
+  await warmUp(stand, options);
+  const parts = await measureLoads(stand, options);
+  if (options.rows.includes('latency')) parts.push(await measureLatency(stand, options));
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`;
-  console.log(`${machine}; medians of ${options.rounds}; ms: CPU time a message\n\n${table(rows)}`);
+  const how = `workers ${options.workers}, ${options.mailboxes} mailboxes, near cache of ${options.nearCache} rows`;
+  console.log([`${machine}; medians of ${options.rounds}; ${how}`, ...parts, ...idle].join('\n\n'));
 }
 
-interface Options {
-  rounds: number;
-  seconds: number;
-  sizes: number[];
-  sessions: number[];
-  connections: number;
-  program: string;
-  profile: string | undefined;
-}
-
-function optionsFrom(): Options {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '1' },
-      sizes: { type: 'string', default: '4096,65536' },
-      sessions: { type: 'string', default: '1,20' },
-      connections: { type: 'string', default: '20' },
-      program: { type: 'string', default: join(import.meta.dirname, '../../services/cli/rookery') },
-      profile: { type: 'string' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
-    console.log(usage);
-    process.exit(0);
-  }
-  const list = (option: 'sizes' | 'sessions') => values[option].split(',').map((value) => wholeNumber(option, value));
-  return {
-    ...{ rounds: wholeNumber('rounds', values.rounds), seconds: wholeNumber('seconds', values.seconds) },
-    ...{ sizes: list('sizes'), sessions: list('sessions') },
-    ...{
-      connections: wholeNumber('connections', values.connections),
-      program: values.program,
-      profile: values.profile,
-    },
-  };
+async function measureIdle(stand: Stand, { idle }: Options): Promise<string> {
+  const bytes = await idleCost(stand.address('rookery'), idle, () => stand.rss());
+  return `${idle} idle plain sessions: ${figure(bytes / 1024, 1)} KiB each (goal: 20)`;
 }
 
 const options = optionsFrom();
-const stand = await Stand.start({ ...options, recipients: mostMessages });
+const stand = await Stand.start(options);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void stand.stop().finally(() => process.exit(130)));
 }

@@ -90,8 +90,16 @@ export class CyrusNode {
     return node;
   }
 
-  /** Starts it and waits until every service greets. Throws with the end of its log when it ends or hangs instead. */
-  async start(): Promise<void> {
+  /** The process id of its master; undefined while it is down. */
+  get pid(): number | undefined {
+    return this.#master?.pid;
+  }
+
+  /**
+   * Starts it and waits until every service greets, up to `bound` milliseconds. Throws with the end of its log when it
+   * ends or hangs instead.
+   */
+  async start(bound = START_BOUND_MS): Promise<void> {
     if (this.#master !== undefined) throw new Error(`${this.name} runs already`);
     const output = await open(this.#outputFile, 'a');
     const at = (file: string): string => join(this.folder, file);
@@ -101,7 +109,7 @@ export class CyrusNode {
       stdio: ['ignore', output.fd, output.fd],
     });
     await output.close();
-    await this.#greets().catch(async (error: unknown) => {
+    await this.#greets(bound).catch(async (error: unknown) => {
       await this.kill9();
       throw error;
     });
@@ -158,7 +166,7 @@ export class CyrusNode {
     lines.on('line', (line) => this.log.push(line));
   }
 
-  async #greets(): Promise<void> {
+  async #greets(bound: number): Promise<void> {
     const services: Record<CyrusRole, [Address, RegExp][]> = {
       master: [[this.mupdate, /^\* AUTH/]],
       backend: [
@@ -177,11 +185,7 @@ export class CyrusNode {
       ],
     };
     for (const [address, greeting] of services[this.role]) {
-      await until(
-        `${this.name} greets on port ${address.port}`,
-        () => this.#greeted(address, greeting),
-        START_BOUND_MS,
-      );
+      await until(`${this.name} greets on port ${address.port}`, () => this.#greeted(address, greeting), bound);
     }
   }
 

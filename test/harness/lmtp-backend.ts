@@ -15,8 +15,8 @@ export interface Behaviour {
   keywords: string[];
   /** Overrides the reply to a command: by its verb (`AUTH`, `MAIL`, `RCPT`, `DATA`, `RSET`), or undefined for the usual one. */
   command: (verb: string, line: string, connection: number) => Say | undefined;
-  /** What comes after the final dot, for the recipients accepted. */
-  after: (recipients: string[], raw: string) => Say;
+  /** What comes after the final dot, for the recipients accepted; `peer` is the client's port. */
+  after: (recipients: string[], raw: string, peer: number) => Say;
   /** Does something once so many bytes of a message have come. */
   inMessage: { bytes: number; say: Say } | undefined;
 }
@@ -205,7 +205,7 @@ class Conversation {
     this.#message = undefined;
     this.#mail = '';
     this.#rcpts = [];
-    this.#say(after(message.rcpts, message.raw));
+    this.#say(after(message.rcpts, message.raw, this.#socket.remotePort ?? 0));
     return true;
   }
 }

@@ -193,10 +193,10 @@ export class Mta {
     });
   }
 
-  static async greet(address: Address): Promise<Mta> {
+  static async greet(address: Address, name = 'client.test'): Promise<Mta> {
     const mta = new Mta(address);
     await mta.reply();
-    await mta.say('LHLO client.test');
+    await mta.say(`LHLO ${name}`);
     return mta;
   }
 

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { DOVECOT_VIEW, EXIM_VIEW } from './unpacked.ts';
 
 /** Why the tests of a peer are left out, or false when the peer is there. Where CI is set nothing is left out. */
 type Absence = string | false;
@@ -33,6 +34,16 @@ export function withoutPostfix(): Absence {
     () => missingPrograms('postfix', 'postconf', '/usr/lib/postfix/sbin/master'),
     () => notRoot('a Postfix master'),
   );
+}
+
+/** An Exim of our own, which is not installed. */
+export function withoutExim(): Absence {
+  return absence(() => notRoot('an Exim'), withoutView(EXIM_VIEW, 'exim4-daemon-light'));
+}
+
+/** Dovecot's LMTP server, which is not installed. */
+export function withoutDovecot(): Absence {
+  return absence(() => notRoot('a Dovecot'), withoutView(DOVECOT_VIEW, 'dovecot-core dovecot-lmtpd'));
 }
 
 /** Postfix's test programs smtp-source and smtp-sink, which need no root. */
@@ -69,6 +80,13 @@ function absence(...doubts: (() => Absence)[]): Absence {
     if (reason !== false) return reason;
   }
   return false;
+}
+
+function withoutView(view: string, packages: string): () => Absence {
+  return () => {
+    if (missingPrograms(view) !== false) return `not unpacked: infra/local/unpack.sh ${packages}`;
+    return spawnSync(view, ['true']).status !== 0 && 'no overlay mounts here';
+  };
 }
 
 function notRoot(what: string): Absence {

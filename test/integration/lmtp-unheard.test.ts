@@ -1,6 +1,7 @@
 // What was delivered, but could not be told to the MTA, is not delivered again when it comes again: through Redis, by any proxy.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test, type TestContext } from 'node:test';
+import { openUnheard as openForProcess } from '../../services/process/open-unheard.ts';
 import type { UnheardReplies } from '../../services/redis/unheard-replies.ts';
 import { FakeBackend, type Behaviour } from '../harness/lmtp-backend.ts';
 import { Mta, runProxy, type ProxyRun } from '../harness/lmtp-proxy.ts';
@@ -213,4 +214,22 @@ test('a message that comes to nothing while it is held comes to nothing', async 
   await until('nothing is held', () => first.proxy.spool.used === 0 && first.proxy.memory.held === 0);
   assert.equal(mail1.messages.length, 1);
   assert.equal((await (await Mta.greet(first.proxy.address)).send(['<ann>']))[0], '250 2.1.5 done');
+});
+
+test('a process that has just started knows at once what others have kept', async (t) => {
+  const { replies, events, close } = openUnheard(redis.socket);
+  t.after(close);
+  await until('Redis is reached', () => replies.key !== undefined);
+  replies.keep('s@example.org', 'ann', 'digest', '250 2.1.5 Ok');
+  await until('it is kept', () => events.kept === 1);
+  const started = await openForProcess({
+    config: { redis: { url: redis.socket }, lmtp: { remember_for: 3600 } },
+    metrics: { count: () => undefined },
+    outages: { of: () => ({ onError: () => undefined }) },
+  } as unknown as Parameters<typeof openForProcess>[0]);
+  t.after(() => {
+    started.close();
+  });
+  assert.equal(started.replies.mayHave('s@example.org', 'ann'), true);
+  assert.ok(started.replies.key);
 });

@@ -59,7 +59,7 @@ test('a step of the unpacking that fails leaves no program behind', async () => 
   for (const [name, line] of Object.entries(steps)) {
     await writeFile(await program(join(fakes, name)), `#!/bin/sh\n${line}\n`);
   }
-  for (const command of ['mkdir', 'rm', 'cat', 'chmod', 'tail', 'mv', 'readlink']) {
+  for (const command of ['mkdir', 'rm', 'cat', 'chmod', 'tail', 'mv', 'readlink', 'flock']) {
     const found = spawnSync('bash', ['-c', `type -P ${command}`], { encoding: 'utf8' }).stdout.trim();
     await symlink(found, join(fakes, command));
   }

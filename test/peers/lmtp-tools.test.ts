@@ -1,57 +1,19 @@
 // The proxy between Postfix's own LMTP client and server (smtp-source, smtp-sink), and under swaks.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect, type AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import type { Address } from '../../services/backends/registry.ts';
 import { FakeBackend } from '../harness/lmtp-backend.ts';
 import { runProxy } from '../harness/lmtp-proxy.ts';
 import { withoutSmtpTools, withoutSwaks } from '../harness/peers.ts';
-import { until } from '../harness/until.ts';
+import { startSink } from '../harness/smtp-sink.ts';
 
 const run = promisify(execFile);
-/** Postfix's own LMTP server for tests. */
-const sinkProgram = 'smtp-sink';
 /** Debian keeps Postfix's programs in /usr/sbin, which is not on everybody's PATH. */
 const env = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
-}
-
-async function answers(address: Address): Promise<boolean> {
-  const socket = connect(address);
-  const up = await once(socket, 'connect').then(
-    () => true,
-    () => false,
-  );
-  socket.destroy();
-  return up;
-}
-
-/** smtp-sink with LMTP, with some of its vices (`options`), which prints its counts when it ends. */
-async function startSink(t: TestContext, ...options: string[]): Promise<Address> {
-  const address = { host: '127.0.0.1', port: await freePort() };
-  // As root it wants somebody else to be.
-  const who = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const sink = spawn(sinkProgram, ['-L', ...who, ...options, `127.0.0.1:${address.port}`, '100'], {
-    env,
-    stdio: 'ignore',
-  });
-  t.after(() => sink.kill());
-  await until('smtp-sink is up', () => answers(address));
-  return address;
-}
 
 describe('smtp-source and smtp-sink', { skip: withoutSmtpTools() }, () => {
   const loads: [string, string[]][] = [

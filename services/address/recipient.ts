@@ -1,7 +1,8 @@
 // Which mailbox a recipient means, and how its address is handed on: Cyrus' rules, under Cyrus' option names.
 import { lowerCase, readable, type Bytes } from './bytes.ts';
+import { externalName } from './external-name.ts';
 import { foldersOf, mailboxName } from './mailbox-name.ts';
-import type { Path } from './path.ts';
+import { parsePath, type Path } from './path.ts';
 
 export interface RecipientSettings {
   /**
@@ -19,6 +20,14 @@ export interface RecipientSettings {
   postuser: string;
   /** Whether octets above 127 are refused in paths: the second argument of `parsePath`. */
   lmtp_strict_rfc2821: boolean;
+}
+
+/** What else an address may mean, where its mailbox is not there. */
+export interface FallbackSettings {
+  /** Whether a shared folder that is not there is replaced by the one whose name is closest (fuzzy-match.ts). */
+  lmtp_fuzzy_mailbox_match?: boolean;
+  /** The user who gets what nobody else does, with or without a domain; empty or left out: nobody. */
+  lmtp_catchall_mailbox?: string;
 }
 
 export interface Target {
@@ -56,6 +65,49 @@ export function targetOf(path: Path, settings: RecipientSettings): Target {
   return { mailbox, shared, deliverAs, steps };
 }
 
+/**
+ * The target once more, for the shared folder that is closest to what it says. It is handed on under the name that was
+ * found, for the backend may not match as we do; where an address can't say that name (one with a space), as it came.
+ */
+export function nearTarget(target: Target, path: Path, mailbox: Bytes, settings: RecipientSettings): Target {
+  const deliverAs = addressOf(path, mailbox, settings) ?? target.deliverAs;
+  const steps = [
+    `close names (lmtp_fuzzy_mailbox_match): ${readable(mailbox)} is the closest`,
+    `mailbox: ${readable(mailbox)}`,
+    `handed on as: ${readable(deliverAs)}`,
+  ];
+  return { mailbox, shared: true, deliverAs, steps };
+}
+
+/** The target once more, where no shared folder is close to it. */
+export function noneNear(target: Target): Target {
+  return { ...target, steps: ['close names (lmtp_fuzzy_mailbox_match): there are none'] };
+}
+
+/** The address of a shared folder, at the domain of another address; undefined where none means it. */
+function addressOf({ domain }: Path, mailbox: Bytes, settings: RecipientSettings): Bytes | undefined {
+  const { unixhierarchysep, postuser, lmtp_strict_rfc2821: strict } = settings;
+  const folder = externalName(mailbox.slice(mailbox.indexOf('!') + 1), unixhierarchysep ? '/' : '.');
+  const address = `${postuser}+${folder}${domain === undefined ? '' : `@${domain}`}`;
+  const parsed = parsePath(`<${address}>`, strict);
+  if (folder === undefined || 'error' in parsed || parsed.rest !== '') return undefined;
+  const meant = targetOf(parsed.path, settings);
+  return meant.mailbox === mailbox ? meant.deliverAs : undefined;
+}
+
+/** The INBOX of whoever gets what nobody else does; undefined where nobody is set, and where no mailbox can be his. */
+export function catchAllTarget(settings: RecipientSettings & FallbackSettings): Target | undefined {
+  const address = settings.lmtp_catchall_mailbox ?? '';
+  if (address === '') return undefined;
+  const at = address.lastIndexOf('@');
+  const user = at < 0 ? address : address.slice(0, at);
+  const steps = [`catch-all: ${readable(address)} (lmtp_catchall_mailbox)`];
+  const domain = nameDomain(at < 0 ? undefined : address.slice(at + 1), settings, steps);
+  const mailbox = mailboxName({ domain, user, folders: [] });
+  steps.push(`mailbox: ${readable(mailbox)}`, `handed on as: ${readable(address)}`);
+  return mailbox === '' ? undefined : { mailbox, shared: false, deliverAs: address, steps };
+}
+
 /** Quoted local parts are not unquoted: `"a b"` is the user `"a b"`, quotes and all. */
 function partsOf(path: Path): Parts {
   const plus = path.local.indexOf('+');
@@ -74,7 +126,7 @@ function downcased(parts: Parts, settings: RecipientSettings, steps: string[]): 
 
 /**
  * The domain as it stands in the name. The default domain is recognised in any case (RFC 5321 section 2.4), where Cyrus
- * compares octets before it lowers them and so finds nobody at `Example.ORG`.
+ * finds nobody at `Example.ORG` unless it lowers it (`lmtp_downcase_rcpt`).
  */
 function nameDomain(domain: Bytes | undefined, settings: RecipientSettings, steps: string[]): Bytes | undefined {
   if (domain === undefined) return undefined;

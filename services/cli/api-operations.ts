@@ -25,8 +25,11 @@ export function apiOnDirectory(api: ApiClient): OnDirectory {
     directory: directoryOf(api),
     mailboxes: mailboxesOf(api),
     route: {
-      explain: (address) =>
-        api.ask({ method: 'GET', path: '/v1/route', query: { recipient: textFromBytes(address) } }, routeValue),
+      explain: (address, poster) => {
+        const auth = poster === undefined ? undefined : textFromBytes(poster);
+        const query = { recipient: textFromBytes(address), auth };
+        return api.ask({ method: 'GET', path: '/v1/route', query }, routeValue);
+      },
     },
   };
 }

@@ -15,13 +15,15 @@ function explain(surroundings: Surroundings, ended: (code: number) => void): Com
   return withOptions(new Command('explain'), [formatOption(), ...whereOptions()])
     .description('print each step from an address to the reply that an MTA would get')
     .argument('<address>', 'as an MTA would give it in RCPT TO, with or without angle brackets')
+    .option('--auth <user>', 'who sends: the user that the MTA would name by AUTH=; left out: nobody in particular')
     .addHelpText(
       'after',
       '\nExit codes: 0 it would be delivered, 67 refused, 75 put off, 65 no address.\n\nExamples:\n  rookery route explain jdoe@example.org\n  rookery route explain "jdoe+Lists/rookery@example.org" -f json',
     )
-    .action(async (address: string, options: ApiOptions & FormatOption) => {
+    .action(async (address: string, options: ApiOptions & FormatOption & { auth?: string }) => {
       const bytes = bytesFromText(address);
-      const explained = await withDirectory(options, surroundings, ({ route }) => route.explain(bytes));
+      const poster = options.auth === undefined ? undefined : bytesFromText(options.auth);
+      const explained = await withDirectory(options, surroundings, ({ route }) => route.explain(bytes, poster));
       if (options.format === 'json') surroundings.out(JSON.stringify(explained));
       else explained.steps.forEach(surroundings.out);
       ended(endings[explained.action]);

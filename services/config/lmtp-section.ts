@@ -186,6 +186,21 @@ const recipients = {
       example: 'bb',
     },
   ),
+  lmtp_fuzzy_mailbox_match: flag({
+    doc: 'Deliver to the shared mailbox whose name is closest where there is none of that name: case does not count, `-`, `_` and a space are the same, and where a folder is not there the one above it is taken.',
+    default: false,
+  }),
+  lmtp_catchall_mailbox: key(
+    z
+      .string()
+      .regex(/^(?:[!#-'*\-./0-9=?A-Z^-~]+(?:@[A-Za-z0-9._-]+)?)?$/)
+      .default(''),
+    {
+      doc: 'The user who gets mail to recipients that do not exist (or whose shared mailbox may not be posted to). Empty: they are refused. Mail that is put off is never given to him.',
+      expects: 'a local part without + or quotes, with or without a domain, or nothing',
+      example: 'catchall@example.org',
+    },
+  ),
 };
 
 export const lmtpSection = key(

@@ -135,6 +135,16 @@ export interface Lookup {
   standing: Standing;
 }
 
+/** Names that may be meant by a name which is not there. */
+export interface Nearby {
+  /** Those of rows in any state, those with an open case, and those deleted a short while ago; in no order. */
+  names: Bytes[];
+  /** When the reading began, in milliseconds since 1970. */
+  begun: number;
+  /** Of all shards, read after the names. */
+  standing: Standing;
+}
+
 export interface Snapshot {
   /** All rows, in Cyrus' order of names (order.ts). */
   entries: Entry[];
@@ -212,6 +222,11 @@ export interface Directory {
   list(locationPrefix: Bytes): Promise<Entry[]>;
   /** All rows of the tree that a name belongs to, in Cyrus' order. */
   tree(name: Bytes): Promise<Entry[]>;
+  /**
+   * The names in all trees of a domain (`example.org!`, or nothing) whose first component is near; no user's tree is looked
+   * at, and none of what was deleted long ago. `isNear` is asked once for each tree that no user owns.
+   */
+  nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby>;
   snapshot(): Promise<Snapshot>;
   /** The end of the change log now. */
   head(): Promise<Position>;

@@ -68,6 +68,14 @@ export function finding(facts: Facts): Finding {
   return reason === undefined ? { found: false, proven: true } : { found: false, proven: false, reason };
 }
 
+/**
+ * Why a refusal may not be told that rests on a row, as one for want of a right does; undefined when it may. The same is
+ * asked of it as of absence: the row may be an old one where the directory is not trusted.
+ */
+export function whyNotForGood(lookup: Lookup, facts: Omit<Facts, 'lookup' | 'autocreate'>): string | undefined {
+  return unprovenBy(lookup, { ...facts, lookup, autocreate: false });
+}
+
 function unprovenBy(lookup: Lookup, { names, witnesses, asked, now, autocreate }: Facts): string | undefined {
   const doubt = distrust(lookup.standing, witnesses);
   if (doubt !== undefined) return `directory not trusted: ${doubt}`;

@@ -13,7 +13,7 @@ import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './r
 import type { Known } from './ruling.ts';
 import { bound, confirmed, isPending, isUnderWay, mayBeUnheard, settled } from './settling.ts';
 import type { Settled } from './settling.ts';
-import { placeOf } from './tree.ts';
+import { isNearTo, placeOf } from './tree.ts';
 import type {
   Answer,
   Change,
@@ -24,6 +24,7 @@ import type {
   FeedListener,
   Lease,
   Lookup,
+  Nearby,
   Position,
   Resolution,
   Settlement,
@@ -70,8 +71,7 @@ export class MemoryDirectory implements Directory {
   write(write: Write, writer: Writer): Promise<Answer> {
     const now = this.#clock();
     const { session, by = '' } = writer;
-    const row = this.#rows.get(write.name);
-    const open = this.#cases.get(write.name);
+    const [row, open] = [this.#rows.get(write.name), this.#cases.get(write.name)];
     const populating = !this.#standing.settled && !this.#standing.vouched;
     const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), populating };
     const cell = this.#policy.table[situationOf(known, write, writer, this.#policy, now)][write.verb];
@@ -112,15 +112,21 @@ export class MemoryDirectory implements Directory {
   }
 
   list(locationPrefix: Bytes): Promise<Entry[]> {
-    const rows = Array.from(this.#rows.values()).filter(({ location }) => isUnder(location, locationPrefix));
+    const rows = [...this.#rows.values()].filter(({ location }) => isUnder(location, locationPrefix));
     const server = wholeServer(locationPrefix);
     const rivals = server === undefined ? [] : rivalRows([...this.#cases.values()], server);
     return Promise.resolve(sortByName([...rows, ...rivals]));
   }
 
   tree(name: Bytes): Promise<Entry[]> {
-    const { tree } = placeOf(name);
-    return Promise.resolve(this.#sorted((entry) => placeOf(entry.name).tree === tree));
+    return Promise.resolve(this.#sorted((entry) => placeOf(entry.name).tree === placeOf(name).tree));
+  }
+
+  nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
+    const begun = this.#clock();
+    const all = new Set([...this.#rows.keys(), ...this.#cases.keys(), ...this.#graves.names(begun)]);
+    const names = [...all].filter((name) => isNearTo(name, domain, isNear));
+    return Promise.resolve({ names, begun, standing: this.#present() });
   }
 
   snapshot(): Promise<Snapshot> {
@@ -158,8 +164,8 @@ export class MemoryDirectory implements Directory {
 
   servers(): Promise<Map<Bytes, number>> {
     const counts = new Map<Bytes, number>();
-    for (const { location } of this.#rows.values())
-      counts.set(serverOf(location), (counts.get(serverOf(location)) ?? 0) + 1);
+    for (const row of this.#rows.values())
+      counts.set(serverOf(row.location), (counts.get(serverOf(row.location)) ?? 0) + 1);
     return Promise.resolve(counts);
   }
 

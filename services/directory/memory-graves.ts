@@ -15,6 +15,10 @@ export class MemoryGraves {
     this.#graves.set(entry.name, { ...entry, ended: now });
   }
 
+  names(now: number): Bytes[] {
+    return [...this.#graves.keys()].filter((name) => this.at(name, now) !== undefined);
+  }
+
   at(name: Bytes, now: number): Entry | undefined {
     const grave = this.#graves.get(name);
     return grave && isGone(grave, this.#times, now) ? undefined : grave;

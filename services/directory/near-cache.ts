@@ -1,15 +1,15 @@
 // Rows from memory instead of Redis: coherent by the change log, and for a bounded time good without it.
-import type { Change, Directory, Feed, Lookup, Position, Standing } from './directory.ts';
+import type { Change, Directory, Feed, Lookup, Nearby, Position, Standing } from './directory.ts';
 import type { Bytes, Entry } from './entry.ts';
 import { serverOf } from './entry.ts';
-import { DirectorySilent, inTime } from './patience.ts';
+import { DirectorySilent, inTime, type RoutingDirectory } from './patience.ts';
 import type { RoutingLeases } from './routing-lease.ts';
 import { RowMemory } from './row-memory.ts';
 import { placeOf } from './tree.ts';
 
 /** Times are in milliseconds. */
 export interface NearCacheOptions {
-  directory: Pick<Directory, 'lookup' | 'follow' | 'head'>;
+  directory: Pick<Directory, 'lookup' | 'nearby' | 'follow' | 'head'>;
   leases: RoutingLeases;
   /** This process; never used again for another one. */
   reader: string;
@@ -48,7 +48,7 @@ const probing = 500;
 /** A question to the directory that is under way, and the trees that have changed since it was asked. */
 type Asking = Set<Bytes>;
 
-export class NearCache {
+export class NearCache implements RoutingDirectory {
   readonly #options: NearCacheOptions;
   readonly #clock: () => number;
   readonly #rows: RowMemory;
@@ -90,6 +90,23 @@ export class NearCache {
       this.#goAway((error as Error).message);
       return this.#stale(names, (error as Error).message);
     }
+  }
+
+  /** As the directory's own, from nowhere else: for what must not rest on a memory. Rejects at once while it is away. */
+  async fresh(names: readonly Bytes[]): Promise<Lookup> {
+    if (this.#away) throw new DirectorySilent(this.#away.reason);
+    try {
+      return await this.#ask(names);
+    } catch (error) {
+      this.#goAway((error as Error).message);
+      throw error;
+    }
+  }
+
+  /** As the directory's own. It may take long in a large directory, so that to be late is no sign of its being away. */
+  nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
+    if (this.#away) return Promise.reject(new DirectorySilent(this.#away.reason));
+    return inTime(this.#options.directory.nearby(domain, isNear), this.#options.patience);
   }
 
   /** What was remembered of a name has proved wrong. */

@@ -21,7 +21,16 @@ export async function inTime<T>(promise: Promise<T>, milliseconds: number): Prom
   }
 }
 
+/** What whoever routes mail asks of the directory: `fresh` is a lookup that nothing remembered answers. */
+export interface RoutingDirectory extends Pick<Directory, 'lookup' | 'nearby'> {
+  fresh: Directory['lookup'];
+}
+
 /** A directory that counts as away when it is silent for so many milliseconds. */
-export function patient(directory: Pick<Directory, 'lookup'>, milliseconds: number): Pick<Directory, 'lookup'> {
-  return { lookup: (names) => inTime(directory.lookup(names), milliseconds) };
+export function patient(directory: Pick<Directory, 'lookup' | 'nearby'>, milliseconds: number): RoutingDirectory {
+  const lookup: Directory['lookup'] = (names) => inTime(directory.lookup(names), milliseconds);
+  return {
+    ...{ lookup, fresh: lookup },
+    nearby: (domain, isNear) => inTime(directory.nearby(domain, isNear), milliseconds),
+  };
 }

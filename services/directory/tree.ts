@@ -36,6 +36,14 @@ export function placeOf(name: Bytes): Place {
   return { tree: domain + (parts[0] ?? ''), field: parts.slice(1).join('.'), shared: true };
 }
 
+/** Whether a name is in a tree of the domain (`example.org!`, or nothing) that no user owns and whose name is near. */
+export function isNearTo(name: Bytes, domain: Bytes, isNear: (component: Bytes) => boolean): boolean {
+  const { tree } = placeOf(name);
+  if (!tree.startsWith(domain) || (domain === '' && tree.includes('!'))) return false;
+  const root = tree.slice(domain.length);
+  return !root.startsWith('user.') && isNear(root);
+}
+
 /** The name of a field of a tree: the way back from `placeOf`. */
 export function nameIn(tree: Bytes, field: Bytes): Bytes {
   if (field === '') return tree;

@@ -80,6 +80,8 @@ export const localError = reply(451, '4.3.0', 'Local error in processing');
 /** A verdict on a recipient (cyrus-imapd's words where it has them). */
 /** RFC 3463 section 3.2, X.1.1: only where absence is proven. */
 export const unknownUser = reply(550, '5.1.1', 'User unknown');
+/** RFC 3463 section 3.8, X.7.1: delivery not authorized. */
+export const permissionDenied = reply(550, '5.7.1', 'Permission denied: no right to post to this mailbox');
 /** X.2.1: mailbox not accepting messages, for now. */
 export const beingMade = reply(451, '4.2.1', 'Mailbox is being created');
 export const reserved = reply(451, '4.2.1', 'Mailbox is currently reserved');

@@ -1,4 +1,5 @@
 // What becomes of a recipient, from what was found: deliver, put off, or refuse. The rule: no refusal without proof.
+import type { Access } from '../directory/access.ts';
 import { serverOf, type Bytes, type Entry } from '../directory/entry.ts';
 import type { Concern } from '../directory/directory.ts';
 import { firstMessage, type Finding } from '../directory/freshness.ts';
@@ -10,6 +11,7 @@ import {
   directoryNotTrusted,
   fenced,
   justDeleted,
+  permissionDenied,
   reserved,
   unknownServer,
   unknownUser,
@@ -54,7 +56,7 @@ export function decide(
 function decideAbsent(finding: Finding): Decision {
   if (!finding.found && finding.proven) return unknown;
   if (!finding.found && finding.reason === firstMessage) return firstMail;
-  return { action: 'defer', reply: directoryNotTrusted, reason: 'unproven' };
+  return unproven;
 }
 
 /** A name that nobody can have, or whose absence is proven. */
@@ -62,6 +64,15 @@ export const unknown: Decision = { action: 'reject', reply: unknownUser, reason:
 
 /** There is surely no such mailbox, and it is one that a first message makes. */
 export const firstMail: Decision = { action: 'defer', reply: beingMade, reason: 'autocreate' };
+
+/** A refusal would need a proof that there is not. */
+export const unproven: Decision = { action: 'defer', reply: directoryNotTrusted, reason: 'unproven' };
+
+/** A shared folder to which the poster may not post; whoever may not even see it is told that it is not there. */
+export function mayNotPost(access: Access): Decision {
+  const sees = !access.may && access.sees;
+  return { action: 'reject', reply: sees ? permissionDenied : unknownUser, reason: 'permission' };
+}
 
 /** The directory could not be asked. */
 export const unasked: Decision = { action: 'defer', reply: directoryAway, reason: 'directory' };

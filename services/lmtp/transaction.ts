@@ -17,6 +17,7 @@ import type {
   Sender,
   SessionFacts,
 } from './message-handler.ts';
+import { posterOf } from './poster.ts';
 import { outcomeOf, type Told } from './outcome-of.ts';
 import { clientLost, localError, recipientOk } from './reply-codes.ts';
 import { isPositive, type Reply } from './reply.ts';
@@ -87,7 +88,8 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#options.router.route(recipient.path, this.#hold);
+    const options = { poster: posterOf(this.#sender), hold: this.#hold };
+    const route = await this.#options.router.route(recipient.path, options);
     const { decision } = route;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });

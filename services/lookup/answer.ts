@@ -1,7 +1,7 @@
 // From what became of a recipient to the answer of a map. The rule is LMTP's: no "not found" without proof.
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
-import { firstMail, unknown } from '../lmtp/routing.ts';
+import { firstMail } from '../lmtp/routing.ts';
 import type { Decision } from '../lmtp/routing.ts';
 import type { Reply } from '../lmtp/reply.ts';
 import type { Answer } from './socketmap.ts';
@@ -44,7 +44,8 @@ export function userAnswer(answer: Answer, virtdomains: 'off' | 'userid' | 'on')
 }
 
 function refusal(decision: Exclude<Decision, { action: 'deliver' }>): Answer {
-  if (decision === unknown) return notFound;
+  // Unknown, or a shared folder that takes mail from nobody: LMTP would refuse it, whoever sends.
+  if (decision.action === 'reject') return notFound;
   return { status: 'TEMP', reason: replyText(decision.reply) };
 }
 

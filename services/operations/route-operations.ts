@@ -3,17 +3,18 @@ import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import { parsePath } from '../address/path.ts';
 import type { Path } from '../address/path.ts';
-import type { RecipientSettings } from '../address/recipient.ts';
+import type { FallbackSettings, RecipientSettings } from '../address/recipient.ts';
 import type { Registry } from '../backends/registry.ts';
 import { addressText } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
+import { accessOf, anonymous } from '../directory/access.ts';
 import { serverOf } from '../directory/entry.ts';
-import type { Bytes } from '../directory/entry.ts';
+import type { Bytes, Entry } from '../directory/entry.ts';
 import { patient } from '../directory/patience.ts';
 import { recipientOk } from '../lmtp/reply-codes.ts';
 import { wireText } from '../lmtp/reply.ts';
 import { Router } from '../lmtp/router.ts';
-import type { Route } from '../lmtp/router.ts';
+import type { Look } from '../lmtp/router.ts';
 import type { Decision } from '../lmtp/routing.ts';
 import { Refusal } from './refusal.ts';
 import { stateText } from './state-text.ts';
@@ -34,13 +35,13 @@ export type RouteValue = z.output<typeof routeValue>;
 
 /** All reject with a Refusal. */
 export interface RouteOperations {
-  /** What would become of a recipient. Refused where the address is none. */
-  explain(address: Bytes): Promise<RouteValue>;
+  /** What would become of a recipient; `poster` is the user of MAIL's AUTH=. Refused where the address is none. */
+  explain(address: Bytes, poster?: Bytes): Promise<RouteValue>;
 }
 
 /** `patience`: how long a lookup may take, in milliseconds. */
 export interface RouteSettings {
-  addresses: RecipientSettings;
+  addresses: RecipientSettings & FallbackSettings;
   patience: number;
 }
 
@@ -55,7 +56,7 @@ function backendStep(server: Bytes, registry: Registry): string {
 }
 
 /** What was asked of the directory, and what its answer is worth. */
-function directorySteps({ entry, finding, failure }: Route, registry: Registry): string[] {
+function directorySteps({ entry, finding, failure }: Look, registry: Registry): string[] {
   if (failure !== undefined) return [`directory: could not be asked: ${failure}`];
   if (finding === undefined) return []; // no name that could have been asked for
   if (entry) {
@@ -67,6 +68,22 @@ function directorySteps({ entry, finding, failure }: Route, registry: Registry):
     ? 'absence is proof: every backend that pushes was heard, or an operator vouches'
     : finding.reason;
   return ['directory: no row of this name', `trust: ${worth}`];
+}
+
+/** One mailbox that the address may mean: what it is, what the directory has of it, and who may post there. */
+function lookSteps(look: Look, poster: Bytes, registry: Registry): string[] {
+  const { target, entry } = look;
+  const steps = [...target.steps, ...directorySteps(look, registry)];
+  if (target.shared && entry?.state === 'active') steps.push(accessStep(entry, poster, registry));
+  return steps;
+}
+
+function accessStep({ acl, location }: Entry, poster: Bytes, registry: Registry): string {
+  const server = serverOf(location);
+  if (registry.find(server)?.mupdate === false) return `rights: ${readable(server)} is to judge, it does not tell them`;
+  const access = accessOf(acl, poster);
+  const verdict = access.may ? 'may post' : access.sees ? 'may not post' : 'may not even see it';
+  return `rights: ${readable(poster)} ${verdict} (ACL: ${acl === '' ? 'empty' : readable(acl.trimEnd().replaceAll('\t', ' '))})`;
 }
 
 function replyOf(decision: Decision): string {
@@ -82,21 +99,25 @@ function pathOf(address: Bytes, strict: boolean): Path {
 }
 
 export function routeOperations(
-  directory: Pick<Directory, 'lookup'>,
+  directory: Pick<Directory, 'lookup' | 'nearby'>,
   registry: Registry,
   { addresses, patience }: RouteSettings,
 ): RouteOperations {
   const router = new Router(patient(directory, patience), registry, addresses);
   return {
-    async explain(address) {
-      const route = await router.route(pathOf(address, addresses.lmtp_strict_rfc2821));
+    async explain(address, poster = anonymous) {
+      const route = await router.route(pathOf(address, addresses.lmtp_strict_rfc2821), { poster });
       const { decision, target } = route;
       const deliver = decision.action === 'deliver';
       const made = deliver ? `deliver to ${readable(decision.server)}` : `${decision.action}: ${decision.reason}`;
       const reply = replyOf(decision);
       return {
         address: readable(address),
-        steps: [...target.steps, ...directorySteps(route, registry), `decision: ${made}`, `reply: ${reply}`],
+        steps: [
+          ...route.tried.flatMap((look) => lookSteps(look, poster, registry)),
+          `decision: ${made}`,
+          `reply: ${reply}`,
+        ],
         ...{ action: decision.action, mailbox: readable(target.mailbox), reply },
         ...(deliver ? { server: readable(decision.server) } : { reason: decision.reason }),
       };

@@ -113,7 +113,7 @@ function handlerOf(
     const router = new Router(directory, registry, config.lmtp, autocreate);
     return new Proxy({
       ...{ servername: config.servername, settings: backendSettings(config), ...backing },
-      router: { route: (path, hold) => countedRoute(router.route(path, hold), metrics) },
+      router: { route: (path, options) => countedRoute(router.route(path, options), metrics) },
       report: (outcome) => {
         mailLog.recipient(outcome);
         metrics.observeOutcome(outcome);

@@ -252,7 +252,7 @@ export class Mta {
 async function unfollowed(directory: Pick<Directory, 'lookup'>): Promise<NearCache> {
   const feed = { reached: () => Promise.resolve(), close: () => undefined };
   const cache = new NearCache({
-    directory: { ...directory, head: () => Promise.resolve([]), follow: () => feed },
+    directory: { ...directory, nearby: notAsked, head: () => Promise.resolve([]), follow: () => feed },
     leases: {
       renew: () => directory.lookup([]).then(() => []),
       end: () => Promise.resolve(),
@@ -264,3 +264,6 @@ async function unfollowed(directory: Pick<Directory, 'lookup'>): Promise<NearCac
   await cache.begin();
   return cache;
 }
+
+/** No test of this proxy has shared folders. */
+const notAsked = (): Promise<never> => Promise.reject(new Error('not asked here'));

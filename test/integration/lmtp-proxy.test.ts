@@ -254,3 +254,29 @@ test('where no backend is registered nobody is unknown', async (t) => {
   const mta = await Mta.greet(proxy.address);
   assert.deepEqual(await mta.envelope(['<ann>']), ['451 4.4.3 Directory cannot tell yet whether this mailbox exists']);
 });
+
+test('a shared folder takes mail from whom its ACL lets post: the user of AUTH=, if he is believed', async (t) => {
+  const mail1 = await backend(t);
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });
+  const shared = (name: string, acl: string) =>
+    proxy.rows.set(name, { name, state: 'active', location: 'mail1!default', acl, version: 1 });
+  shared('news', 'anyone\tlrsp\t');
+  shared('team', 'anyone\tlrs\tjoe\tlrsp\t');
+  shared('team.secret', 'joe\tlrsp\t');
+  const mta = await Mta.greet(proxy.address);
+  const rcpts = ['<+news@x>', '<+team@x>', '<+team/secret@x>', '<ann@x>'];
+  assert.deepEqual(await mta.envelope(rcpts, '<s@example.org> AUTH=<>'), [
+    '250 2.1.5 Ok',
+    '550 5.7.1 Permission denied: no right to post to this mailbox',
+    '550 5.1.1 User unknown',
+    '250 2.1.5 Ok',
+  ]);
+  await mta.body('Subject: x\r\n\r\nhello\r\n', 2);
+  await until('all are told', () => proxy.outcomes.length === 4);
+  assert.deepEqual(proxy.outcomes.map(({ mailbox, reason = 'delivered' }) => `${mailbox} ${reason}`).sort(), [
+    'news delivered',
+    'team permission',
+    'team.secret permission',
+    'user.ann delivered',
+  ]);
+});

@@ -59,7 +59,7 @@ interface Run {
   client: () => Promise<SocketmapClient>;
   /** One question over a connection of its own. */
   ask: (map: string, key: string) => Promise<string | undefined>;
-  write: (verb: Verb, name: string, server?: string) => Promise<string>;
+  write: (verb: Verb, name: string, server?: string, acl?: string) => Promise<string>;
 }
 
 async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
@@ -77,7 +77,10 @@ async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
     ...{ unixhierarchysep: true, lmtp_downcase_rcpt: true, lmtp_strict_rfc2821: true },
     ...setup.addresses,
   };
-  const asked = { lookup: setup.lookup ?? ((names: readonly string[]) => directory.lookup(names)) };
+  const asked: Pick<Directory, 'lookup' | 'nearby'> = {
+    lookup: setup.lookup ?? ((names) => directory.lookup(names)),
+    nearby: (domain, isNear) => directory.nearby(domain, isNear),
+  };
   const maps = new Maps({
     router: new Router(patient(asked, 500), registry, addresses, setup.autocreate),
     transport: { service: 'lmtp', domains: new Set(['example.org']), firstMessage: undefined, ...setup.transport },
@@ -112,10 +115,10 @@ async function run(t: TestContext, setup: Setup = {}): Promise<Run> {
       one.close();
       return answer;
     },
-    write: async (verb, name, server = 'mail1') => {
+    write: async (verb, name, server = 'mail1', acl = 'x') => {
       const location = verb === 'DELETE' ? '' : `${server}!default`;
       const writer = { session: `s-${(sessions += 1)}`, server, admin: false, push: false };
-      const { ok } = await directory.write({ verb, name, location, acl: verb === 'ACTIVATE' ? 'x' : '' }, writer);
+      const { ok } = await directory.write({ verb, name, location, acl: verb === 'ACTIVATE' ? acl : '' }, writer);
       assert.ok(ok, `${verb} ${name}`);
       return writer.session;
     },
@@ -136,7 +139,9 @@ test('every state of a name: OK where mail is delivered, NOTFOUND by proof alone
   await write('DEACTIVATE', 'user.way');
   await write('ACTIVATE', 'user.leased');
   assert.ok(await directory.lease('user.leased', { destination: 'mail2', token: 'x' }, 60_000));
-  await write('ACTIVATE', 'news.local');
+  await write('ACTIVATE', 'news.local', 'mail1', 'anyone\tp\t');
+  await write('ACTIVATE', 'news.some', 'mail1', 'anyone\tlrs\tjoe\tp\t');
+  await write('ACTIVATE', 'news.none', 'mail1', 'anyone\tlrs\t');
 
   assert.match(String(await ask('mailbox', 'nobody@example.org')), /^TEMP 4\.4\.3 Directory cannot tell yet/);
   assert.match(String(await ask('transport', 'nobody@example.org')), /^TEMP 4\.4\.3 /);
@@ -148,6 +153,9 @@ test('every state of a name: OK where mail is delivered, NOTFOUND by proof alone
     ['six@example.org', /^OK user\.six /, /^OK lmtp:inet:\[2001:db8::2\]:2400$/],
     ['sock@example.org', /^OK user\.sock /, /^OK lmtp:unix:\/run\/mail3\/lmtp\.sock$/],
     ['+news/local@example.org', /^OK news\.local /, /^OK lmtp:inet:/],
+    // Who sends is not told: it is there for whoever may post, and for LMTP to judge.
+    ['+news/some@example.org', /^OK news\.some /, /^OK lmtp:inet:/],
+    ['+news/none@example.org', /^NOTFOUND $/, /^NOTFOUND $/],
     ['far@example.org', /^TEMP .*mail4/, /^TEMP .*mail4/],
     ['lost@example.org', /^TEMP .*mail9/, /^TEMP .*mail9/],
     ['new@example.org', /^TEMP .*reserved/, /^TEMP .*reserved/],

@@ -31,6 +31,8 @@ class SlowDirectory {
     return { reached: () => Promise.resolve(), close: () => (this.#listener = undefined) };
   };
 
+  nearby = () => Promise.reject(new Error('not asked here'));
+
   /** What is there is read now, and answered when `answer` says so. */
   lookup = (asked: readonly string[]): Promise<Lookup> => {
     const entries = asked.map((name) => this.rows.get(name));

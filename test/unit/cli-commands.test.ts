@@ -185,6 +185,23 @@ test('route explain tells each step to the reply, and ends by it', async () => {
   }
 });
 
+test('route explain tells who may post to a shared folder, by whom it is asked', async () => {
+  const directory = new MemoryDirectory();
+  const more = { openDirectory: () => Promise.resolve(directory) };
+  const write = { verb: 'ACTIVATE', name: 'team', location: 'mail1.example.org!default' } as const;
+  await directory.write({ ...write, acl: 'anyone\tlrs\tjoe\tlrsp\t' }, { session: 's9', admin: true, push: false });
+  await directory.vouch('test');
+  const refused = await rookery(['route', 'explain', '+team@example.org'], more);
+  assert.equal(refused.code, 67);
+  assert.match(
+    refused.out.join('\n'),
+    /^rights: anonymous may not post \(ACL: anyone lrs joe lrsp\)\ndecision: reject: permission\nreply: 550 5\.7\.1 /m,
+  );
+  const joe = await rookery(['route', 'explain', '+team@example.org', '--auth', 'joe'], more);
+  assert.equal(joe.code, 0);
+  assert.match(joe.out.join('\n'), /^rights: joe may post /m);
+});
+
 test('directory status tells who is waited for', async () => {
   const more = await filled();
   const before = await rookery(['directory', 'status', '-f', 'json'], more);

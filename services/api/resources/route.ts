@@ -11,6 +11,12 @@ const recipientField = field(
   'an address as an MTA would give it in RCPT TO, with or without angle brackets',
 );
 
+const authField = field(
+  z.string().min(1).max(500),
+  'Who sends: the user that the MTA would name by AUTH=.',
+  'a user, or left out for nobody in particular',
+);
+
 export const route: Resource = (server, { operations: { route } }) => {
   server.get(
     '/v1/route',
@@ -18,10 +24,11 @@ export const route: Resource = (server, { operations: { route } }) => {
       config: { role: 'read' },
       schema: {
         ...{ operationId: 'explainRoute', summary: 'Each step from an address to the reply', tags: ['route'] },
-        querystring: z.strictObject({ recipient: recipientField }),
+        querystring: z.strictObject({ recipient: recipientField, auth: authField.optional() }),
         response: { 200: routeValue },
       },
     },
-    ({ query }) => route.explain(bytesFromText(query.recipient)),
+    ({ query: { recipient, auth } }) =>
+      route.explain(bytesFromText(recipient), auth === undefined ? undefined : bytesFromText(auth)),
   );
 };

@@ -3,15 +3,17 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { sortByName } from '../order.ts';
 import { isGone } from '../settling.ts';
-import { placeOf, treeRule } from '../tree.ts';
+import { placeOf } from '../tree.ts';
 import { CaseStore } from './case-store.ts';
 import { ChainWatch, type Place } from './chain-watch.ts';
 import { ChangeLog } from './change-log.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
+import { makeShard } from './make-shard.ts';
+import { NearbyNames } from './nearby.ts';
 import { RedisRoutingLeases } from './routing-leases.ts';
 import { RowReader, treesAtOnce } from './row-reader.ts';
-import { makeScript, pairsIn, stringsIn, vouchScript } from './script.ts';
+import { vouchScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { Writes, type Acknowledgement } from './writes.ts';
@@ -25,6 +27,7 @@ import type {
   Head,
   Lease,
   Lookup,
+  Nearby,
   Position,
   Resolution,
   Settlement,
@@ -75,6 +78,7 @@ export class RedisDirectory implements Directory {
   readonly #cases: CaseStore;
   readonly #logs: ChangeLog[];
   readonly #tails: LogTail[];
+  readonly #nearby: NearbyNames;
 
   private constructor(options: RedisDirectoryOptions, watch: ChainWatch) {
     const { policy, shards, changeLogLength, acknowledge } = options;
@@ -90,6 +94,9 @@ export class RedisDirectory implements Directory {
     this.#cases = new CaseStore(writing);
     this.#logs = Array.from({ length: shards }, (_, shard) => new ChangeLog(shard));
     this.routing = new RedisRoutingLeases(this.#redis, this.#logs);
+    const { tombstoneGrace } = policy.times;
+    const [redis, reader, cases, logs] = [this.#redis, this.#reader, this.#cases, this.#logs];
+    this.#nearby = new NearbyNames({ redis, reader, cases, logs, tombstoneGrace, clock });
     const { blocking, onError } = options;
     this.#tails = this.#logs.map((log) => {
       const saw = (place: Head): void => {
@@ -158,6 +165,10 @@ export class RedisDirectory implements Directory {
   async tree(name: Bytes): Promise<Entry[]> {
     const { tree } = placeOf(name);
     return sortByName(await this.#reader.trees(shardOf(tree, this.#options.shards), [tree]));
+  }
+
+  nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
+    return this.#nearby.read(domain, isNear);
   }
 
   async snapshot(): Promise<Snapshot> {
@@ -284,16 +295,3 @@ export class RedisDirectory implements Directory {
 
 /** Before the first change. */
 const start: Head = { seq: 0, nonce: '' };
-
-async function makeShard(options: RedisDirectoryOptions, shard: number): Promise<void> {
-  const prefix = shardPrefix(shard);
-  const args = [prefix, String(options.shards), String(treeRule)];
-  const meta = pairsIn(stringsIn(await makeScript.run(options.commands, prefix + keyNames.meta, args)));
-  const made = Number(meta.get('shards'));
-  if (made !== options.shards) {
-    throw new Error(`the directory was made with ${made} shards, but the configuration asks for ${options.shards}`);
-  }
-  if (meta.get('tree_rule') !== String(treeRule)) {
-    throw new Error(`the directory was made under tree rule ${meta.get('tree_rule')}, this program knows ${treeRule}`);
-  }
-}

@@ -3,6 +3,8 @@ import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { isUser, unfitUserName } from '../address/user-name.ts';
 import { highestQuota } from '../backends/imap-quota.ts';
+import type { Directory } from '../directory/directory.ts';
+import { isGrave } from '../directory/entry.ts';
 import type { Order, Wish } from './order.ts';
 import type { OrderStore, Placed } from './order-store.ts';
 
@@ -15,6 +17,8 @@ export interface OrderingOptions {
   orders: Pick<OrderStore, 'place' | 'read' | 'replace'>;
   /** Has a worker look at the order of a user. */
   ring: (name: Bytes) => void;
+  /** Where the row is seen that a deletion or a rename is meant for. Left out: only new users are ordered here. */
+  directory?: Pick<Directory, 'lookup'>;
   /** Whether a backend says that it has no such mailbox. Left out: nobody can be asked. */
   lacks?: (server: Bytes, name: Bytes) => Promise<boolean>;
   /** Milliseconds since 1970. */
@@ -25,15 +29,17 @@ export class Ordering {
   readonly #options: Required<OrderingOptions>;
 
   constructor(options: OrderingOptions) {
-    this.#options = { clock: Date.now, lacks: () => Promise.resolve(false), ...options };
+    const lookup = () => Promise.reject(new Error('there is no directory here'));
+    this.#options = { clock: Date.now, directory: { lookup }, lacks: () => Promise.resolve(false), ...options };
   }
 
-  /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis does not answer. */
+  /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis, or the directory, does not answer. */
   async place(name: Bytes, wish: Wish, by: Bytes): Promise<Placed> {
     const unfit = unfitOrder(name, wish);
     if (unfit !== undefined) throw new UnfitOrder(unfit);
     const order = { name, wish, by, since: this.#options.clock(), state: 'open', begun: false, made: false } as const;
-    const placed = await this.#options.orders.place({ ...order, passed: [], note: 'ordered' });
+    const version = wish.is === 'create' ? {} : { version: await this.#versionOf(name) };
+    const placed = await this.#options.orders.place({ ...order, ...version, passed: [], note: 'ordered' });
     // Also for what was ordered before: its ring may have been lost.
     this.#options.ring(name);
     return placed;
@@ -64,6 +70,12 @@ export class Ordering {
 
   async #isUntouched({ name, wish, place }: Order): Promise<boolean> {
     return wish.is === 'create' && place !== undefined && this.#options.lacks(place.server, name);
+  }
+
+  async #versionOf(name: Bytes): Promise<number> {
+    const { entries } = await this.#options.directory.lookup([name]);
+    const row = entries[0];
+    return row && !isGrave(row) ? row.version : 0;
   }
 
   /** What became of the order of a user; undefined where none is known (any more). */

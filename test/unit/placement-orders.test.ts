@@ -81,7 +81,7 @@ test('what was ordered since waits until the servers have spoken', async () => {
   const town = await trusted();
   await town.make('mail1', 'user.a');
   await town.directory.distrust('restored');
-  town.place('user.a', { is: 'delete' }, Date.now() + 1000);
+  town.place('user.a', { is: 'delete' }, { since: Date.now() + 1000 });
   const outcome = await attempt(town, 'user.a');
   assert.deepEqual(
     [outcome.is, outcome.note],
@@ -150,4 +150,31 @@ test('what was cancelled stays so, whoever is rung for it', async () => {
   town.orders.set('user.a', JSON.stringify({ ...town.order('user.a'), state: 'cancelled', note: 'cancelled by ann' }));
   assert.deepEqual(await attempt(town, 'user.a'), { is: 'done', note: 'cancelled by ann' });
   assert.deepEqual([town.holders('user.a'), town.order('user.a').state], [[], 'cancelled']);
+});
+
+test('an order that comes back with an older copy of its Redis is not done to a new user of the name', async () => {
+  for (const wish of [{ is: 'delete' }, { is: 'rename', to: 'user.b' }] as const) {
+    const town = await trusted();
+    await town.make('mail1', 'user.a');
+    const [row] = (await town.directory.lookup(['user.a'])).entries;
+    town.place('user.a', wish, { version: row?.version ?? 0 });
+    const copy = town.orders.get('user.a') ?? '';
+    await attempt(town, 'user.a');
+    assert.deepEqual(town.holders('user.a'), []);
+    town.orders.delete('user.a');
+    if (wish.is === 'rename') await town.remove('mail1', 'user.b');
+    await town.make('mail1', 'user.a');
+    town.orders.set('user.a', copy);
+    const refused = { kind: 'refused', message: /it has changed since this was ordered: order it again/ };
+    await assert.rejects(attempt(town, 'user.a'), refused);
+    assert.deepEqual([town.holders('user.a'), town.holders('user.b')], [['mail1'], []]);
+  }
+});
+
+test('a deletion that was ordered while nobody was there is not done to who came since', async () => {
+  const town = await trusted();
+  town.place('user.a', { is: 'delete' }, { version: 0 });
+  await town.make('mail1', 'user.a');
+  await assert.rejects(attempt(town, 'user.a'), { kind: 'refused', message: /has changed since/ });
+  assert.deepEqual(town.holders('user.a'), ['mail1']);
 });

@@ -37,7 +37,10 @@ export interface Order {
   /** Who has ordered it, and when, in milliseconds since 1970. */
   by: Bytes;
   since: number;
-  /** What was refused stays for people to see; to try it again opens it again. What was cancelled stays so. */
+  /**
+   * What was refused stays for people to see; to try it again opens it again. What was cancelled stays so, unless it had begun
+   * and its server turns out to have made the user all the same.
+   */
   state: 'open' | 'done' | 'refused' | 'cancelled';
   /** Of a creation: what was chosen. Of the others: where the user was when they began, or when the same was done before. */
   place?: Place;

@@ -47,7 +47,8 @@ export class Ordering {
 
   /**
    * Takes an open order back: before any server was told, or a creation of which its server says that it has nothing. Rejects
-   * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come.
+   * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come: a
+   * worker looks at what had begun once more, and opens it again where the user is there.
    */
   async cancel(name: Bytes, by: Bytes): Promise<Order> {
     for (;;) {
@@ -60,7 +61,8 @@ export class Ordering {
           `${readable(name)}: ${server} may have been told, and does not say that it has nothing of it`,
         );
       }
-      const cancelled = { ...order, state: 'cancelled', begun: false, note: `cancelled by ${readable(by)}` } as const;
+      const left = order.begun && place ? { place } : {};
+      const cancelled = { ...order, ...left, state: 'cancelled', note: `cancelled by ${readable(by)}` } as const;
       if (!(await this.#options.orders.replace(kept, cancelled))) continue;
       // What was promised to it is given back.
       this.#options.ring(name);

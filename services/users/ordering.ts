@@ -48,21 +48,24 @@ export class Ordering {
   /**
    * Takes an open order back: before any server was told, or a creation of which its server says that it has nothing. Rejects
    * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come: a
-   * worker looks at what had begun once more, and opens it again where the user is there.
+   * worker looks at what had begun once more, and opens it again where the user is there. `force`: whatever its server may have
+   * been told, for it is gone for good; nobody looks any more.
    */
-  async cancel(name: Bytes, by: Bytes): Promise<Order> {
+  async cancel(name: Bytes, by: Bytes, { force = false } = {}): Promise<Order> {
     for (;;) {
       const kept = await this.#options.orders.read(name);
       if (kept?.order.state !== 'open') throw new UnfitOrder(`${readable(name)} has no open order`);
       const { place, ...order } = kept.order;
-      if (order.begun && !(await this.#isUntouched(kept.order))) {
-        const server = readable(place?.server ?? '');
+      const server = readable(place?.server ?? '');
+      if (order.begun && !force && !(await this.#isUntouched(kept.order))) {
         throw new UnfitOrder(
           `${readable(name)}: ${server} may have been told, and does not say that it has nothing of it`,
         );
       }
-      const left = order.begun && place ? { place } : {};
-      const cancelled = { ...order, ...left, state: 'cancelled', note: `cancelled by ${readable(by)}` } as const;
+      const told = order.begun && force ? `, though ${server} may have been told` : '';
+      const left = order.begun && !force && place ? { begun: true, place } : { begun: false };
+      const note = `cancelled by ${readable(by)}${told}`;
+      const cancelled = { ...order, ...left, state: 'cancelled', note } as const;
       if (!(await this.#options.orders.replace(kept, cancelled))) continue;
       // What was promised to it is given back.
       this.#options.ring(name);

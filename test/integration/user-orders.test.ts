@@ -92,6 +92,9 @@ test('an open order is taken back before its server was told, or where it says t
   await careful.cancel('user.c', 'ann');
   await orders.place(orderOf('user.c', { place, begun: true, wish: { is: 'delete' } }));
   await assert.rejects(careful.cancel('user.c', 'ann'), /mail1 may have been told/);
+  const { note, begun, place: left } = await careful.cancel('user.c', 'ann', { force: true });
+  assert.deepEqual([note, begun, left], ['cancelled by ann, though mail1 may have been told', false, undefined]);
+  assert.deepEqual(await careful.place('user.c', { is: 'create' }, 'test'), { is: 'placed' }, 'the name is free');
 });
 
 test('open orders are rung for again, but not those that were given up for good', async () => {

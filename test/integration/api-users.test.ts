@@ -146,6 +146,7 @@ test('many are ordered at a time, each by itself, and asked about; what is wrong
       /^body\.users\.1\.quota is "2G"; it may be a whole/,
     ],
     ['import', { users: [{ name: 'a', size: 3 }] }, /^body\.users\.0\.size is 3; it may be left out: there are name, /],
+    ['import', { users: ['x'] }, /^body\.users\.0 is "x"; it may be an object of fields$/],
     ['import', { users: [] }, /^body\.users is \[\]; it may be a list of 1 to 200 users/],
     ['import', { users: Array(201).fill({ name: 'a' }) }, /^body\.users is .*; it may be a list of 1 to 200 users/],
     ['states', { users: ['a', ''] }, /^body\.users\.1 is ""; it may be a login, an address/],

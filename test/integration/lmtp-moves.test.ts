@@ -46,7 +46,9 @@ async function stand(t: TestContext, { hold = 0, rows = 100 } = {}) {
     mail1.messages.filter((one) => one.whole).length,
     mail2.messages.filter((one) => one.whole).length,
   ];
-  const take = async () => assert.equal(await there.directory.lease(name, lease, 60_000), true);
+  const take = async () => {
+    assert.equal(await there.directory.lease(name, lease, 60_000), true);
+  };
   const move = async () => {
     await at('mail2');
     await there.directory.release(name, lease.token);

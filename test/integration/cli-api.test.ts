@@ -216,7 +216,11 @@ test('what is done over the API is done in the name of the token', async () => {
   assert.deepEqual([waiting.code, waiting.out, await states()], [0, ['1 job is discarded'], []]);
   assert.equal((await overApi('directory', 'trust')).code, 0);
   assert.match((await overApi('directory', 'status')).out.join('\n'), /^trusted +yes, boss vouches for it since/m);
-  assert.match((await overApi('directory', 'distrust')).out.join(), /^epoch \d+ has begun: /);
+  const hasty = await overApi('directory', 'distrust');
+  assert.deepEqual([hasty.code, hasty.out], [75, []]);
+  assert.match(hasty.err.join(), /^rookery: epoch \d+ .*would end: .*; --yes says so$/);
+  assert.match((await overApi('directory', 'distrust', '--dry-run')).out.join(), /^epoch \d+ .*would end: /);
+  assert.match((await overApi('directory', 'distrust', '--yes')).out.join(), /^epoch \d+ has begun: /);
   assert.match((await overApi('directory', 'status')).out.join('\n'), /^began with +a loss of data: .*said by boss$/m);
 });
 

@@ -224,6 +224,12 @@ test('what is done over the API is done in the name of the token', async () => {
   assert.match((await overApi('directory', 'status')).out.join('\n'), /^began with +a loss of data: .*said by boss$/m);
 });
 
+test('an order that no worker takes says what is missing', async () => {
+  const { code, err } = await overApi('user', 'create', 'nobodys', '--wait', '1');
+  assert.equal(code, 75);
+  assert.match(err.join(), /user\.nobodys: ordered, but no worker has taken it within 1 s: .*rookery run worker/);
+});
+
 test('--api and --token-file do as the variables do; --config goes before those', async () => {
   const file = join(rookery.folder, 'token');
   const env = { ROOKERY_API: 'http://127.0.0.1:1', ROOKERY_API_TOKEN: 'some-other-token-1' };

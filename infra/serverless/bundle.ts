@@ -1,4 +1,4 @@
-// Makes one file of the handler and all that it needs: `node infra/serverless/bundle.ts FILE.mjs`.
+// Makes one file of the handler and all that it needs: `npx node infra/serverless/bundle.ts FILE.mjs`.
 import { readFile, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
@@ -34,7 +34,7 @@ async function luaScripts(folder: string): Promise<Record<string, string>> {
 
 const [, , outfile] = process.argv;
 if (outfile === undefined) {
-  console.error('usage: node infra/serverless/bundle.ts FILE.mjs');
+  console.error('usage: npx node infra/serverless/bundle.ts FILE.mjs');
   process.exit(64);
 }
 await build({

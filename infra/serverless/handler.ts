@@ -6,6 +6,7 @@ import type { RunEnd } from '../../services/events/processor.ts';
 import { queueName, queueWords } from '../../services/events/queues.ts';
 import { makeLogger } from '../../services/logging/logger.ts';
 import { Metrics } from '../../services/metrics/metrics.ts';
+import { needBackends } from '../../services/process/needed-backends.ts';
 import type { StartWorkers } from '../../services/process/role.ts';
 import { startRoles } from '../../services/process/start-roles.ts';
 import { version } from '../../services/process/version.ts';
@@ -52,6 +53,7 @@ export async function handler(event: unknown, context?: Context): Promise<Draine
   const remaining = context?.getRemainingTimeInMillis?.() ?? usual;
   const { queues, concurrency, idle = 0.5 } = wishesOf(event);
   const config = configOf(process.env);
+  needBackends(config, queues);
   const runs: Drained['runs'] = {};
   const startWorkers: StartWorkers = (start) => Promise.resolve(serve({ ...start, measure: counting(runs) }));
   const log = makeLogger({ level: config.log.level });

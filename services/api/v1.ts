@@ -1,6 +1,7 @@
 // The API proper, under /v1, and the board beside it: everything that takes a token.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { serializerCompiler } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import { guard, limitRate } from './access.ts';
 import { audit } from './audit.ts';
 import type { AuditLog, AuditTrail } from './audit.ts';
@@ -54,12 +55,18 @@ export async function v1(server: FastifyInstance, options: V1Options): Promise<v
     scope.setValidatorCompiler(requestValidator);
     scope.setSerializerCompiler(serializerCompiler);
     guard(scope, { tokens, browsers: false, needed: roleOf });
+    scope.addHook('onRoute', ({ schema }) => {
+      if (schema) schema.querystring ??= noQuery;
+    });
     for (const resource of resources) resource(scope, options);
     scope.get('/v1/openapi.json', { config: { role: 'read' }, schema: { hide: true } }, () => server.swagger());
     done();
   });
   await boardPages(server, tokens, board);
 }
+
+/** What is asked of a route that takes no query is refused, and not passed over. */
+const noQuery = z.strictObject({});
 
 /** A route that does not say who may use it is for administrators. */
 function roleOf({ routeOptions }: FastifyRequest): ApiRole {

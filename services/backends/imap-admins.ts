@@ -57,7 +57,10 @@ export class ImapAdmins {
   #connection(server: string): Kept {
     const known = this.#kept.get(server);
     if (known) return known;
-    const access = this.#registry.find(server)?.imap;
+    const backend = this.#registry.find(server);
+    // Others may have it: the configuration of this process is behind, or ahead.
+    if (!backend) throw new ImapFailure(`${server} is no backend in the configuration of this process`, 'away');
+    const access = backend.imap;
     if (!access) throw new ImapFailure(`${server} has no imap in the configuration`, 'refused');
     const kept = { admin: ImapAdmin.connect(access, { timeout: this.#timeout, server }), timer: undefined, users: 0 };
     // Whoever asks hears of it.

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
 import type { StatusValue } from '../operations/directory-operations.ts';
+import { Refusal } from '../operations/refusal.ts';
 import type { ApiOptions } from './api-client.ts';
 import { casesTable, changesTable } from './case-view.ts';
 import { formatOption, whereOptions, withOptions } from './command-options.ts';
@@ -68,16 +69,31 @@ function trust(surroundings: Surroundings): Command {
     });
 }
 
+/** What a new epoch would bring. */
+function anewText({ epoch, trusted, waiting_for, heard }: StatusValue): string {
+  const all = [...new Set([...heard, ...waiting_for])].join(', ') || 'the backends';
+  const before = trusted ? 'trusted' : 'not trusted as it is';
+  return `epoch ${epoch} (${before}) would end: unknown recipients would be put off (451) until these have pushed again: ${all}`;
+}
+
 function beginAnew(surroundings: Surroundings): Command {
   return withOptions(new Command('distrust'), whereOptions())
     .description(
       'begin a new epoch, as after a loss of data: no name is refused (550) before the backends have pushed again',
     )
+    .option('-y, --yes', 'do it: nobody but the backends, or rookery directory trust, takes it back', false)
+    .option('-n, --dry-run', 'tell what would be, and do nothing', false)
     .addHelpText(
       'after',
-      '\nFor a loss that cannot be seen: the whole data folder was restored from a backup, Redis evicted keys.\n\nExamples:\n  rookery directory distrust',
+      '\nFor a loss that cannot be seen: the whole data folder was restored from a backup, Redis evicted keys.\n\nExamples:\n  rookery directory distrust --dry-run\n  rookery directory distrust --yes',
     )
-    .action(async (options: ApiOptions) => {
+    .action(async (options: ApiOptions & { yes: boolean; dryRun: boolean }) => {
+      if (options.dryRun || !options.yes) {
+        const now = await withDirectory(options, surroundings, ({ directory }) => directory.status());
+        if (!options.dryRun) throw new Refusal('unsafe', `${anewText(now)}; --yes says so`);
+        surroundings.out(anewText(now));
+        return;
+      }
       const by = operatorOf(surroundings);
       const { epoch } = await withDirectory(options, surroundings, ({ directory }) => directory.distrust(by));
       surroundings.out(`epoch ${epoch} has begun: it is trusted when every backend has pushed`);

@@ -6,6 +6,7 @@ import { isQueueName, queueWords } from '../events/queues.ts';
 import type { QueueName } from '../events/queues.ts';
 import { configFile, configOf, configOption, wholeNumber } from './command-options.ts';
 import type { ConfigOption } from './command-options.ts';
+import { needBackends } from '../process/needed-backends.ts';
 import { workedHere } from '../process/replicas.ts';
 import { poolsOf, unpooled } from '../process/scaling-pools.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -46,6 +47,8 @@ async function stayUp(options: StartOptions, read: () => Config, surroundings: S
  */
 function everything(config: Config): Pick<StartOptions, 'roles' | 'worker'> {
   const { local, keda } = config.scaling;
+  // Its worker processes would refuse to start, each anew.
+  if (local) needBackends(config);
   const queues = local ? unpooled(config, poolsOf(config)) : workedHere(config);
   const idle: Role[] = [
     ...(queues.length === 0 ? ['worker' as const] : []),
@@ -141,7 +144,9 @@ function run(surroundings: Surroundings): Command {
       const worker = workerOf(options, wanted);
       const read = () => configOf(options, surroundings);
       const file = configFile(options, surroundings);
-      const start = { config: read(), configFile: file, roles: wanted, out: surroundings.out, spread: true };
+      const config = read();
+      if (wanted.includes('worker')) needBackends(config, options.queues);
+      const start = { config, configFile: file, roles: wanted, out: surroundings.out, spread: true };
       await stayUp({ ...start, ...worker }, read, surroundings);
     });
 }

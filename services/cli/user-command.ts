@@ -28,10 +28,17 @@ async function order(text: string, wish: Wish, options: Options, surroundings: S
   told(found, options, surroundings);
 }
 
-function told(order: OrderValue, { format }: FormatOption, surroundings: Surroundings): void {
+/** What an order says that nobody has looked at yet. */
+const untouched = 'ordered';
+
+function told(order: OrderValue, { format, wait }: Options, surroundings: Surroundings): void {
   const { name, state, note } = order;
   if (format === 'json') surroundings.out(JSON.stringify(order));
   if (state === 'refused' || state === 'cancelled') throw new CommandError(exit.data, `${name}: ${note}`);
+  if (state === 'open' && note === untouched && wait > 0) {
+    const hint = 'a process with the role worker does (rookery up, or rookery run worker)';
+    throw new CommandError(exit.temporary, `${name}: ordered, but no worker has taken it within ${wait} s: ${hint}`);
+  }
   if (state === 'open') throw new CommandError(exit.temporary, `${name}: not done yet: ${note}`);
   if (format !== 'json') surroundings.out(`${name}: ${note}`);
 }

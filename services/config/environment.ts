@@ -8,6 +8,8 @@ import type { Path } from './walk.ts';
 
 const prefix = 'ROOKERY_';
 
+const apiVariable = 'ROOKERY_API';
+
 /** Where the API is, for the commands: `ROOKERY_API` as an URL is that, and not the section `api`. */
 export function apiUrl({ ROOKERY_API: text = '' }: Readonly<Record<string, string | undefined>>): string | undefined {
   return /^https?:/i.test(text) ? text : undefined;
@@ -72,7 +74,11 @@ export function applyEnvironment(tree: Tree, env: Readonly<Record<string, string
       continue;
     }
     const value = parsed(text, path);
-    if (value) put(tree, path, value.value);
+    // Who has written no section has meant the other thing that this variable may be.
+    if (variable === apiVariable && !isTree(value?.value)) {
+      const expected = 'http://HOST:PORT or https://HOST, for the commands; or a section of keys';
+      problems.push({ key: variable, value: shownValue(text, path), expected });
+    } else if (value) put(tree, path, value.value);
     else problems.push({ key: variable, value: shownValue(text, path), expected: factsAt(path)?.expects ?? 'YAML' });
   }
   return problems;

@@ -80,7 +80,7 @@ export function* simulateCyrusInSteps(
     const selected = frontends[turn]?.select();
     const server = servers.find(({ name }) => name === selected);
     if (!server?.answered) {
-      tally.refuse(server ? `Cyrus chooses ${server.name}, which does not answer` : 'Cyrus finds no server');
+      tally.refuse(server ? `Cyrus chooses ${server.name}${silenceOf(server)}` : 'Cyrus finds no server');
       continue;
     }
     const key = `${turn} ${server.name}`;
@@ -92,6 +92,10 @@ export function* simulateCyrusInSteps(
     else tally.place({ server: server.name, partition });
   }
   return tally;
+}
+
+function silenceOf({ silence }: ServerFacts): string {
+  return silence === undefined ? ', which does not answer' : `: ${silence}`;
 }
 
 /** What has been placed so far, in the shape of promises, so that the next one sees it. */

@@ -23,7 +23,7 @@ function worker(t: TestContext, moves: NonNullable<Processors['moves']>) {
 
 test('the program works until the queues are empty, and ends with 0', async (t) => {
   const { producer, backlog } = await queuesFor(t, redis.socket);
-  const rookery = await Rookery.layOut({ redis: { url: redis.socket } });
+  const rookery = await Rookery.layOut({ redis: { url: redis.socket }, backends: { mail1: { mupdate: false } } });
   t.after(() => rookery.stop());
   for (let n = 0; n < 200; n += 1) producer.ring('reconcile', { name: `user.${n}` });
   await until('they wait', async () => (await backlog.counts('reconcile')).waiting === 200);
@@ -32,6 +32,18 @@ test('the program works until the queues are empty, and ends with 0', async (t) 
   assert.match(out, /^ready\nends: the queues are empty\n$/m);
   const { waiting, active, completed } = await backlog.counts('reconcile');
   assert.deepEqual({ waiting, active, completed }, { waiting: 0, active: 0, completed: 200 });
+});
+
+test('without backends it does not start: what is ordered of users would come to nothing', async (t) => {
+  const rookery = await Rookery.layOut({ redis: { url: redis.socket } });
+  t.after(() => rookery.stop());
+  for (const more of [[], ['--queues', 'counts,usage']]) {
+    const { code, err } = await rookery.command('run', 'worker', '--drain-once', ...more);
+    assert.equal(code, 78);
+    assert.match(err, /backends is empty; it may be the same as in the configuration of the directory, each with imap/);
+  }
+  const others = await rookery.command('run', 'worker', '--drain-once', '--idle', '1', '--queues', 'counts');
+  assert.equal(others.code, 0, others.err);
 });
 
 test('its options are for it, and a queue without a worker is refused', async (t) => {

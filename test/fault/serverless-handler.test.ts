@@ -46,8 +46,9 @@ async function called(
   events: unknown[],
   url: string | undefined = redis.socket,
   context = timed,
+  backends: object = { ROOKERY_BACKENDS__MAIL1__MUPDATE: 'false' },
 ): Promise<object[]> {
-  const env = { ROOKERY_LOG__LEVEL: 'silent', ...(url !== '' && { ROOKERY_REDIS__URL: url }) };
+  const env = { ROOKERY_LOG__LEVEL: 'silent', ...backends, ...(url !== '' && { ROOKERY_REDIS__URL: url }) };
   const args = ['--input-type=module', '-e', platform(context), JSON.stringify([remaining, ...events])];
   // One that does not end by itself is a failure, not a wait for ever.
   const child = spawn(process.execPath, args, {
@@ -103,4 +104,6 @@ test('a wrong event and a wrong configuration are told of, naming what may be', 
   assert.match(error(away), /^redis\.url \(ROOKERY_REDIS__URL\) is missing/);
   const [refused] = await called(10_000, [{}], 'redis://127.0.0.1:1');
   assert.notEqual(error(refused), '');
+  const [strange] = await called(10_000, [{}], redis.socket, timed, {});
+  assert.match(error(strange), /backends is empty; it may be the same as in the configuration of the directory/);
 });

@@ -68,6 +68,27 @@ test('a user is ordered once, for whoever may, and a worker is rung for', async 
   await until('it is rung for', async () => (await backlog.counts('placement')).waiting === 1);
 });
 
+test('the end of what is ordered may be waited for where it is ordered; other queries are refused, not passed over', async () => {
+  const waiting = ask('operate', 'POST', '/v1/users?wait=30', { name: 'user.wait' });
+  const there = async () => (await ask('read', 'GET', '/v1/users/user.wait'))[0] === 200;
+  await until('it is ordered', there);
+  await ended('user.wait', {});
+  const [status, ordered] = await waiting;
+  assert.deepEqual([status, (ordered as OrderValue).state], [202, 'done']);
+  assert.match(
+    (await refused('operate', 'POST', '/v1/users?wait=31', { name: 'user.wait' }))[1],
+    /^query\.wait is "31"/,
+  );
+  const [unknown, why] = await refused('operate', 'POST', '/v1/users?wiat=3', { name: 'user.wait' });
+  assert.deepEqual([unknown, why], [400, 'query.wiat is "3"; it may be left out: there are wait']);
+  const none = [400, 'query.wait is "3"; it may be left out: there are none'];
+  assert.deepEqual(
+    await refused('operate', 'POST', '/v1/users/import?wait=3', { users: [{ name: 'user.wait' }] }),
+    none,
+  );
+  assert.deepEqual(await refused('read', 'GET', '/v1/queues?wait=3'), none);
+});
+
 test('another wish has to wait for the open order; a deletion is ordered by administrators', async () => {
   const body = { name: 'user.ann' };
   assert.equal((await ask('operate', 'POST', '/v1/users', body))[0], 202);

@@ -216,8 +216,18 @@ test('what is done over the API is done in the name of the token', async () => {
   assert.deepEqual([waiting.code, waiting.out, await states()], [0, ['1 job is discarded'], []]);
   assert.equal((await overApi('directory', 'trust')).code, 0);
   assert.match((await overApi('directory', 'status')).out.join('\n'), /^trusted +yes, boss vouches for it since/m);
-  assert.match((await overApi('directory', 'distrust')).out.join(), /^epoch \d+ has begun: /);
+  const hasty = await overApi('directory', 'distrust');
+  assert.deepEqual([hasty.code, hasty.out], [75, []]);
+  assert.match(hasty.err.join(), /^rookery: epoch \d+ .*would end: .*; --yes says so$/);
+  assert.match((await overApi('directory', 'distrust', '--dry-run')).out.join(), /^epoch \d+ .*would end: /);
+  assert.match((await overApi('directory', 'distrust', '--yes')).out.join(), /^epoch \d+ has begun: /);
   assert.match((await overApi('directory', 'status')).out.join('\n'), /^began with +a loss of data: .*said by boss$/m);
+});
+
+test('an order that no worker takes says what is missing', async () => {
+  const { code, err } = await overApi('user', 'create', 'nobodys', '--wait', '1');
+  assert.equal(code, 75);
+  assert.match(err.join(), /user\.nobodys: ordered, but no worker has taken it within 1 s: .*rookery run worker/);
 });
 
 test('--api and --token-file do as the variables do; --config goes before those', async () => {

@@ -16,7 +16,8 @@ let rookery: Rookery;
 
 before(async () => {
   redis = await startRedis();
-  rookery = await Rookery.layOut({ redis: { url: redis.socket }, api: { listen: anyPort } });
+  const backends = { mail1: { mupdate: false } };
+  rookery = await Rookery.layOut({ redis: { url: redis.socket }, backends, api: { listen: anyPort } });
 });
 after(async () => {
   await rookery.stop();

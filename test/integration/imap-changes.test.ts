@@ -256,7 +256,7 @@ test('a clear no leaves the connection to the others; whatever else is wrong has
   assert.equal(logins(), 2);
   await fails(
     admins.ask('mail9', (admin) => admin.freeSpace()),
-    'refused',
-    /mail9 has no imap in the configuration/,
+    'away',
+    /mail9 is no backend in the configuration of this process/,
   );
 });

@@ -280,6 +280,12 @@ test('with scaling.local, up leaves the queues of pools to worker processes, whi
   assert.match(String(asked[2]?.configFile), /rookery\.yaml$/);
 });
 
+test('an API without a scheme is told what it may be', async () => {
+  const { code, err } = await rookery(['queue', 'list'], { env: { ROOKERY_API: '127.0.0.1:21025' } });
+  assert.equal(code, 78);
+  assert.match(err.join(), /ROOKERY_API is .*; it may be http:\/\/HOST:PORT or https:\/\/HOST/);
+});
+
 test('roles of later versions, and none at all, are wrong usage', async () => {
   const later = await rookery(['run', 'lmtp', 'follower']);
   assert.deepEqual(

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { parseAllDocuments, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { loadConfig } from '../../services/config/load.ts';
+import { needBackends } from '../../services/process/needed-backends.ts';
 import { poolsOf } from '../../services/process/scaling-pools.ts';
 
 const infra = join(import.meta.dirname, '../../infra/kubernetes');
@@ -138,12 +139,14 @@ test('the configuration in it is one, and what is asked of KEDA agrees with its 
   t.after(() => {
     rmSync(folder, { recursive: true });
   });
-  const secret = join(folder, 'redis.url');
-  writeFileSync(secret, 'redis://redis:6379');
+  writeFileSync(join(folder, 'redis.url'), 'redis://redis:6379');
+  writeFileSync(join(folder, 'imap.secret'), 'secret');
   const text = at(ofKind('ConfigMap'), 'data', 'rookery.yaml') as string;
   const file = join(folder, 'rookery.yaml');
-  writeFileSync(file, text.replace('/run/secrets/rookery/redis.url', secret));
+  writeFileSync(file, text.replaceAll('/run/secrets/rookery', folder));
   const config = loadConfig({ file, env: {} });
+  needBackends(config);
+  for (const { imap } of Object.values(config.backends)) assert.ok(imap?.password, 'workers ask the backends by IMAP');
   const [pool] = poolsOf(config);
   assert.ok(pool);
   for (const kind of ['ScaledObject', 'ScaledJob']) {

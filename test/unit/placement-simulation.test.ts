@@ -35,6 +35,12 @@ test('Cyrus that reads its figures anew each time spreads as well', () => {
   assert.ok(Math.max(...apart) <= 1, String(apart));
 });
 
+test('a server whose space nobody knows is not called dead', () => {
+  const unknown = { answered: false, silence: 'its space is not configured', partitions: [] };
+  const { cyrus } = bothOf([serverOf('D', 0, 0, unknown)], 3, {});
+  assert.deepEqual([...cyrus.refused], [['Cyrus chooses D: its space is not configured', 3]]);
+});
+
 test('a dead server takes its share of the users of Cyrus, and none of ours', () => {
   const servers = [...abc, serverOf('D', 0, 0, { answered: false, partitions: [] })];
   for (const mode of modes) {

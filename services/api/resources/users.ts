@@ -1,11 +1,13 @@
 // /v1/users: to have users made, renamed and deleted by the workers, and what became of that.
 import { z } from 'zod';
 import { bytesFromText } from '../../directory/entry.ts';
+import type { Bytes } from '../../directory/entry.ts';
 import { orderValue } from '../../operations/order-value.ts';
 import { callerName, demand } from '../access.ts';
 import { bytesOf, encodingField, numberField, userField } from '../fields.ts';
 import { field } from '../validation.ts';
 import { creationOf, newUserBody } from '../new-user.ts';
+import type { Wish } from '../../users/order.ts';
 import type { Resource } from '../resource.ts';
 
 const aUser = z.strictObject({ name: userField('The user.') });
@@ -14,9 +16,11 @@ const written = z.strictObject({ encoding: encodingField });
 /** How long the end of an order may be waited for, in seconds. */
 const longestWait = 30;
 
-const asked = written.extend({
+const waiting = {
   wait: numberField(0, longestWait, 'Answered when the order is over, or after so many seconds.').default(0),
-});
+};
+const waited = z.strictObject(waiting);
+const asked = written.extend(waiting);
 
 const taken = written.extend({
   force: field(
@@ -30,6 +34,11 @@ const taken = written.extend({
 });
 
 export const users: Resource = (server, { operations: { users } }) => {
+  /** Orders, and gives the order as it is then, or after so many seconds at most. */
+  const order = async (name: Bytes, wish: Wish, by: string, wait: number) => {
+    const ordered = await users.order(name, wish, by);
+    return wait === 0 || ordered.state !== 'open' ? ordered : users.show(name, wait * 1000);
+  };
   server.post(
     '/v1/users',
     {
@@ -38,13 +47,13 @@ export const users: Resource = (server, { operations: { users } }) => {
         operationId: 'createUser',
         summary: 'Orders a user, on the best server or on the one that is named',
         description: 'Workers carry it out; the same order again changes nothing.',
-        ...{ tags: ['users'], body: newUserBody, response: { 202: orderValue } },
+        ...{ tags: ['users'], querystring: waited, body: newUserBody, response: { 202: orderValue } },
       },
     },
     async (request, reply) => {
-      const { body } = request;
-      const ordered = await users.order(bytesFromText(body.name), creationOf(body), callerName(request));
-      return reply.code(202).send(ordered);
+      const { body, query } = request;
+      const name = bytesFromText(body.name);
+      return reply.code(202).send(await order(name, creationOf(body), callerName(request), query.wait));
     },
   );
   server.get(
@@ -67,14 +76,14 @@ export const users: Resource = (server, { operations: { users } }) => {
         summary: 'Orders that a user gets another name, on the server that has him',
         description:
           'Workers carry it out; the same order again changes nothing. Mail to the old name is refused from then on.',
-        ...{ tags: ['users'], params: aUser, querystring: written },
+        ...{ tags: ['users'], params: aUser, querystring: asked },
         ...{ body: z.strictObject({ to: userField('His new name.') }), response: { 202: orderValue } },
       },
     },
     async (request, reply) => {
       const name = bytesOf(request.params.name, request.query.encoding);
       const wish = { is: 'rename', to: bytesFromText(request.body.to) } as const;
-      return reply.code(202).send(await users.order(name, wish, callerName(request)));
+      return reply.code(202).send(await order(name, wish, callerName(request), request.query.wait));
     },
   );
   server.delete(
@@ -102,12 +111,12 @@ export const users: Resource = (server, { operations: { users } }) => {
         operationId: 'deleteUser',
         summary: 'Orders that a user is deleted with all folders, on the server that has him',
         description: 'Workers carry it out; the same order again changes nothing.',
-        ...{ tags: ['users'], params: aUser, querystring: written, response: { 202: orderValue } },
+        ...{ tags: ['users'], params: aUser, querystring: asked, response: { 202: orderValue } },
       },
     },
     async (request, reply) => {
       const name = bytesOf(request.params.name, request.query.encoding);
-      return reply.code(202).send(await users.order(name, { is: 'delete' }, callerName(request)));
+      return reply.code(202).send(await order(name, { is: 'delete' }, callerName(request), request.query.wait));
     },
   );
 };

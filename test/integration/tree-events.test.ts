@@ -309,3 +309,29 @@ test('where what follows makes no sense without it, the tree waits for a poison 
   await left(0);
   assert.deepEqual(seen.slice(2), ['poison', 'two']);
 });
+
+test('what nobody can read is set aside at once, wherever it is in a batch; what fails for others waits', async (t) => {
+  const { say, left, lists } = await open(t);
+  const seen: string[] = [];
+  let away = true;
+  work(
+    t,
+    ({ events }) => {
+      if (events.some(({ body }) => body.startsWith('{bad'))) throw new Error('unexpected token');
+      if (away) throw new Error('Redis is away');
+      seen.push(...bodiesOf(events));
+      return Promise.resolve();
+    },
+    { unreadable: (body) => (body.startsWith('{bad') ? `no JSON: ${body}` : undefined) },
+  );
+  await say('user.a', '{bad 1', 'one', 'two', '{bad 2', '{bad 3', 'three', '{bad 4');
+  await left(6);
+  await until('the rest waits', async () => (await lists.load()).troubled === 1);
+  away = false;
+  await left(0);
+  assert.deepEqual(seen, ['one', 'two', 'three']);
+  assert.deepEqual(
+    (await lists.aside(10)).map(({ body, attempts, reason }) => [body, attempts, reason]),
+    [1, 2, 3, 4].map((n) => [`{bad ${n}`, 1, `no JSON: {bad ${n}`]),
+  );
+});

@@ -1,7 +1,8 @@
 // Has trees' lists of events worked off by whoever hears a bell: each in order, in batches, by one worker at a time.
 import { randomUUID } from 'node:crypto';
 import type { EventLog, Outcome } from './processor.ts';
-import type { Failure, Found, Hold, Room, Taken, TreeEvent, TreeLists } from './tree-lists.ts';
+import type { TreeEvent } from './tree-event.ts';
+import type { Failure, Found, Hold, Room, Taken, TreeLists } from './tree-lists.ts';
 
 export interface TreeWork {
   tree: string;

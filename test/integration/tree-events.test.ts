@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { readDemand } from '../../services/events/demand-reader.ts';
-import type { TreeEvent } from '../../services/events/tree-lists.ts';
+import type { TreeEvent } from '../../services/events/tree-event.ts';
 import { keptLog } from '../harness/events.ts';
 import { redisOfFile } from '../harness/redis.ts';
 import { appliedIn, openTrees, queue, workTrees } from '../harness/tree-events.ts';
@@ -334,4 +334,45 @@ test('what nobody can read is set aside at once, wherever it is in a batch; what
     (await lists.aside(10)).map(({ body, attempts, reason }) => [body, attempts, reason]),
     [1, 2, 3, 4].map((n) => [`{bad ${n}`, 1, `no JSON: {bad ${n}`]),
   );
+});
+
+test('what is no event in a list is set aside, and holds up no tree that is taken with it', async (t) => {
+  const { say, left, lists, queues, trees } = await open(t);
+  const list = (tree: string) => `${lists.prefix}list:${tree}`;
+  await say('user.a', 'one');
+  await say('user.bad', 'first');
+  await say('user.c', 'three');
+  await queues.redis.lpush(list('user.bad'), 'not an event');
+  await queues.redis.rpush(list('user.bad'), 'another one', '1 2');
+  await say('user.bad', 'last');
+  const seen: string[] = [];
+  work(t, ({ events }) => {
+    seen.push(...bodiesOf(events));
+    return Promise.resolve();
+  });
+  await left(0);
+  assert.deepEqual(seen.sort(), ['first', 'last', 'one', 'three']);
+  const aside = await lists.aside(10);
+  assert.deepEqual(
+    aside.map(({ tree, body, attempts }) => [tree, body, attempts]),
+    ['not an event', 'another one', '1 2'].map((body) => ['user.bad', body, 0]),
+  );
+  const { dead, trees: waiting } = await lists.load();
+  assert.deepEqual([dead, waiting], [3, 0]);
+  assert.equal(await trees.giveBack(queue, aside[0]?.id ?? 0), true);
+  await left(0);
+  assert.deepEqual(seen.slice(4), ['not an event']);
+});
+
+test('what is none of ours among the events that were set aside is shown, not given back, and discarded', async (t) => {
+  const { lists, queues, trees } = await open(t);
+  for (const value of ['not JSON', '5', '["user.a","x","b","1","1","r"]', '[]']) {
+    await queues.redis.hset(`${lists.prefix}dead`, '7', value);
+    const [{ id, body, reason } = { id: 0, body: '', reason: '' }] = await lists.aside(10);
+    assert.deepEqual([id, body], [7, value]);
+    assert.match(reason, /no event/);
+  }
+  await queues.redis.hset(`${lists.prefix}dead`, '7', 'not JSON');
+  assert.equal(await trees.giveBack(queue, 7), false);
+  assert.equal(await lists.discard(7), true);
 });

@@ -376,3 +376,36 @@ test('what is none of ours among the events that were set aside is shown, not gi
   assert.equal(await trees.giveBack(queue, 7), false);
   assert.equal(await lists.discard(7), true);
 });
+
+test('trees are worked off though the clock of Redis was set back by hours, also those of a worker that died before', async (t) => {
+  const { say, left, lists, queues, trees } = await open(t);
+  const redisOf = queues.redis;
+  const names = ['user.a', 'user.held', 'user.soon'];
+  for (const name of names) await say(name, name);
+  const hours = 5 * 3_600_000;
+  // As the scripts would have written it by a clock that is five hours ahead.
+  await redisOf.zadd(`${lists.prefix}due`, Date.now() + hours, 'user.a', Date.now() + hours, 'user.held');
+  await redisOf.zadd(`${lists.prefix}due`, Date.now() + 500_000, 'user.soon');
+  await redisOf.set(lists.tokenKey('user.held'), 'of the dead', 'PX', hours);
+  const [bell] = await queues.queue(queue).getJobs('waiting');
+  await bell?.remove();
+  const { count, tree } = await lists.overdue(60_000);
+  assert.equal(count, 2);
+  assert.ok(tree === 'user.a' || tree === 'user.held');
+  assert.equal(await trees.sweep(queue, 60_000), 2);
+  const seen: string[] = [];
+  work(
+    t,
+    ({ events }) => {
+      seen.push(...bodiesOf(events));
+      return Promise.resolve();
+    },
+    { lostAfter: 300 },
+  );
+  await until('they are worked off', async () => {
+    // The dead one has no bell here.
+    await trees.sweep(queue, 0);
+    return (await lists.load()).events === 1;
+  });
+  assert.deepEqual(seen, ['user.a', 'user.held'], 'a pause of minutes is a pause');
+});

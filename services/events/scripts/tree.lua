@@ -1,15 +1,10 @@
--- What the scripts share that workers run on the trees' lists. ARGV[1] = prefix, ARGV[2] = how long a token holds from now on, in
+-- What the scripts share that workers run on the trees' lists, behind clock.lua. ARGV[2] = how long a token holds from now on, in
 -- milliseconds. `due` has when each tree with a list may be looked at: once it is taken, when its token is over.
-local prefix, hold_ms = ARGV[1], tonumber(ARGV[2])
-local waiting, due = prefix .. 'waiting', prefix .. 'due'
+local hold_ms = tonumber(ARGV[2])
 
 local function list_of(tree) return prefix .. 'list:' .. tree end
 local function token_of(tree) return prefix .. 'token:' .. tree end
 local function is_held(tree, token) return redis.call('GET', token_of(tree)) == token end
-
--- Redis' own time, in milliseconds: the workers' clocks differ.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function due_in(ms, tree) redis.call('ZADD', due, 'XX', now + ms, tree) end
 

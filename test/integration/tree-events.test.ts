@@ -378,7 +378,7 @@ test('what is none of ours among the events that were set aside is shown, not gi
 });
 
 test('trees are worked off though the clock of Redis was set back by hours, also those of a worker that died before', async (t) => {
-  const { say, left, lists, queues, trees } = await open(t);
+  const { say, lists, queues, trees } = await open(t);
   const redisOf = queues.redis;
   const names = ['user.a', 'user.held', 'user.soon'];
   for (const name of names) await say(name, name);

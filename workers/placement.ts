@@ -74,6 +74,7 @@ export function placementProcessor(options: PlacementOptions): Processor<'placem
       const kept = await opened(name, options);
       if (!kept) return { is: 'done', note: 'nothing is ordered' };
       if (kept.order.state === 'cancelled') {
+        if (await isMadeYet(kept, options)) continue;
         await options.placer.release(name);
         return { is: 'done', note: kept.order.note };
       }
@@ -97,6 +98,19 @@ async function opened(name: Bytes, { orders }: PlacementOptions): Promise<Kept |
   const kept = await orders.read(name);
   if (kept?.order.state !== 'refused') return kept;
   return orders.replace(kept, { ...kept.order, state: 'open', passed: [] });
+}
+
+/**
+ * Whether a creation that was cancelled after it had begun has come to be all the same, for its server was told meanwhile: it
+ * is an order again, and is carried through. Rejects where its server does not say.
+ */
+async function isMadeYet(kept: Kept, { orders, servers }: PlacementOptions): Promise<boolean> {
+  const { place, ...order } = kept.order;
+  if (!order.begun || !place) return false;
+  const said = await servers.holds(place.server, order.name);
+  if (said === 'lacks') await orders.replace(kept, { ...order, begun: false });
+  else await orders.replace(kept, { ...kept.order, state: 'open', note: 'its server had it before it was cancelled' });
+  return said !== 'lacks';
 }
 
 type Taken = Exclude<Step, { do: 'wait' }>;

@@ -74,8 +74,16 @@ function obstacleOf(caller: Caller | undefined, tokens: Tokens, needed: ApiRole 
     return new ApiProblem('unauthorized', 'this takes a token of api.tokens, sent as Authorization: Bearer TOKEN');
   }
   if (needed instanceof ApiProblem) return needed;
-  if (mayDo(caller.role, needed)) return undefined;
-  return new ApiProblem('forbidden', `the token ${caller.name} has the role ${caller.role}, and this takes ${needed}`);
+  return mayDo(caller.role, needed) ? undefined : missing(caller, needed);
+}
+
+function missing({ name, role }: Caller, needed: ApiRole): ApiProblem {
+  return new ApiProblem('forbidden', `the token ${name} has the role ${role}, and this takes ${needed}`);
+}
+
+/** For a request that asks for more than its route does: throws an ApiProblem where its caller may not. */
+export function demand({ caller = { name: '', role: 'read' } }: FastifyRequest, needed: ApiRole): void {
+  if (!mayDo(caller.role, needed)) throw missing(caller, needed);
 }
 
 /** For records of what a caller does. */

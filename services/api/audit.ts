@@ -31,10 +31,11 @@ function concerns({ method, routeOptions }: FastifyRequest, status: number): boo
 }
 
 function entryOf(request: FastifyRequest, status: number): AuditValue {
-  const { caller, method, routeOptions, params, body } = request;
+  const { caller, method, routeOptions, url, params, body } = request;
   // Of a Unix socket there is none, whatever fastify's types say.
   const from = (request.ip as string | undefined) ?? '';
-  const named = { ...(params as object), ...(typeof body === 'object' ? body : {}) };
+  const query = Object.fromEntries(new URLSearchParams(url.split('?')[1]));
+  const named = { ...query, ...(params as object), ...(typeof body === 'object' ? body : {}) };
   return {
     time: timeText(Date.now()),
     ...{ who: caller?.name ?? '', role: caller?.role ?? '', from },

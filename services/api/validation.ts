@@ -69,8 +69,10 @@ function faultsOf(issue: z.core.$ZodIssue, part: string, schema: z.ZodType, data
     const expected = `left out: there are ${there}`;
     return issue.keys.map((key) => ({ field: `${named}.${key}`, value: shown(valueUnder(value, key)), expected }));
   }
-  if (path.length === 0) return [{ field: part, value: shown(data), expected: 'an object of fields' }];
-  return [{ field: named, value: shown(value), expected: expectationOf(found) ?? issue.message }];
+  const otherwise = path.length === 0 || found instanceof z.ZodObject ? 'an object of fields' : issue.message;
+  return [
+    { field: named, value: shown(path.length === 0 ? data : value), expected: expectationOf(found) ?? otherwise },
+  ];
 }
 
 /** For fastify: gives the parsed value, or an InvalidRequest. A body that is left out is one without fields. */

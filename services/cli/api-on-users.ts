@@ -35,7 +35,10 @@ function usersOf(api: ApiClient): UserOperations {
   const at = (user: Bytes) => `/v1/users/${inPath(user)}`;
   return {
     order: (user, wish) => api.ask(orderOf(at(user), user, wish), orderValue),
-    cancel: (user) => api.ask({ method: 'DELETE', path: `${at(user)}/order` }, orderValue),
+    cancel(user, _by, force) {
+      const query = { force: force ? 'true' : undefined };
+      return api.ask({ method: 'DELETE', path: `${at(user)}/order`, query }, orderValue);
+    },
     async orderAll(users) {
       const body = { users: users.map(({ user, wish }) => newUser(user, wish)) };
       const asked = { method: 'POST', path: '/v1/users/import', body, patient: true } as const;

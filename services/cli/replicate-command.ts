@@ -84,6 +84,13 @@ async function backendsOf(
 function told(backend: string, job: JobView | undefined): [string, number] {
   if (job?.state === 'completed') return [`${backend}: ${job.reason ?? 'done'}`, exit.ok];
   if (job?.state === 'failed') return [`${backend}: ${job.kind}: ${job.reason}`, exit.data];
+  if (job?.state === 'waiting' && job.reason === undefined) {
+    const queue = `rookery queue show replication@${backend}`;
+    return [
+      `${backend}: not done yet: no worker has taken it; is one running on its host? See ${queue}`,
+      exit.temporary,
+    ];
+  }
   return [`${backend}: not done yet${job?.reason === undefined ? '' : `: ${job.reason}`}`, exit.temporary];
 }
 

@@ -88,13 +88,18 @@ function cancel(surroundings: Surroundings): Command {
   return withOptions(new Command('cancel'), [formatOption(), ...whereOptions()])
     .description('take back what was ordered of a user, as long as no server has anything of it')
     .argument('<name>', 'the user')
+    .option(
+      '--force',
+      'also where its server may have been told, for it never comes back; what it has done stays there',
+    )
     .addHelpText(
       'after',
-      '\nExit codes: 65 there is no open order, or its server may have been told.\n\nExamples:\n  rookery user cancel jdoe',
+      '\nExit codes: 65 there is no open order, or its server may have been told.\n\nExamples:\n  rookery user cancel jdoe\n  rookery user cancel jdoe --force    # its server is gone for good',
     )
-    .action(async (text: string, options: ApiOptions & FormatOption) => {
-      const by = operatorOf(surroundings);
-      const order = await withUsers(options, surroundings, ({ users }) => users.cancel(bytesFromText(text), by));
+    .action(async (text: string, options: ApiOptions & FormatOption & { force?: true }) => {
+      const [user, by] = [bytesFromText(text), operatorOf(surroundings)];
+      const isForced = options.force === true;
+      const order = await withUsers(options, surroundings, ({ users }) => users.cancel(user, by, isForced));
       surroundings.out(options.format === 'json' ? JSON.stringify(order) : `${order.name}: ${order.note}`);
     });
 }

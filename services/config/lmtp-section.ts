@@ -96,6 +96,11 @@ const delivery = {
     max: 1_073_741_824,
     default: 262_144,
   }),
+  hold: key(z.number().min(0).max(300).default(0), {
+    doc: 'How long a message is held for mailboxes that are being moved, reserved, or were deleted a moment ago (the middle of a RENAME), in seconds and for all of its recipients together; it is then delivered to where they live. 0 puts it off at once (451).',
+    expects: 'a number of seconds from 0 to 300',
+    example: 10,
+  }),
   transaction_timeout: seconds({
     doc: 'The longest from the final dot to the last reply to the MTA, whatever backends still owe then (451). Below what the MTA waits (Postfix: lmtp_data_done_timeout, 600).',
     default: 500,

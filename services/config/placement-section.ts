@@ -60,7 +60,7 @@ export const placementSection = key(
       partition_select_soft_usage_limit: softLimit('a partition'),
       partition_select_usage_reinit: reinit('partitions'),
       promised_space: count({
-        doc: 'The space that a new user is expected to take. It counts as taken from the moment he is placed, so that of many who come at once not all go to the server that was the emptiest before; his quota is another matter. What is wholly promised takes nobody, except in the mode random.',
+        doc: 'The space that a new user is expected to take. It counts as taken from the moment he is placed, so that of many who come at once not all go to the server that was the emptiest before; his quota is another matter. What is wholly promised takes nobody, except in the mode random. Of a backend whose space is written down (placement.partitions) no figures ever show what is taken: there it counts for all of promise_lifetime, so that 1 GiB free takes ten new users in that time, by the defaults.',
         ...{ unit: 'KiB', min: 0, max: 1_073_741_824, default: 102_400 },
       }),
       promise_lifetime: seconds({

@@ -53,6 +53,8 @@ export class NearCache implements RoutingDirectory {
   readonly #clock: () => number;
   readonly #rows: RowMemory;
   readonly #asking = new Set<Asking>();
+  /** Those who wait for a change, by tree. */
+  readonly #waiting = new Map<Bytes, Set<() => void>>();
   #feed: Feed | undefined;
   /** Every change up to here is seen in what is remembered. */
   #seen: number[] = [];
@@ -107,6 +109,25 @@ export class NearCache implements RoutingDirectory {
   nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
     if (this.#away) return Promise.reject(new DirectorySilent(this.#away.reason));
     return inTime(this.#options.directory.nearby(domain, isNear), this.#options.patience);
+  }
+
+  known(name: Bytes): Entry | undefined {
+    return this.#clock() < this.#holds ? this.#rows.get(name) : undefined;
+  }
+
+  changed(name: Bytes, within: number): Promise<void> {
+    const { tree } = placeOf(name);
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(tree) ?? new Set();
+      const wake = () => {
+        clearTimeout(timer);
+        waiting.delete(wake);
+        if (waiting.size === 0) this.#waiting.delete(tree);
+        resolve();
+      };
+      const timer = setTimeout(wake, within);
+      this.#waiting.set(tree, waiting.add(wake));
+    });
   }
 
   /** What was remembered of a name has proved wrong. */
@@ -185,11 +206,10 @@ export class NearCache implements RoutingDirectory {
     this.#seen[shard] = seq;
     const { tree } = placeOf(name);
     for (const changed of this.#asking) changed.add(tree);
-    if (cause !== 'lease') {
-      this.#rows.forget(name);
-      return;
-    }
-    this.#rows.forgetTree(tree);
+    if (cause === 'lease') this.#rows.forgetTree(tree);
+    else this.#rows.forget(name);
+    for (const wake of [...(this.#waiting.get(tree) ?? [])]) wake();
+    if (cause !== 'lease') return;
     // Whoever has taken it waits to hear that this was seen.
     void this.#renew();
   };

@@ -1,5 +1,7 @@
 // Waiting for the directory, but not for ever.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Directory } from './directory.ts';
+import type { Bytes, Entry } from './entry.ts';
 
 /** The directory has not answered in time. */
 export class DirectorySilent extends Error {
@@ -21,9 +23,14 @@ export async function inTime<T>(promise: Promise<T>, milliseconds: number): Prom
   }
 }
 
-/** What whoever routes mail asks of the directory: `fresh` is a lookup that nothing remembered answers. */
+/** What whoever routes mail asks of the directory. */
 export interface RoutingDirectory extends Pick<Directory, 'lookup' | 'nearby'> {
+  /** A lookup that nothing remembered answers. */
   fresh: Directory['lookup'];
+  /** The row of a name, where it is remembered and surely as it is; no question is asked. */
+  known(name: Bytes): Entry | undefined;
+  /** Resolves when something has changed about the name's tree, or after so many milliseconds. */
+  changed(name: Bytes, within: number): Promise<void>;
 }
 
 /** A directory that counts as away when it is silent for so many milliseconds. */
@@ -32,5 +39,7 @@ export function patient(directory: Pick<Directory, 'lookup' | 'nearby'>, millise
   return {
     ...{ lookup, fresh: lookup },
     nearby: (domain, isNear) => inTime(directory.nearby(domain, isNear), milliseconds),
+    known: () => undefined,
+    changed: (_, within) => sleep(within),
   };
 }

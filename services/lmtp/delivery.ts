@@ -22,6 +22,11 @@ export class Delivery<Recipient> {
     return this.#open;
   }
 
+  /** Whether a slot has no reply yet. */
+  isOpen(slot: number): boolean {
+    return slot < this.#replies.length && this.#replies[slot] === undefined;
+  }
+
   /** Gives a slot its reply. The first one stays: false when the slot had one already, or there is no such slot. */
   settle(slot: number, reply: Reply): boolean {
     if (slot < 0 || slot >= this.#replies.length || this.#replies[slot] !== undefined) return false;

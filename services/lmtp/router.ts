@@ -10,7 +10,7 @@ import type { Bytes, Entry } from '../directory/entry.ts';
 import { distrust, finding, longestProof, whyNotForGood } from '../directory/freshness.ts';
 import type { Finding, Witnesses } from '../directory/freshness.ts';
 import type { RoutingDirectory } from '../directory/patience.ts';
-import { decide, firstMail, mayNotPost, unasked, unknown, unproven, type Decision } from './routing.ts';
+import { decide, firstMail, isPassing, mayNotPost, unasked, unknown, unproven, type Decision } from './routing.ts';
 
 /** One mailbox that an address may mean, and what was found; what was not reached is undefined. */
 export interface Look {
@@ -40,12 +40,14 @@ export interface RouteOptions {
   hold?: Hold;
 }
 
-/** What the recipients of one message share while it is held for mailboxes that are being made: one for each message. */
+/** What the recipients of one message share while it is held for their mailboxes: one for each message. */
 export interface Hold {
   /** Aborted when the client is gone: nobody more is made for it. */
   readonly signal: AbortSignal;
   /** Until when the message may be held, in milliseconds of performance.now(); set by the first recipient that is held. */
   until?: number;
+  /** The same for mailboxes that are being moved, or are in the midst of a change. */
+  passing?: number;
   /** Nobody could be ordered: it is not tried again for this message, or each of many recipients would wait for that. */
   failed?: boolean;
 }
@@ -58,21 +60,27 @@ export interface Autocreate {
   make(mailbox: Bytes, hold: Hold): Promise<boolean>;
 }
 
+/** How mail is held for a mailbox that can't have it at the moment. */
+export interface HoldSettings {
+  /** For how many seconds at most, for all recipients of a message together; 0 or left out: it is put off at once. */
+  hold?: number;
+}
+
+type RouterSettings = RecipientSettings & FallbackSettings & HoldSettings;
+
+/** What passes is looked at again so often, in milliseconds, if no change is heard of: a lease may end in silence. */
+const lookEvery = 500;
+
 export class Router {
   readonly #directory: RoutingDirectory;
   readonly #registry: Registry;
-  readonly #settings: RecipientSettings & FallbackSettings;
+  readonly #settings: RouterSettings;
   readonly #witnesses: Witnesses;
   readonly #autocreate: Autocreate | undefined;
   readonly #catchAll: Target | undefined;
 
   /** The directory rejects what it can't answer in time, and soon (near-cache.ts): a message may have many recipients. */
-  constructor(
-    directory: RoutingDirectory,
-    registry: Registry,
-    settings: RecipientSettings & FallbackSettings,
-    autocreate?: Autocreate,
-  ) {
+  constructor(directory: RoutingDirectory, registry: Registry, settings: RouterSettings, autocreate?: Autocreate) {
     this.#autocreate = autocreate;
     this.#directory = directory;
     this.#registry = registry;
@@ -104,17 +112,38 @@ export class Router {
     return { ...look, path, tried, ...(late && { decision: unproven }) };
   }
 
+  /** Whether the mailbox is surely where it was: known without a question. */
+  stands({ target, entry }: Look): boolean {
+    const known = this.#directory.known(target.mailbox);
+    return known !== undefined && known.version === entry?.version;
+  }
+
   async #look(target: Target, options: RouteOptions): Promise<Look> {
     const none = { target, entry: undefined, finding: undefined, failure: undefined };
     if (target.mailbox === '') return { ...none, decision: unknown };
     try {
-      const look = await this.#found(target, options);
+      const look = await this.#passed(await this.#found(target, options), options);
       if (look.decision !== firstMail || !options.hold) return look;
       if (!(await this.#autocreate?.make(target.mailbox, options.hold))) return look;
       return await this.#found(target, options);
     } catch (error) {
       return { ...none, failure: (error as Error).message, decision: unasked };
     }
+  }
+
+  /** What is moved, made or renamed just now is looked at again, as long as the message may be held for it. */
+  async #passed(found: Look, options: RouteOptions): Promise<Look> {
+    const { hold } = options;
+    const most = 1000 * (this.#settings.hold ?? 0);
+    let look = found;
+    while (hold && most > 0 && isPassing(look.decision) && !hold.signal.aborted) {
+      hold.passing ??= performance.now() + most;
+      const left = hold.passing - performance.now();
+      if (left <= 0) break;
+      await this.#directory.changed(look.target.mailbox, Math.min(left, lookEvery));
+      look = await this.#found(look.target, options);
+    }
+    return look;
   }
 
   /** A row that is remembered is as good as the directory's, but not to refuse somebody by: that needs a read of its own. */

@@ -74,5 +74,10 @@ export function mayNotPost(access: Access): Decision {
   return { action: 'reject', reply: sees ? permissionDenied : unknownUser, reason: 'permission' };
 }
 
+/** Whether it may well be otherwise in a moment: a move, a reservation or a RENAME comes to its end. */
+export function isPassing(decision: Decision): boolean {
+  return decision.action === 'defer' && ['lease', 'reserved', 'deleted'].includes(decision.reason);
+}
+
 /** The directory could not be asked. */
 export const unasked: Decision = { action: 'defer', reply: directoryAway, reason: 'directory' };

@@ -31,7 +31,7 @@ import { replyFrom, replyText, type UnheardStore } from './unheard-replies.ts';
 export interface ProxyOptions {
   /** The name in Received lines. */
   servername: string;
-  router: Pick<Router, 'route'>;
+  router: Pick<Router, 'route' | 'stands'>;
   pools: BackendPools;
   settings: BackendSettings;
   /** What all messages together may hold. */
@@ -75,6 +75,9 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   readonly #delivery = new Delivery<Accepted>();
   readonly #hold: Hold;
   #fanOut: FanOut | undefined;
+  /** Pending while it is looked again where the mailboxes are. */
+  #beginning: Promise<void> | undefined;
+  #aborted = false;
   /** Undefined while nothing could be remembered. */
   #digest: MessageDigest | undefined;
   #octets = 0;
@@ -88,8 +91,7 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
 
   async recipient(recipient: Recipient): Promise<Reply> {
     const begun = performance.now();
-    const options = { poster: posterOf(this.#sender), hold: this.#hold };
-    const route = await this.#options.router.route(recipient.path, options);
+    const route = await this.#route(recipient);
     const { decision } = route;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });
@@ -99,20 +101,47 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
     return decision.reply;
   }
 
+  #route({ path }: Recipient): Promise<Route> {
+    return this.#options.router.route(path, { poster: posterOf(this.#sender), hold: this.#hold });
+  }
+
   data(): MessageSink {
-    const { key } = this.#options.unheard;
-    if (key !== undefined) this.#digest = new MessageDigest(key);
-    this.#fanOut = new FanOut(this.#branches(), this.#options);
+    const { router } = this.#options;
+    if (this.#delivery.recipients.every(({ route }) => router.stands(route))) this.#begin();
+    else this.#beginning = this.#lookAgain();
     return this;
   }
 
+  /** A mailbox may have moved since RCPT. Where that can't be found out now, it is taken to be where it was then. */
+  async #lookAgain(): Promise<void> {
+    const looks = this.#delivery.recipients.map(async (accepted, slot) => {
+      if (this.#options.router.stands(accepted.route)) return;
+      const route = await this.#route(accepted.recipient);
+      if (route.failure !== undefined) return;
+      accepted.route = route;
+      if (route.decision.action === 'deliver') accepted.server = route.decision.server;
+      else this.#delivery.settle(slot, route.decision.reply);
+    });
+    await Promise.all(looks);
+    this.#beginning = undefined;
+    if (!this.#aborted) this.#begin();
+  }
+
+  #begin(): void {
+    const { key } = this.#options.unheard;
+    if (key !== undefined) this.#digest = new MessageDigest(key);
+    this.#fanOut = new FanOut(this.#branches(), this.#options);
+  }
+
   write(chunk: Buffer): Promise<void> | undefined {
+    if (this.#beginning) return this.#beginning.then(() => this.write(chunk));
     this.#octets += chunk.length;
     this.#digest?.update(chunk);
     return this.#fanOut?.write(chunk);
   }
 
   async end(last: Buffer | undefined): Promise<readonly Reply[]> {
+    if (this.#beginning) await this.#beginning;
     if (last !== undefined) {
       this.#octets += last.length;
       this.#digest?.update(last);
@@ -126,6 +155,7 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   }
 
   abort(why: Abort, told: Reply = clientLost): void {
+    this.#aborted = true;
     this.#fanOut?.abort();
     this.#tellAll(
       this.#delivery.recipients.map(() => told),
@@ -216,6 +246,7 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   #stopsByServer(): Map<Bytes, Stop[]> {
     const stops = new Map<Bytes, Stop[]>();
     this.#delivery.recipients.forEach(({ route, recipient, server }, slot) => {
+      if (!this.#delivery.isOpen(slot)) return;
       const stop = { slot, path: route.target.deliverAs, ignoreQuota: recipient.ignoreQuota };
       const others = stops.get(server);
       if (others === undefined) stops.set(server, [stop]);
@@ -228,7 +259,9 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
     const times = new Map(this.#all.map((branch) => [branch.server, branch.times]));
     this.#delivery.recipients.forEach(({ route, server, begun }, slot) => {
       const reply = replies[slot] ?? localError;
-      this.#tell({ route, reply, reason, begun, server, times: times.get(server), octets: this.#octets });
+      const { decision } = route;
+      const why = decision.action === 'deliver' ? reason : decision.reason;
+      this.#tell({ route, reply, reason: why, begun, server, times: times.get(server), octets: this.#octets });
     });
   }
 

@@ -14,7 +14,7 @@ export const auditValue = z
     role: z.string(),
     from: z.string().meta({ description: 'The address that the request came from; empty for a Unix socket.' }),
     what: z.string().meta({ description: 'Method and path.' }),
-    on: z.string().meta({ description: 'What the path and the body name, as JSON.' }),
+    on: z.string().meta({ description: 'What the path, the query and the body name, as JSON.' }),
     outcome: z.enum(auditOutcomes),
     status: z.int(),
   })

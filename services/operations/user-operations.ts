@@ -54,8 +54,11 @@ export interface UserOperations {
    * there can be no such user, as unsafe while another order of the same user is open.
    */
   order(user: Bytes, wish: Wish, by: string): Promise<OrderValue>;
-  /** Takes an open order back. Refused as unsafe where there is none, or its server may have been told. */
-  cancel(user: Bytes, by: string): Promise<OrderValue>;
+  /**
+   * Takes an open order back. Refused as unsafe where there is none, or its server may have been told, unless by force: for a
+   * server that never comes back.
+   */
+  cancel(user: Bytes, by: string, force: boolean): Promise<OrderValue>;
   /** Orders new users, at most `mostUsers`, each by itself; what became of each stands in its place. */
   orderAll(users: readonly NewUser[], by: string): Promise<OrderedValue[]>;
   /**
@@ -77,8 +80,8 @@ export function userOperations(ordering: Orders, addresses: RecipientSettings): 
   const newInbox = (user: Bytes) => inDomain(inbox(user), addresses);
   return {
     show: async (user, within = 0) => orderValueOf(await ended(inbox(user), ordering, within)),
-    async cancel(user, by) {
-      const cancelled = await ordering.cancel(inbox(user), bytesFromText(by)).catch((error: unknown) => {
+    async cancel(user, by, force) {
+      const cancelled = await ordering.cancel(inbox(user), bytesFromText(by), { force }).catch((error: unknown) => {
         if (error instanceof UnfitOrder) throw new Refusal('unsafe', error.message, { cause: error });
         return refuseUnfitOrder(error);
       });

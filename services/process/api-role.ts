@@ -25,7 +25,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { orders, decisions, history } = users;
   const { producer } = events;
   const ordering = new Ordering({
-    ...{ orders, lacks: lackAsked(config) },
+    ...{ orders, directory, lacks: lackAsked(config) },
     ring: (name) => {
       producer.ring('placement', { name });
     },

@@ -113,7 +113,10 @@ function handlerOf(
     const router = new Router(directory, registry, config.lmtp, autocreate);
     return new Proxy({
       ...{ servername: config.servername, settings: backendSettings(config), ...backing },
-      router: { route: (path, options) => countedRoute(router.route(path, options), metrics) },
+      router: {
+        route: (path, options) => countedRoute(router.route(path, options), metrics),
+        stands: (route) => router.stands(route),
+      },
       report: (outcome) => {
         mailLog.recipient(outcome);
         metrics.observeOutcome(outcome);

@@ -24,7 +24,7 @@ export async function openNearCache(options: OpenNearCache): Promise<NearCache> 
   const cache = new NearCache({
     ...nearCacheSettings(config),
     ...{ directory, leases: directory.routing, reader },
-    mayMove: (server) => (config.backends[server]?.hosts?.length ?? 1) > 1,
+    mayMove: (server) => hostsOf(server, config) > 1,
     onState: (state) => {
       tell(state, log);
     },
@@ -36,6 +36,12 @@ export async function openNearCache(options: OpenNearCache): Promise<NearCache> 
   watch('rookery_routing_lease_held', () => [[cache.state.is === 'following' ? 1 : 0]]);
   await cache.begin();
   return cache;
+}
+
+/** At how many hosts a server may be found. */
+function hostsOf(server: string, { backends }: Config): number {
+  const { hosts = [], lmtp } = backends[server] ?? {};
+  return Math.max(hosts.length, lmtp?.addresses.length ?? 0);
 }
 
 function tell(state: NearCacheState, log: Log): void {

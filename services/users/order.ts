@@ -37,13 +37,19 @@ export interface Order {
   /** Who has ordered it, and when, in milliseconds since 1970. */
   by: Bytes;
   since: number;
-  /** What was refused stays for people to see; to try it again opens it again. What was cancelled stays so. */
+  /**
+   * What was refused stays for people to see; to try it again opens it again. What was cancelled stays so, unless it had begun
+   * and its server turns out to have made the user all the same.
+   */
   state: 'open' | 'done' | 'refused' | 'cancelled';
   /** Of a creation: what was chosen. Of the others: where the user was when they began, or when the same was done before. */
   place?: Place;
   /** The server of the place may have been told: from now on nobody else may be, unless it has refused for certain. */
   begun: boolean;
-  /** Of a deletion or a rename that has begun: the change that the user's row was of. Another one is another user's. */
+  /**
+   * Of a deletion or a rename: the change that the user's row was of when it was ordered; 0: there was none. Another one is
+   * another user's, also where the order itself comes back with an older copy of its Redis.
+   */
   version?: number;
   /** The server has said that all is done there. */
   made: boolean;
@@ -201,8 +207,8 @@ function toItsServer(order: Order, row: Entry, { lost, distrust }: Facts): Step 
   if (lost !== undefined && order.since <= lost) {
     return { do: 'refuse', why: 'it was ordered before data were lost: order it again' };
   }
-  if (order.begun && row.version !== order.version) {
-    return { do: 'refuse', why: 'it has changed since this was begun: order it again' };
+  if ((order.begun || order.version !== undefined) && row.version !== order.version) {
+    return { do: 'refuse', why: 'it has changed since this was ordered: order it again' };
   }
   if (!order.begun && distrust !== undefined) return wait(`directory not trusted: ${distrust}`);
   return { do: 'tell', at: placeOf(row), version: row.version };

@@ -3,6 +3,8 @@ import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { isUser, unfitUserName } from '../address/user-name.ts';
 import { highestQuota } from '../backends/imap-quota.ts';
+import type { Directory } from '../directory/directory.ts';
+import { isGrave } from '../directory/entry.ts';
 import type { Order, Wish } from './order.ts';
 import type { OrderStore, Placed } from './order-store.ts';
 
@@ -15,6 +17,8 @@ export interface OrderingOptions {
   orders: Pick<OrderStore, 'place' | 'read' | 'replace'>;
   /** Has a worker look at the order of a user. */
   ring: (name: Bytes) => void;
+  /** Where the row is seen that a deletion or a rename is meant for. Left out: only new users are ordered here. */
+  directory?: Pick<Directory, 'lookup'>;
   /** Whether a backend says that it has no such mailbox. Left out: nobody can be asked. */
   lacks?: (server: Bytes, name: Bytes) => Promise<boolean>;
   /** Milliseconds since 1970. */
@@ -25,15 +29,17 @@ export class Ordering {
   readonly #options: Required<OrderingOptions>;
 
   constructor(options: OrderingOptions) {
-    this.#options = { clock: Date.now, lacks: () => Promise.resolve(false), ...options };
+    const lookup = () => Promise.reject(new Error('there is no directory here'));
+    this.#options = { clock: Date.now, directory: { lookup }, lacks: () => Promise.resolve(false), ...options };
   }
 
-  /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis does not answer. */
+  /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis, or the directory, does not answer. */
   async place(name: Bytes, wish: Wish, by: Bytes): Promise<Placed> {
     const unfit = unfitOrder(name, wish);
     if (unfit !== undefined) throw new UnfitOrder(unfit);
     const order = { name, wish, by, since: this.#options.clock(), state: 'open', begun: false, made: false } as const;
-    const placed = await this.#options.orders.place({ ...order, passed: [], note: 'ordered' });
+    const version = wish.is === 'create' ? {} : { version: await this.#versionOf(name) };
+    const placed = await this.#options.orders.place({ ...order, ...version, passed: [], note: 'ordered' });
     // Also for what was ordered before: its ring may have been lost.
     this.#options.ring(name);
     return placed;
@@ -41,20 +47,25 @@ export class Ordering {
 
   /**
    * Takes an open order back: before any server was told, or a creation of which its server says that it has nothing. Rejects
-   * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come.
+   * with UnfitOrder where there is none, or it cannot be any more. What its server does at this very moment may still come: a
+   * worker looks at what had begun once more, and opens it again where the user is there. `force`: whatever its server may have
+   * been told, for it is gone for good; nobody looks any more.
    */
-  async cancel(name: Bytes, by: Bytes): Promise<Order> {
+  async cancel(name: Bytes, by: Bytes, { force = false } = {}): Promise<Order> {
     for (;;) {
       const kept = await this.#options.orders.read(name);
       if (kept?.order.state !== 'open') throw new UnfitOrder(`${readable(name)} has no open order`);
       const { place, ...order } = kept.order;
-      if (order.begun && !(await this.#isUntouched(kept.order))) {
-        const server = readable(place?.server ?? '');
+      const server = readable(place?.server ?? '');
+      if (order.begun && !force && !(await this.#isUntouched(kept.order))) {
         throw new UnfitOrder(
           `${readable(name)}: ${server} may have been told, and does not say that it has nothing of it`,
         );
       }
-      const cancelled = { ...order, state: 'cancelled', begun: false, note: `cancelled by ${readable(by)}` } as const;
+      const told = order.begun && force ? `, though ${server} may have been told` : '';
+      const left = order.begun && !force && place ? { begun: true, place } : { begun: false };
+      const note = `cancelled by ${readable(by)}${told}`;
+      const cancelled = { ...order, ...left, state: 'cancelled', note } as const;
       if (!(await this.#options.orders.replace(kept, cancelled))) continue;
       // What was promised to it is given back.
       this.#options.ring(name);
@@ -64,6 +75,12 @@ export class Ordering {
 
   async #isUntouched({ name, wish, place }: Order): Promise<boolean> {
     return wish.is === 'create' && place !== undefined && this.#options.lacks(place.server, name);
+  }
+
+  async #versionOf(name: Bytes): Promise<number> {
+    const { entries } = await this.#options.directory.lookup([name]);
+    const row = entries[0];
+    return row && !isGrave(row) ? row.version : 0;
   }
 
   /** What became of the order of a user; undefined where none is known (any more). */

@@ -10,6 +10,7 @@ import { Registry, type Address, type Backend, type TlsAccess } from '../../serv
 import type { Directory, Lookup } from '../../services/directory/directory.ts';
 import type { Entry } from '../../services/directory/entry.ts';
 import { NearCache } from '../../services/directory/near-cache.ts';
+import type { RoutingDirectory } from '../../services/directory/patience.ts';
 import { BackendPools } from '../../services/lmtp/backend-pool.ts';
 import { LmtpListener } from '../../services/lmtp/listener.ts';
 import { MemoryLimit } from '../../services/lmtp/memory-limit.ts';
@@ -68,6 +69,10 @@ export interface ProxyRun {
 }
 
 export interface ProxySetup {
+  /** In place of the users. */
+  directory?: RoutingDirectory;
+  /** Of mailboxes that are being moved, in seconds. */
+  hold?: number;
   /** Several addresses of one are tried in order. */
   backends: Record<string, FakeBackend | Address | Address[] | undefined>;
   /** Mailbox by server: `{ joe: 'mail1' }` is `user.joe` at `mail1!default`. */
@@ -142,7 +147,12 @@ export async function runProxy(t: TestContext, setup: ProxySetup): Promise<Proxy
   const delivered: string[] = [];
   const handler = new Proxy({
     servername: 'mx.test',
-    router: new Router(await unfollowed(directory), registry, recipientSettings, setup.autocreate),
+    router: new Router(
+      setup.directory ?? (await unfollowed(directory)),
+      registry,
+      { ...recipientSettings, hold: setup.hold ?? 0 },
+      setup.autocreate,
+    ),
     pools,
     settings,
     memory,

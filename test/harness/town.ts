@@ -42,11 +42,13 @@ export class Town {
     return names.filter((server) => this.has.get(server)?.has(name));
   }
 
-  place(name: string, wish: Wish, since = 1): void {
+  /** `version`: of the row that it is meant for, where that was looked at. */
+  place(name: string, wish: Wish, { since = 1, version }: { since?: number; version?: number } = {}): void {
     const order: Order = {
       ...{ name, wish, by: 'test', since, state: 'open', begun: false, made: false },
       passed: [],
       note: '',
+      ...(version !== undefined && { version }),
     };
     const before = this.orders.get(name);
     const placed = following(order, before === undefined ? undefined : (JSON.parse(before) as Order));

@@ -146,6 +146,7 @@ test('many are ordered at a time, each by itself, and asked about; what is wrong
       /^body\.users\.1\.quota is "2G"; it may be a whole/,
     ],
     ['import', { users: [{ name: 'a', size: 3 }] }, /^body\.users\.0\.size is 3; it may be left out: there are name, /],
+    ['import', { users: ['x'] }, /^body\.users\.0 is "x"; it may be an object of fields$/],
     ['import', { users: [] }, /^body\.users is \[\]; it may be a list of 1 to 200 users/],
     ['import', { users: Array(201).fill({ name: 'a' }) }, /^body\.users is .*; it may be a list of 1 to 200 users/],
     ['states', { users: ['a', ''] }, /^body\.users\.1 is ""; it may be a login, an address/],
@@ -169,6 +170,32 @@ test('an open order is taken back by whoever may order, and another one may foll
   assert.deepEqual([status, state, note], [200, 'cancelled', 'cancelled by ops']);
   assert.deepEqual(await refused('operate', 'DELETE', `${path}/order`), [409, 'user.carl has no open order']);
   assert.equal((await ask('admin', 'DELETE', path))[0], 202);
+});
+
+test('an order whose server may have been told is taken back by administrators, and that is on record', async () => {
+  const path = '/v1/users/user.dora';
+  assert.equal((await ask('operate', 'POST', '/v1/users', { name: 'user.dora', server: 'mail1' }))[0], 202);
+  const users = await openUsersNow(loadConfig({ env: {}, file: rookery.configFile }));
+  const kept = await users.orders.read('user.dora');
+  assert.ok(kept);
+  await users.orders.replace(kept, { ...kept.order, begun: true, place: { server: 'mail1', partition: '' } });
+  users.close();
+  assert.equal((await ask('admin', 'DELETE', `${path}/order`))[0], 409);
+  const operator = await refused('operate', 'DELETE', `${path}/order?force=true`);
+  assert.deepEqual(operator, [403, 'the token ops has the role operate, and this takes admin']);
+  const wrong = await refused('admin', 'DELETE', `${path}/order?force=1`);
+  assert.deepEqual(wrong, [400, 'query.force is "1"; it may be true or false']);
+  const [status, value] = await ask('admin', 'DELETE', `${path}/order?force=true`);
+  const { state, note } = value as OrderValue;
+  assert.deepEqual([status, state], [200, 'cancelled']);
+  assert.equal(note, 'cancelled by boss, though mail1 may have been told');
+  const isOnRecord = async () => {
+    const [, audit] = await ask('admin', 'GET', '/v1/audit?who=boss&outcome=done&limit=500');
+    return (audit as { entries: { on: string }[] }).entries.some(
+      ({ on }) => on === JSON.stringify({ force: 'true', name: 'user.dora' }),
+    );
+  };
+  await until('it is on record', isOnRecord);
 });
 
 test('what can be no user, and a wrong wish, are told as such', async () => {
@@ -235,7 +262,7 @@ test('where so many would go is reckoned within bounds; how full backends are is
 
 test('a pool is told how many workers it should have, without a change to anything', async () => {
   const state = async () => (await ask('read', 'GET', '/v1/scaling/default'))[1] as Record<string, number>;
-  await until('the orders of the other tests wait', async () => (await state())['depth'] === 7);
+  await until('the orders of the other tests wait', async () => (await state())['depth'] === 8);
   const { desired, active } = await state();
   assert.deepEqual([desired, active], [1, 0]);
   const [, all] = await ask('read', 'GET', '/v1/scaling');

@@ -263,3 +263,21 @@ test('an API that refuses, is away, or is something else ends a command with a r
     assert.doesNotMatch(ended.err[0] ?? '', /not-to-be-told|\n/);
   }
 });
+
+test('an order whose server may have been told is taken back by force, over the API as without it', async () => {
+  for (const [carry, name] of [
+    [overApi, 'user.forced1'],
+    [fromRedis, 'user.forced2'],
+  ] as const) {
+    const deletion = await carry('user', 'delete', name, '--wait', '0');
+    assert.match(deletion.err.join('\n'), /not done yet/);
+    const users = await openUsersNow(loadConfig({ env: {}, file: rookery.configFile }));
+    const kept = await users.orders.read(name);
+    assert.equal(kept?.order.version, 0, 'there was no row');
+    await users.orders.replace(kept, { ...kept.order, begun: true, place: { server: 'mail1', partition: '' } });
+    users.close();
+    assert.match((await carry('user', 'cancel', name)).err.join('\n'), /mail1 may have been told/);
+    const forced = await carry('user', 'cancel', name, '--force');
+    assert.deepEqual(forced.out, [`${name}: cancelled by boss, though mail1 may have been told`]);
+  }
+});

@@ -146,7 +146,7 @@ test('restarted from an old dump: a deletion that was ordered before is not done
   const opened = await filled(t);
   const town = new Town(1);
   town.has.get('mail1')?.add('user.u1');
-  town.place('user.u1', { is: 'delete' }, Date.now());
+  town.place('user.u1', { is: 'delete' }, { since: Date.now() });
   const old = await dump();
   await create(opened, 'user.late');
   await restoreFrom(old);

@@ -1,6 +1,7 @@
 // Orders of users as they are kept in a real Redis: one at a time, read as they were written, and what is none done away with.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import type { JobView } from '../../services/events/backlog.ts';
 import { ringForOrders } from '../../services/process/sweeping.ts';
 import { commandConnection, connected } from '../../services/redis/connection.ts';
@@ -15,13 +16,15 @@ let connection: ReturnType<typeof commandConnection>;
 let orders: OrderStore;
 const rung: string[] = [];
 let ordering: Ordering;
+let directory: MemoryDirectory;
 
 before(async () => {
   redis = await startRedis();
   connection = commandConnection({ place: { socket: redis.socket }, commandTimeout: 5000, onError: () => undefined });
   await connected(connection, 5000);
   orders = new OrderStore(connection, 1000);
-  ordering = new Ordering({ orders, ring: (name) => rung.push(name) });
+  directory = new MemoryDirectory();
+  ordering = new Ordering({ orders, directory, ring: (name) => rung.push(name) });
 });
 after(async () => {
   connection.disconnect();
@@ -89,6 +92,9 @@ test('an open order is taken back before its server was told, or where it says t
   await careful.cancel('user.c', 'ann');
   await orders.place(orderOf('user.c', { place, begun: true, wish: { is: 'delete' } }));
   await assert.rejects(careful.cancel('user.c', 'ann'), /mail1 may have been told/);
+  const { note, begun, place: left } = await careful.cancel('user.c', 'ann', { force: true });
+  assert.deepEqual([note, begun, left], ['cancelled by ann, though mail1 may have been told', false, undefined]);
+  assert.deepEqual(await careful.place('user.c', { is: 'create' }, 'test'), { is: 'placed' }, 'the name is free');
 });
 
 test('open orders are rung for again, but not those that were given up for good', async () => {
@@ -108,4 +114,23 @@ test('open orders are rung for again, but not those that were given up for good'
     },
   );
   assert.deepEqual(again, ['user.new', 'user.away']);
+});
+
+test('a deletion and a rename keep of which row they were ordered; without the directory they are not ordered', async () => {
+  const mail1 = { session: 't-1', server: 'mail1', admin: false, push: false };
+  await directory.write({ verb: 'ACTIVATE', name: 'user.there', location: 'mail1!default', acl: '' }, mail1);
+  const [row] = (await directory.lookup(['user.there'])).entries;
+  await ordering.place('user.there', { is: 'delete' }, 'test');
+  await ordering.place('user.gone', { is: 'rename', to: 'user.back' }, 'test');
+  await ordering.place('user.fresh', { is: 'create' }, 'test');
+  const kept = await Promise.all(['user.there', 'user.gone', 'user.fresh'].map((name) => ordering.read(name)));
+  assert.deepEqual(
+    kept.map((order) => order?.version),
+    [row?.version, 0, undefined],
+  );
+  const lookup = () => Promise.reject(new Error('Redis does not answer'));
+  const blind = new Ordering({ orders, ring: () => undefined, directory: { lookup } });
+  await assert.rejects(blind.place('user.blind', { is: 'delete' }, 'test'), /Redis does not answer/);
+  assert.equal(await blind.read('user.blind'), undefined);
+  assert.deepEqual(await blind.place('user.blind', { is: 'create' }, 'test'), { is: 'placed' });
 });

@@ -37,6 +37,8 @@ async function play(seed: number): Promise<void> {
   const { dice } = town;
   await trusted(town);
   const name = 'user.a';
+  /** Deletions as they were kept, before the first worker and half-way. */
+  const copies: string[] = [];
   for (let round = 0; round < 3; round += 1) {
     const holder = town.holders(name)[0];
     const row = (await town.directory.lookup([name])).entries[0];
@@ -52,7 +54,8 @@ async function play(seed: number): Promise<void> {
     const untold = !isThere && dice.permille(100) ? (dice.of(['mail1', 'mail2']) ?? '') : undefined;
     if (untold !== undefined) town.has.get(untold)?.add(name);
     const isHidden = untold !== undefined && town.down.has(untold);
-    town.place(name, wish);
+    town.place(name, wish, isThere ? { version: row.version } : {});
+    if (isThere) copies.push(town.orders.get(name) ?? '');
     // Killed workers are followed by others; stalled ones go on beside them.
     const byHand =
       !isThere && untold === undefined && dice.permille(200)
@@ -60,6 +63,7 @@ async function play(seed: number): Promise<void> {
         : undefined;
     await Promise.all([work(town, name, 60), work(town, name, 60), byHand?.catch(() => undefined)]);
     await Promise.all([work(town, name, 40), work(town, name, 40)]);
+    if (isThere) copies.push(town.orders.get(name) ?? '');
     town.down.clear();
     town.refusing.clear();
     town.refusingMore.clear();
@@ -90,6 +94,12 @@ async function play(seed: number): Promise<void> {
     if (!byHand && untold === undefined) assert.ok(town.whole.has(`${place} ${name}`), story);
     if (isElsewhere) assert.ok(byHand ?? untold, story);
     assert.equal(town.order(name).state, isElsewhere ? 'refused' : 'done', story);
+    for (const copy of copies) {
+      // The Redis of the orders is restored: whoever has the name by now is another one.
+      town.orders.set(name, copy);
+      await work(town, name, 0);
+      assert.deepEqual(town.holders(name), [place], story);
+    }
   }
 }
 

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '../../services/events/processor.ts';
+import { Ordering } from '../../services/users/ordering.ts';
 import { placementProcessor } from '../../workers/placement.ts';
+import type { Servers } from '../../workers/placement.ts';
 import { quietDesk } from '../harness/events.ts';
 import { names, silent, Town, worker } from '../harness/town.ts';
 
@@ -81,7 +83,7 @@ test('what was ordered since waits until the servers have spoken', async () => {
   const town = await trusted();
   await town.make('mail1', 'user.a');
   await town.directory.distrust('restored');
-  town.place('user.a', { is: 'delete' }, Date.now() + 1000);
+  town.place('user.a', { is: 'delete' }, { since: Date.now() + 1000 });
   const outcome = await attempt(town, 'user.a');
   assert.deepEqual(
     [outcome.is, outcome.note],
@@ -150,4 +152,69 @@ test('what was cancelled stays so, whoever is rung for it', async () => {
   town.orders.set('user.a', JSON.stringify({ ...town.order('user.a'), state: 'cancelled', note: 'cancelled by ann' }));
   assert.deepEqual(await attempt(town, 'user.a'), { is: 'done', note: 'cancelled by ann' });
   assert.deepEqual([town.holders('user.a'), town.order('user.a').state], [[], 'cancelled']);
+});
+
+test('an order that comes back with an older copy of its Redis is not done to a new user of the name', async () => {
+  for (const wish of [{ is: 'delete' }, { is: 'rename', to: 'user.b' }] as const) {
+    const town = await trusted();
+    await town.make('mail1', 'user.a');
+    const [row] = (await town.directory.lookup(['user.a'])).entries;
+    town.place('user.a', wish, { version: row?.version ?? 0 });
+    const copy = town.orders.get('user.a') ?? '';
+    await attempt(town, 'user.a');
+    assert.deepEqual(town.holders('user.a'), []);
+    town.orders.delete('user.a');
+    if (wish.is === 'rename') await town.remove('mail1', 'user.b');
+    await town.make('mail1', 'user.a');
+    town.orders.set('user.a', copy);
+    const refused = { kind: 'refused', message: /it has changed since this was ordered: order it again/ };
+    await assert.rejects(attempt(town, 'user.a'), refused);
+    assert.deepEqual([town.holders('user.a'), town.holders('user.b')], [['mail1'], []]);
+  }
+});
+
+test('a deletion that was ordered while nobody was there is not done to who came since', async () => {
+  const town = await trusted();
+  town.place('user.a', { is: 'delete' }, { version: 0 });
+  await town.make('mail1', 'user.a');
+  await assert.rejects(attempt(town, 'user.a'), { kind: 'refused', message: /has changed since/ });
+  assert.deepEqual(town.holders('user.a'), ['mail1']);
+});
+
+test('cancelled while its server makes him: he is there, and the order says so', async () => {
+  for (const server of ['mail1', silent]) {
+    const town = await trusted();
+    const options = worker(town, 0);
+    const { read, replace } = options.orders;
+    const place = () => Promise.reject(new Error('nothing is ordered here'));
+    const lacks = async (at: string, name: string) => (await options.servers.holds(at, name)) === 'lacks';
+    const ordering = new Ordering({ orders: { read, replace, place }, lacks, ring: () => undefined });
+    const make = options.servers.create.bind(options.servers);
+    const servers: Servers = {
+      ...options.servers,
+      async create(...given) {
+        if (town.order('user.a').state === 'open' && !town.has.get(server)?.has('user.a'))
+          assert.equal((await ordering.cancel('user.a', 'ann')).state, 'cancelled');
+        await make(...given);
+      },
+    };
+    town.place('user.a', { is: 'create', server });
+    const carry = placementProcessor({ ...options, servers });
+    const { note } = await carry({ name: 'user.a' }, new AbortController().signal, quietDesk);
+    assert.deepEqual([note, town.order('user.a').state], [`at ${server}!default`, 'done']);
+    assert.deepEqual([town.holders('user.a'), await rowOf(town, 'user.a')], [[server], `active ${server}!default`]);
+  }
+});
+
+test('cancelled after it had begun: it stays so where its server still has nothing, and is asked as long as it is away', async () => {
+  const town = await trusted();
+  town.place('user.a', { is: 'create' });
+  const place = { server: 'mail1', partition: '' };
+  town.orders.set('user.a', JSON.stringify({ ...town.order('user.a'), state: 'cancelled', begun: true, place }));
+  town.down.add('mail1');
+  await assert.rejects(attempt(town, 'user.a'), { kind: 'away' });
+  town.down.clear();
+  assert.equal((await attempt(town, 'user.a')).is, 'done');
+  const { state, begun } = town.order('user.a');
+  assert.deepEqual([state, begun, town.holders('user.a')], ['cancelled', false, []]);
 });

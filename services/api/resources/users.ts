@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { bytesFromText } from '../../directory/entry.ts';
 import { orderValue } from '../../operations/order-value.ts';
-import { callerName } from '../access.ts';
+import { callerName, demand } from '../access.ts';
 import { bytesOf, encodingField, numberField, userField } from '../fields.ts';
+import { field } from '../validation.ts';
 import { creationOf, newUserBody } from '../new-user.ts';
 import type { Resource } from '../resource.ts';
 
@@ -15,6 +16,17 @@ const longestWait = 30;
 
 const asked = written.extend({
   wait: numberField(0, longestWait, 'Answered when the order is over, or after so many seconds.').default(0),
+});
+
+const taken = written.extend({
+  force: field(
+    z
+      .enum(['true', 'false'])
+      .default('false')
+      .transform((word) => word === 'true'),
+    'Also where its server may have been told, for it is gone for good. Takes the role admin.',
+    'true or false',
+  ),
 });
 
 export const users: Resource = (server, { operations: { users } }) => {
@@ -73,10 +85,14 @@ export const users: Resource = (server, { operations: { users } }) => {
         operationId: 'cancelOrder',
         summary: 'Takes the open order of a user back',
         description: 'As long as no server was told, or its server says that it has nothing of a user to be made.',
-        ...{ tags: ['users'], params: aUser, querystring: written, response: { 200: orderValue } },
+        ...{ tags: ['users'], params: aUser, querystring: taken, response: { 200: orderValue } },
       },
     },
-    (request) => users.cancel(bytesOf(request.params.name, request.query.encoding), callerName(request)),
+    (request) => {
+      const { params, query } = request;
+      if (query.force) demand(request, 'admin');
+      return users.cancel(bytesOf(params.name, query.encoding), callerName(request), query.force);
+    },
   );
   server.delete(
     '/v1/users/:name',

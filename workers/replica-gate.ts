@@ -16,9 +16,12 @@ export interface GateOptions {
 export class ReplicaGate {
   readonly #options: GateOptions;
   #shut: Promise<void> | undefined;
+  /** The next pause. One that answers looks and nothing else does not have its jobs come again ever so soon. */
+  #wait: number;
 
   constructor(options: GateOptions) {
     this.#options = options;
+    this.#wait = options.pause.first;
   }
 
   /** Resolves when the replica is not known to be away; rejects on the signal, with its reason. */
@@ -40,11 +43,18 @@ export class ReplicaGate {
     this.#shut ??= this.#looking(why).finally(() => (this.#shut = undefined));
   }
 
+  /** The replica has taken a user: it is well, and not only its answer to a look. */
+  well(): void {
+    this.#wait = this.#options.pause.first;
+  }
+
   async #looking(first: string): Promise<void> {
     const { backend, look, pause, stopped, log } = this.#options;
-    log.warn({ backend, why: first }, 'replication waits: the replica does not answer');
+    log.warn({ backend, why: first, pause: this.#wait }, 'replication waits: the replica does not answer');
     const since = performance.now();
-    for (let wait = pause.first; ; wait = Math.min(2 * wait, pause.longest)) {
+    for (;;) {
+      const wait = this.#wait;
+      this.#wait = Math.min(2 * wait, pause.longest);
       if (!(await slept(wait, stopped))) return;
       const why = await look(stopped).catch(String);
       if (why === undefined) {

@@ -15,7 +15,7 @@ import type { ReplicaGate } from './replica-gate.ts';
 export interface ReplicationOptions {
   backend: Bytes;
   sync: Pick<SyncClient, 'user' | 'replay' | 'reaches'>;
-  gate: Pick<ReplicaGate, 'open' | 'shut'>;
+  gate: Pick<ReplicaGate, 'open' | 'shut' | 'well'>;
   directory: Pick<Directory, 'tree' | 'standing' | 'case'>;
   witnesses: Witnesses;
   /** Whether the backends use `/` between folders: then a `^` in a name is a dot. */
@@ -24,6 +24,12 @@ export interface ReplicationOptions {
 
 /** When so many users in a row are refused it is the replica that is ill, not the users: they are tried again as if it were away. */
 const mostRefused = 5;
+
+/**
+ * So often a user's run may find the replica away though it answers each look in between. Then it may be his run alone that it
+ * is away for: he makes way for the others, and is tried again as the retries of what is away have it.
+ */
+const mostAways = 2;
 
 /** How long it is waited for a directory that proves no absence now, in milliseconds. */
 const doubtPause = 60_000;
@@ -46,14 +52,17 @@ export function replicationProcessor(options: ReplicationOptions) {
       throw new JobFailure('refused', `${readable(tree)} is no user's tree, or has octets that no user of Cyrus has`);
     }
     const work: Work = { ...options, tree, user, signal, desk, refused };
-    for (;;) {
+    for (let aways = 0; ;) {
       await options.gate.open(signal);
       const outcome = await brought(work);
-      if ('away' in outcome) options.gate.shut(outcome.away);
-      else {
+      if (!('away' in outcome)) {
         refused.clear();
+        options.gate.well();
         return outcome;
       }
+      options.gate.shut(outcome.away);
+      aways += 1;
+      if (aways === mostAways) throw new JobFailure('away', `${user}: ${outcome.away}`);
     }
   };
 }

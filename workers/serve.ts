@@ -4,6 +4,7 @@ import type { Registry } from '../services/backends/registry.ts';
 import type { Directory } from '../services/directory/directory.ts';
 import type { Times } from '../services/directory/rules.ts';
 import type { Counts } from '../services/changes/counts.ts';
+import { unreadable } from '../services/changes/tally.ts';
 import { replicaQueue } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
 import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
@@ -66,9 +67,10 @@ export function serve(start: ServeStart): RunningWorkers {
     reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
-    // What comes after a change makes no sense without it: a tree with one that can't be counted waits.
+    // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is
+    // waited for by nobody: the count is without it until the tree is told as a whole again.
     counts: treeProcessor({
-      ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', ...atOnce, lostAfter, pause, log },
+      ...{ lists: trees.lists('counts'), apply: counted, poison: 'wait', unreadable, ...atOnce, lostAfter, pause, log },
     }),
     replication: treeProcessor({
       ...{ lists: trees.lists('replication'), apply: replicas.apply, poison: 'wait', ...atOnce, lostAfter, pause, log },

@@ -37,21 +37,38 @@ export async function freeSpace(session: ImapSession): Promise<FreeSpace> {
   const entries = Array.isArray(values) ? pairsOf(values) : undefined;
   if (answer.status !== 'OK' || !entries) throw session.unclear('GETMETADATA', 'its free space', answer);
   const found = new Map(entries);
+  const unbelieved = (entry: Bytes, text: string) =>
+    session.unclear('GETMETADATA', entry, { status: 'OK', text, untagged: [] });
   const space = (entry: Bytes): Space => {
-    const read = spaceOf(found.get(entry) ?? '');
+    const read = spaceOf(found.get(entry) ?? '', session.access.mostSpaceKiB);
     if (typeof read === 'object') return read;
-    throw session.unclear('GETMETADATA', entry, { status: 'OK', text: read, untagged: [] });
+    throw unbelieved(entry, read);
   };
-  return { total: space(total), emptiest: space(emptiest) };
+  const free = { total: space(total), emptiest: space(emptiest) };
+  const doubt = contradiction(free);
+  if (doubt !== undefined) throw unbelieved(emptiest, doubt);
+  return free;
 }
 
-/** The figures in `available;total`; where they cannot be true, what is wrong with them. */
-export function spaceOf(value: Bytes): Space | string {
+/** By how much of a server's room its two figures may differ: it looks twice, and its disks are in use meanwhile. */
+const betweenLooks = 0.01;
+
+/** Why a partition cannot have so much when all of them have so little; undefined when it can. */
+export function contradiction({ total, emptiest }: FreeSpace): string | undefined {
+  const told = ({ availableKiB, totalKiB }: Space) => `${availableKiB};${totalKiB}`;
+  const isPart =
+    emptiest.totalKiB <= total.totalKiB && emptiest.availableKiB <= total.availableKiB + betweenLooks * total.totalKiB;
+  return isPart ? undefined : `"${told(emptiest)}" is more than all partitions have, "${told(total)}"`;
+}
+
+/** The figures in `available;total`; where they cannot be true, what is wrong with them. `most` is in KiB. */
+export function spaceOf(value: Bytes, most = Infinity): Space | string {
   const said = JSON.stringify(readable(value.slice(0, 100)));
   const [, available, total] = /^(-?\d{1,15});(-?\d{1,15})$/.exec(value) ?? [];
   if (available === undefined || total === undefined) return `${said} is not available;total in KiB`;
   const space = { availableKiB: Number(available), totalKiB: Number(total) };
   if (space.totalKiB === 0) return `${said}: there is a partition that it cannot look at`;
   if (space.availableKiB < 0 || space.totalKiB < 0) return `${said} has less than nothing`;
+  if (space.totalKiB > most) return `${said} is more than usage.most_space, ${most} KiB`;
   return space.availableKiB <= space.totalKiB ? space : `${said} has more available than there is`;
 }

@@ -44,6 +44,8 @@ export interface ImapAccess {
   port: number;
   username: string;
   password: string;
+  /** The most room that is believed of it, in KiB; left out: any. */
+  mostSpaceKiB?: number;
 }
 
 /** How much room a partition has, in KiB. */

@@ -31,15 +31,30 @@ const eventSchema = z.discriminatedUnion('is', [
     servers: z.array(z.strictObject({ server: bytes, mailboxes: amount, users: amount })),
   }),
 ]);
+/** Waits for a program that can read it. */
+const newerSchema = z.looseObject({ v: z.int().min(2) });
+
 type TallyEvent = z.output<typeof eventSchema>;
 
 export function writeEvent(event: TallyEvent): string {
   return JSON.stringify(z.encode(eventSchema, event));
 }
 
-/** Throws on what another version of this program wrote. */
+/** Throws on what can't be read, and on what another version of this program wrote. */
 export function readEvent(body: string): TallyEvent {
   return eventSchema.parse(JSON.parse(body));
+}
+
+/** Why no version of this program will read it; undefined where this one can, or a newer one has written it. */
+export function unreadable(body: string): string | undefined {
+  try {
+    const said: unknown = JSON.parse(body);
+    if (newerSchema.safeParse(said).success) return undefined;
+    const read = eventSchema.safeParse(said);
+    return read.success ? undefined : `it can't be read: ${z.prettifyError(read.error)}`;
+  } catch (error) {
+    return `it can't be read: ${String(error)}`;
+  }
 }
 
 export function movedBy(change: Change): TallyEvent {

@@ -16,6 +16,10 @@ export const usageSection = key(
         max: 1_000_000,
         default: 2000,
       }),
+      most_space: count({
+        doc: 'The most space that is believed of a backend. What says that it has more is taken for an error: it would be sent all new users.',
+        ...{ unit: 'KiB', min: 1, max: 999_999_999_999_999, default: 1_099_511_627_776 },
+      }),
     })
     .prefault({}),
   {

@@ -4,13 +4,13 @@ import { fits } from './job-filter.ts';
 import type { JobFilter } from './job-filter.ts';
 import { treeQueueNames, written } from './queues.ts';
 import type { QueueName, TreeQueue } from './queues.ts';
+import type { AsideEvent } from './tree-event.ts';
 import type { TreeEvents } from './tree-events.ts';
-import type { AsideEvent } from './tree-lists.ts';
 
 /** Before the number of an event; no job's id has a colon. */
 const prefix = 'event:';
 
-/** More than can be set aside (tree-lists.ts). */
+/** More than can be set aside (tree.lua). */
 const all = Infinity;
 
 /** Of queues that no tree has events in there is nothing to be found here. */

@@ -1,7 +1,8 @@
 // Has trees' lists of events worked off by whoever hears a bell: each in order, in batches, by one worker at a time.
 import { randomUUID } from 'node:crypto';
 import type { EventLog, Outcome } from './processor.ts';
-import type { Found, Hold, Room, Taken, TreeEvent, TreeLists } from './tree-lists.ts';
+import type { TreeEvent } from './tree-event.ts';
+import type { Failure, Found, Hold, Room, Taken, TreeLists } from './tree-lists.ts';
 
 export interface TreeWork {
   tree: string;
@@ -24,6 +25,11 @@ export interface DrainOptions {
    * it. A number: after so many attempts it is set aside with the reason, and its tree goes on.
    */
   poison: 'wait' | number;
+  /**
+   * Why nobody will ever read an event with this body; undefined: it can be read. One that can't is set aside as soon as its
+   * turn comes, whatever `poison` says: it is no failure that passes. Left out: all can be read.
+   */
+  unreadable?: ((body: string) => string | undefined) | undefined;
   /** How many events of a tree are applied at once, at most. */
   batch: number;
   /** How many trees a run works on at a time: each waits for none of the others. Default 1. */
@@ -167,7 +173,10 @@ class TreeRun {
       this.#done.push({ hold, count: events.length });
     } catch (error) {
       if (!signal.aborted) {
-        await this.#failed(hold, events, error);
+        const sound = this.#beforeUnreadable(events);
+        // What comes before it is applied without it, so that it is the first one then.
+        if (sound.length > 0 && sound.length < events.length) await this.#applied(hold, sound, signal);
+        else await this.#failed(hold, events, error);
         return;
       }
       // What Redis is not told of now it forgets by itself.
@@ -176,11 +185,15 @@ class TreeRun {
     }
   }
 
+  #beforeUnreadable(events: readonly TreeEvent[]): readonly TreeEvent[] {
+    const at = events.findIndex(({ body }) => this.#options.unreadable?.(body) !== undefined);
+    return at < 0 ? events : events.slice(0, at);
+  }
+
   async #failed(hold: Hold, events: readonly TreeEvent[], error: unknown): Promise<void> {
-    const { lists, poison, pause, log } = this.#options;
-    const reason = error instanceof Error ? error.message : String(error);
-    const attempts = poison === 'wait' ? undefined : poison;
-    const count = await lists.fail(hold, { reason, alone: events.length === 1, attempts, pause });
+    const { lists, pause, log } = this.#options;
+    const verdict = this.#verdict(events, error);
+    const count = await lists.fail(hold, { ...verdict, pause });
     if (!count) {
       this.#lost(hold.tree);
       return;
@@ -190,9 +203,18 @@ class TreeRun {
       this.#troubled.delete(hold.tree);
       log.error(fields, 'an event of a tree is set aside');
     } else {
-      this.#troubled.set(hold.tree, { due: performance.now() + count.pause, reason });
+      this.#troubled.set(hold.tree, { due: performance.now() + count.pause, reason: verdict.reason });
       log.warn(fields, 'events of a tree could not be applied');
     }
+  }
+
+  #verdict(events: readonly TreeEvent[], error: unknown): Omit<Failure, 'pause'> {
+    const { poison, unreadable } = this.#options;
+    const [first] = events;
+    const why = first && unreadable?.(first.body);
+    if (why !== undefined) return { reason: why, alone: true, attempts: 1 };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { reason, alone: events.length === 1, attempts: poison === 'wait' ? undefined : poison };
   }
 
   /** Somebody else goes on with it. */

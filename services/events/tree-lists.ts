@@ -5,6 +5,8 @@ import type { QueueSet } from './queue-set.ts';
 import { keyPrefix } from './queue-set.ts';
 import type { TreeQueue } from './queues.ts';
 import { TreeBells } from './tree-bells.ts';
+import { asideIn, bytesOf, textOf } from './tree-event.ts';
+import type { AsideEvent, TreeEvent } from './tree-event.ts';
 import {
   appendScript,
   failScript,
@@ -21,14 +23,6 @@ export interface NewTreeEvent {
   /** A byte string. */
   tree: string;
   /** What is to be said to the subscriber; text. */
-  body: string;
-}
-
-export interface TreeEvent {
-  /** Grows with each event of a queue: a second time the same id is the same event once more. */
-  id: number;
-  /** When it was appended, in milliseconds since 1970. */
-  at: number;
   body: string;
 }
 
@@ -90,16 +84,6 @@ export interface Failure {
   pause: { first: number; longest: number };
 }
 
-/** An event that was set aside: it failed too often. */
-export interface AsideEvent extends TreeEvent {
-  tree: string;
-  attempts: number;
-  /** When it was set aside, in milliseconds since 1970. */
-  since: number;
-  /** Why it failed last. */
-  reason: string;
-}
-
 /** How much waits in the lists of a queue. */
 export interface TreeLoad {
   events: number;
@@ -111,9 +95,6 @@ export interface TreeLoad {
   /** Events that were set aside. */
   dead: number;
 }
-
-/** How many events may be set aside in a queue: some megabytes. With more than that their trees wait, for nothing is lost. */
-const mostDead = 10_000;
 
 /**
  * Keys, after a queue's prefix: `list:<tree>` its events, the oldest first, as `id at body`; `token:<tree>` whose hold it
@@ -181,7 +162,7 @@ export class TreeLists {
    */
   async fail(hold: Hold, failure: Failure): Promise<{ attempts: number; pause: number; aside: boolean } | undefined> {
     const { reason, alone, attempts = 0, pause } = failure;
-    const said = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0', String(mostDead)];
+    const said = [bytesOf(reason), String(Date.now()), String(attempts), alone ? '1' : '0'];
     const args = [...said, String(pause.first), String(pause.longest)];
     const reply = listIn(await this.#run(failScript, ['0', hold.tree, hold.token, ...args]));
     return reply && { attempts: Number(reply[0]), pause: Number(reply[1]), aside: reply.length > 2 };
@@ -274,26 +255,4 @@ function eventsIn(reply: Reply): TreeEvent[] {
     const [, id, at, body = ''] = /^(\d+) (\d+) (.*)$/s.exec(text) ?? [];
     return { id: Number(id), at: Number(at), body: textOf(body) };
   });
-}
-
-/** As fail.lua writes it down: JSON around bytes. */
-function asideIn(id: number, packed: string): AsideEvent {
-  const [tree, at, body, since, attempts, reason] = JSON.parse(packed) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const numbers = { id, at: Number(at), since: Number(since), attempts: Number(attempts) };
-  return { ...numbers, tree, body: textOf(body), reason: textOf(reason) };
-}
-
-function textOf(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('utf8');
-}
-
-function bytesOf(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
 }

@@ -29,7 +29,7 @@ export function registryOf(config: Config): Registry {
           ? { username: lmtp.username, password: lmtp.password }
           : {}),
       },
-      imap: imapAccess(imap),
+      imap: imapAccess(imap, config.usage.most_space),
       ...(Object.keys(placement.partitions).length > 0 && { space: spaceOf(placement.partitions) }),
     })),
   );
@@ -42,9 +42,9 @@ function tlsOf({ mode, ca, name, verify }: ConfiguredTls): TlsAccess {
 type ConfiguredTls = NonNullable<NonNullable<Config['backends'][string]['lmtp']>['tls']>;
 
 /** Undefined without a user: nobody else may ask for mailboxes. */
-function imapAccess(imap: Config['backends'][string]['imap']): ImapAccess | undefined {
+function imapAccess(imap: Config['backends'][string]['imap'], mostSpaceKiB: number): ImapAccess | undefined {
   if (imap?.username === undefined || imap.password === undefined) return undefined;
-  return { host: imap.host, port: imap.port, username: imap.username, password: imap.password };
+  return { host: imap.host, port: imap.port, username: imap.username, password: imap.password, mostSpaceKiB };
 }
 
 export function usersOf(config: Config): Map<string, User> {

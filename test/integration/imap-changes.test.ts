@@ -202,6 +202,7 @@ test('room: the figures; a lie is an error that names it', async (t) => {
   const lies: [string, FailureKind, RegExp][] = [
     [space('"101;100"', '"1;2"'), 'away', /freespace\/total: OK "101;100" has more available than there is/],
     [space('"1;2"', '"-5;2"'), 'away', /percent\/most: OK "-5;2" has less than nothing/],
+    [space('"5;10"', '"99;99"'), 'away', /percent\/most: OK "99;99" is more than all partitions have, "5;10"/],
     [space('"0;0"', '"0;0"'), 'away', /a partition that it cannot look at/],
     [space('"lots"', '"1;2"'), 'away', /"lots" is not available;total in KiB/],
     [space('NIL', '"1;2"'), 'away', /"" is not available;total/],

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { wholeOf, writeEvent } from '../../services/changes/tally.ts';
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import { openBacklog } from '../../services/process/open-events.ts';
 import { rookery as carriedOut } from '../harness/cli.ts';
@@ -190,4 +191,33 @@ test('events that were set aside are dead letters like jobs: listed, shown, trie
   assert.deepEqual(applied, ['poison 1', 'poison 3'], 'in the order in which they came');
   assert.equal((await lists.load()).dead, 0);
   assert.equal((await fromRedis('queue', 'retry', 'counts')).out.join(), '0 jobs are tried again');
+});
+
+test('an event that nobody can read is a dead letter of a worker, and no stop to its tree', async (t) => {
+  const { trees, lists } = await open(t);
+  const worker = await Rookery.layOut({
+    redis: { url: redis.socket },
+    backends: { mail1: { lmtp: { host: '127.0.0.1', port: 1 } } },
+  });
+  await worker.start('run', 'worker');
+  t.after(() => worker.stop());
+  const good = (seq: number) => writeEvent(wholeOf([], { seq, nonce: '' }));
+  await trees.append(
+    'counts',
+    [good(1), '{bad', good(2)].map((body) => ({ tree: 'user.ann', body })),
+  );
+  await until('its tree is worked off', async () => (await lists.load()).events === 0);
+  const shown = await both('queue', 'show', 'counts', '--state', 'failed', '-f', 'json');
+  const [{ id, reason } = { id: '', reason: '' }, ...more] = shown.out.map(
+    (line) => JSON.parse(line) as { id: string; reason: string },
+  );
+  assert.deepEqual(more, []);
+  assert.match(reason, /^it can't be read: SyntaxError/);
+  assert.deepEqual((await overApi('queue', 'retry', 'counts', '--id', id)).out, ['1 job is tried again']);
+  await until('it is set aside again', async () => (await lists.load()).dead === 1);
+  const [again] = await lists.aside(1);
+  assert.deepEqual((await overApi('queue', 'discard', 'counts', '--id', `event:${again?.id}`)).out, [
+    '1 job is discarded',
+  ]);
+  assert.deepEqual(await lists.aside(1), []);
 });

@@ -155,6 +155,20 @@ test('a run that broke off because the replica went away is no refusal', async (
   assert.equal((await words()).filter((call) => call.includes('-r')).length, 0);
 });
 
+test('for whom a replica is away that answers each look makes way for others, and looks come ever more seldom', async (t) => {
+  const { fake, job, words, log } = await set(t);
+  const pauses = () => log.lines.flatMap(({ pause }) => (typeof pause === 'number' ? [pause] : []));
+  await fake.does({ user: `case "$*" in *bad) echo "Can not connect to server 'replica'" >&2; exit 1 ;; esac` });
+  const away = failure('away', /^bad: sync_client.*: Can not connect to server 'replica'$/);
+  await assert.rejects(job('user.bad'), away);
+  await assert.rejects(job('user.bad'), away);
+  assert.equal((await words()).filter((call) => call.at(-1) === 'bad').length, 4);
+  assert.deepEqual(pauses(), [20, 40, 50, 50]);
+  assert.equal((await job('user.good')).is, 'done');
+  await assert.rejects(job('user.bad'), away);
+  assert.deepEqual(pauses().slice(4), [20, 40]);
+});
+
 test('a sync_client that is not there is waited for as well', async (t) => {
   const { job, log } = await set(t, { access: { command: ['/nowhere/sync_client'] } });
   const stopping = new AbortController();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { readDemand } from '../../services/events/demand-reader.ts';
-import type { TreeEvent } from '../../services/events/tree-lists.ts';
+import type { TreeEvent } from '../../services/events/tree-event.ts';
 import { keptLog } from '../harness/events.ts';
 import { redisOfFile } from '../harness/redis.ts';
 import { appliedIn, openTrees, queue, workTrees } from '../harness/tree-events.ts';
@@ -308,4 +308,104 @@ test('where what follows makes no sense without it, the tree waits for a poison 
   poisonous = false;
   await left(0);
   assert.deepEqual(seen.slice(2), ['poison', 'two']);
+});
+
+test('what nobody can read is set aside at once, wherever it is in a batch; what fails for others waits', async (t) => {
+  const { say, left, lists } = await open(t);
+  const seen: string[] = [];
+  let away = true;
+  work(
+    t,
+    ({ events }) => {
+      if (events.some(({ body }) => body.startsWith('{bad'))) throw new Error('unexpected token');
+      if (away) throw new Error('Redis is away');
+      seen.push(...bodiesOf(events));
+      return Promise.resolve();
+    },
+    { unreadable: (body) => (body.startsWith('{bad') ? `no JSON: ${body}` : undefined) },
+  );
+  await say('user.a', '{bad 1', 'one', 'two', '{bad 2', '{bad 3', 'three', '{bad 4');
+  await left(6);
+  await until('the rest waits', async () => (await lists.load()).troubled === 1);
+  away = false;
+  await left(0);
+  assert.deepEqual(seen, ['one', 'two', 'three']);
+  assert.deepEqual(
+    (await lists.aside(10)).map(({ body, attempts, reason }) => [body, attempts, reason]),
+    [1, 2, 3, 4].map((n) => [`{bad ${n}`, 1, `no JSON: {bad ${n}`]),
+  );
+});
+
+test('what is no event in a list is set aside, and holds up no tree that is taken with it', async (t) => {
+  const { say, left, lists, queues, trees } = await open(t);
+  const list = (tree: string) => `${lists.prefix}list:${tree}`;
+  await say('user.a', 'one');
+  await say('user.bad', 'first');
+  await say('user.c', 'three');
+  await queues.redis.lpush(list('user.bad'), 'not an event');
+  await queues.redis.rpush(list('user.bad'), 'another one', '1 2');
+  await say('user.bad', 'last');
+  const seen: string[] = [];
+  work(t, ({ events }) => {
+    seen.push(...bodiesOf(events));
+    return Promise.resolve();
+  });
+  await left(0);
+  assert.deepEqual(seen.sort(), ['first', 'last', 'one', 'three']);
+  const aside = await lists.aside(10);
+  assert.deepEqual(
+    aside.map(({ tree, body, attempts }) => [tree, body, attempts]),
+    ['not an event', 'another one', '1 2'].map((body) => ['user.bad', body, 0]),
+  );
+  const { dead, trees: waiting } = await lists.load();
+  assert.deepEqual([dead, waiting], [3, 0]);
+  assert.equal(await trees.giveBack(queue, aside[0]?.id ?? 0), true);
+  await left(0);
+  assert.deepEqual(seen.slice(4), ['not an event']);
+});
+
+test('what is none of ours among the events that were set aside is shown, not given back, and discarded', async (t) => {
+  const { lists, queues, trees } = await open(t);
+  for (const value of ['not JSON', '5', '["user.a","x","b","1","1","r"]', '[]']) {
+    await queues.redis.hset(`${lists.prefix}dead`, '7', value);
+    const [{ id, body, reason } = { id: 0, body: '', reason: '' }] = await lists.aside(10);
+    assert.deepEqual([id, body], [7, value]);
+    assert.match(reason, /no event/);
+  }
+  await queues.redis.hset(`${lists.prefix}dead`, '7', 'not JSON');
+  assert.equal(await trees.giveBack(queue, 7), false);
+  assert.equal(await lists.discard(7), true);
+});
+
+test('trees are worked off though the clock of Redis was set back by hours, also those of a worker that died before', async (t) => {
+  const { say, lists, queues, trees } = await open(t);
+  const redisOf = queues.redis;
+  const names = ['user.a', 'user.held', 'user.soon'];
+  for (const name of names) await say(name, name);
+  const hours = 5 * 3_600_000;
+  // As the scripts would have written it by a clock that is five hours ahead.
+  await redisOf.zadd(`${lists.prefix}due`, Date.now() + hours, 'user.a', Date.now() + hours, 'user.held');
+  await redisOf.zadd(`${lists.prefix}due`, Date.now() + 500_000, 'user.soon');
+  await redisOf.set(lists.tokenKey('user.held'), 'of the dead', 'PX', hours);
+  const [bell] = await queues.queue(queue).getJobs('waiting');
+  await bell?.remove();
+  const { count, tree } = await lists.overdue(60_000);
+  assert.equal(count, 2);
+  assert.ok(tree === 'user.a' || tree === 'user.held');
+  assert.equal(await trees.sweep(queue, 60_000), 2);
+  const seen: string[] = [];
+  work(
+    t,
+    ({ events }) => {
+      seen.push(...bodiesOf(events));
+      return Promise.resolve();
+    },
+    { lostAfter: 300 },
+  );
+  await until('they are worked off', async () => {
+    // The dead one has no bell here.
+    await trees.sweep(queue, 0);
+    return (await lists.load()).events === 1;
+  });
+  assert.deepEqual(seen, ['user.a', 'user.held'], 'a pause of minutes is a pause');
 });

@@ -71,6 +71,19 @@ test('who lies, is silent, or is not to be reached has a figure that says why', 
   }
 });
 
+test('nobody is believed to have more than usage.most_space', async (t) => {
+  const { port } = await fakeImap(t, says('50;100'));
+  const imap = { host: '127.0.0.1', port, username: 'cyrus', password: 's3cret' };
+  const backends = { mail1: { imap, mupdate: false } };
+  const figure = async (usage: object) => {
+    const registry = registryOf(configSchema.parse({ servername: 'frontend1', backends, usage }));
+    return askUsage('mail1', { ...sources(t, registry.all()), registry });
+  };
+  assert.match((await figure({ most_space: 99 })).error ?? '', /"50;100" is more than usage\.most_space, 99 KiB/);
+  assert.equal((await figure({ most_space: 100 })).answered, true);
+  assert.equal((await figure({})).answered, true);
+});
+
 test('what the configuration says of partitions is the figure, those on one filesystem counted once', async (t) => {
   const partitions = {
     a: { available: 10, total: 100, filesystem: 'disk' },

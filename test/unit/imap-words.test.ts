@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { alreadyExists, ImapFailure, kindOf, nonexistent } from '../../services/backends/imap-failure.ts';
-import { spaceOf } from '../../services/backends/imap-space.ts';
+import { contradiction, spaceOf } from '../../services/backends/imap-space.ts';
 import { answerAbout, pairsOf, wordsOf } from '../../services/backends/imap-words.ts';
 
 test('a response is atoms, strings, literals and lists', () => {
@@ -92,4 +92,15 @@ test('room: available;total in KiB; what cannot be true is named', () => {
     ['\x00;1', '"\\\\x00;1" is not available;total in KiB'],
   ];
   for (const [value, reason] of lies) assert.equal(spaceOf(value), reason);
+});
+
+test('room: a ceiling, and no partition with more than all of them', () => {
+  assert.equal(spaceOf('1;11', 10), '"1;11" is more than usage.most_space, 10 KiB');
+  assert.deepEqual(spaceOf('1;10', 10), { availableKiB: 1, totalKiB: 10 });
+  const space = (availableKiB: number, totalKiB: number) => ({ availableKiB, totalKiB });
+  const total = space(500, 1000);
+  for (const emptiest of [space(500, 1000), space(510, 600), space(0, 1)])
+    assert.equal(contradiction({ total, emptiest }), undefined);
+  for (const emptiest of [space(5, 1001), space(511, 600)])
+    assert.match(contradiction({ total, emptiest }) ?? '', /is more than all partitions have, "500;1000"$/);
 });

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { difference, movedBy, readEvent, tallied, wholeOf, writeEvent } from '../../services/changes/tally.ts';
+import {
+  difference,
+  movedBy,
+  readEvent,
+  tallied,
+  unreadable,
+  wholeOf,
+  writeEvent,
+} from '../../services/changes/tally.ts';
 import type { Tally } from '../../services/changes/tally.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import type { Change, Verb } from '../../services/directory/directory.ts';
@@ -68,4 +76,11 @@ test('an event of another version is refused', () => {
   assert.throws(() => readEvent('{"is":"moved","v":2,"seq":1,"user":true}'));
   assert.throws(() => readEvent('{"is":"renamed","v":1}'));
   assert.throws(() => readEvent('nonsense'));
+});
+
+test('what nobody can read is told from what a newer program wrote', () => {
+  for (const body of ['{bad', 'null', '{}', '{"is":"moved","v":1}', '{"is":"moved","v":"2"}'])
+    assert.match(unreadable(body) ?? '', /^it can't be read: /, body);
+  assert.equal(unreadable('{"is":"moved","v":1,"seq":1,"user":true}'), undefined);
+  assert.equal(unreadable('{"is":"renamed","v":2,"what":[]}'), undefined);
 });

@@ -1,9 +1,11 @@
 -- Gives an event that was set aside back to its tree, behind what waits there. ARGV: prefix, id, now. Returns the tree, and 1 when its
--- list was empty; 0 when there is no such event.
+-- list was empty; 0 when there is no such event, or nothing that can be read.
 local prefix, now = ARGV[1], ARGV[3]
 local aside = redis.call('HGET', prefix .. 'dead', ARGV[2])
 if not aside then return 0 end
-local tree, _, body = unpack(cjson.decode(aside))
+local is_read, said = pcall(cjson.decode, aside)
+if not is_read or type(said) ~= 'table' or type(said[1]) ~= 'string' or type(said[3]) ~= 'string' then return 0 end
+local tree, _, body = unpack(said)
 redis.call('HDEL', prefix .. 'dead', ARGV[2])
 redis.call('HINCRBY', prefix .. 'meta', 'events', 1)
 local id = redis.call('HINCRBY', prefix .. 'meta', 'id', 1)

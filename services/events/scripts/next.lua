@@ -28,6 +28,11 @@ for i = 6, #ARGV, 3 do
 end
 
 local ready = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, room + 1)
+if #ready <= room then
+  for _, tree in ipairs(redis.call('ZRANGEBYSCORE', due, beyond, '+inf', 'LIMIT', 0, room + 1 - #ready)) do
+    ready[#ready + 1] = tree
+  end
+end
 local other = ''
 for _, tree in ipairs(ready) do
   if room == 0 then
@@ -39,9 +44,11 @@ for _, tree in ipairs(ready) do
     local events = first(tree, most)
     if #events > 0 then work_on(tree, mine, events) end
   else
+    -- A token, too, is over by the clock. Whoever lives renews it before.
+    if redis.call('PTTL', token_of(tree)) > longest then redis.call('PEXPIRE', token_of(tree), hold_ms) end
     due_in(math.max(1, redis.call('PTTL', token_of(tree))), tree)
   end
 end
 
 local next = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2]
-return { lost, taken, other, next and math.max(0, next - now) or -1 }
+return { lost, taken, other, next and math.min(longest, math.max(0, next - now)) or -1 }

@@ -15,6 +15,7 @@ import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
+import { replication } from './resources/replication.ts';
 import { route } from './resources/route.ts';
 import { scaling } from './resources/scaling.ts';
 import { usage } from './resources/usage.ts';
@@ -25,7 +26,20 @@ import { requestValidator } from './validation.ts';
 
 /** One file each. */
 const resources: readonly Resource[] = [
-  ...[queues, directory, mailboxes, route, users, userImport, placement, usage, scaling, auditRoutes, health],
+  ...[
+    queues,
+    directory,
+    mailboxes,
+    route,
+    users,
+    userImport,
+    placement,
+    replication,
+    usage,
+    scaling,
+    auditRoutes,
+    health,
+  ],
 ];
 
 /** What became of a request, for counting. */

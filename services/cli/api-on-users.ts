@@ -9,6 +9,8 @@ import type { OrderValue } from '../operations/order-value.ts';
 import { decisionValue } from '../operations/placement-operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import { simulationValue } from '../operations/placement-simulation.ts';
+import { serverReplicationValue, userReplicationValue } from '../operations/replication-operations.ts';
+import type { ReplicationOperations, UserReplicationValue } from '../operations/replication-operations.ts';
 import { poolsAnswer, scalingValue } from '../operations/scaling-operations.ts';
 import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import { timeText } from '../operations/time-text.ts';
@@ -88,6 +90,35 @@ function placementOf(api: ApiClient): PlacementOperations {
     simulate: ({ tags, ...query }) =>
       api.ask({ method: 'GET', path: '/v1/placement', query: { ...query, tag: tags } }, simulationValue),
   };
+}
+
+export function apiOnReplication(api: ApiClient): ReplicationOperations {
+  const at = (user: Bytes) => `/v1/replication/users/${inPath(user)}`;
+  const secondsTo = (until: number) => Math.ceil(Math.max(0, Math.min(longestWait, until - Date.now())) / 1000);
+  const follow: ReplicationOperations['follow'] = async (user, { server, within }) => {
+    const until = Date.now() + within;
+    for (;;) {
+      const query = { wait: secondsTo(until), server };
+      const found = await api.ask({ method: 'GET', path: at(user), query }, userReplicationValue);
+      if (!isGoingOn(found) || Date.now() >= until) return found;
+    }
+  };
+  return {
+    follow,
+    async user(user, { server, within }) {
+      const until = Date.now() + within;
+      const query = { wait: secondsTo(until) };
+      const rung = await api.ask({ method: 'POST', path: at(user), query, body: { server } }, userReplicationValue);
+      const left = until - Date.now();
+      return left > 0 && isGoingOn(rung) ? follow(user, { server, within: left }) : rung;
+    },
+    server: (name) =>
+      api.ask({ method: 'POST', path: `/v1/replication/servers/${encodeURIComponent(name)}` }, serverReplicationValue),
+  };
+}
+
+function isGoingOn({ replicas }: UserReplicationValue): boolean {
+  return replicas.some(({ job }) => job && job.state !== 'completed' && job.state !== 'failed');
 }
 
 export function apiOnUsage(api: ApiClient): UsageOperations {

@@ -1,11 +1,11 @@
 // What the commands need of the world; main.ts has the real one.
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
-import type { JobView } from '../events/backlog.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
+import type { ReplicaRings } from '../operations/replication-operations.ts';
 import type { OperatorsUsers } from '../process/operations.ts';
 import type { Events } from '../process/role.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
@@ -41,9 +41,7 @@ export interface OpenOrders extends OperatorsUsers {
 }
 
 /** The replicas of backends, as a command rings for them. */
-export interface OpenReplicas {
-  ring(backend: Bytes, trees: readonly Bytes[]): Promise<void>;
-  followed(backend: Bytes, tree: Bytes, within: number): Promise<JobView | undefined>;
+export interface OpenReplicas extends ReplicaRings {
   close(): Promise<void>;
 }
 

@@ -1,17 +1,28 @@
 // A command's way to what it asks: over the API of a running process, or by itself in Redis; opened, asked, closed.
 import type { Bytes } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
+import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
+import type { ReplicationOperations } from '../operations/replication-operations.ts';
 import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import type { UsageOperations } from '../operations/usage-operations.ts';
-import { onAudit, onDirectory, onFigures, onPools, onQueues, onUsage, onUsers } from '../process/operations.ts';
+import {
+  onAudit,
+  onDirectory,
+  onFigures,
+  onPools,
+  onQueues,
+  onReplication,
+  onUsage,
+  onUsers,
+} from '../process/operations.ts';
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
-import { apiOnAudit, apiOnPools, apiOnUsage, apiOnUsers } from './api-on-users.ts';
+import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -111,6 +122,33 @@ export const withUsers: Asking<OnUsers> = (options, surroundings, ask) =>
     },
     { options, surroundings, ask },
   );
+
+/** Lets `ask` have the replicas of backends. */
+export const withReplication: Asking<ReplicationOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the queues cannot be opened', byApi: apiOnReplication },
+      open: (config) => surroundings.openReplicas(config),
+      by: (there, config) => onReplication(there, seenOnce(config, surroundings), config),
+    },
+    { options, surroundings, ask },
+  );
+
+/** The directory, opened for each question: whoever names a server does not need it. */
+function seenOnce(config: Config, { openDirectory }: Surroundings): Pick<Directory, 'tree' | 'list'> {
+  const seen = async <T>(look: (directory: Directory) => Promise<T>): Promise<T> => {
+    const directory = await openDirectory(config);
+    try {
+      return await look(directory);
+    } finally {
+      await directory.close();
+    }
+  };
+  return {
+    tree: (tree) => seen((directory) => directory.tree(tree)),
+    list: (prefix) => seen((directory) => directory.list(prefix)),
+  };
+}
 
 /** Lets `ask` have the figures of the backends' room. */
 export const withUsage: Asking<UsageOperations> = (options, surroundings, ask) =>

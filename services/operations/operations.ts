@@ -4,6 +4,7 @@ import type { DirectoryOperations } from './directory-operations.ts';
 import type { MailboxOperations } from './mailbox-operations.ts';
 import type { PlacementOperations } from './placement-operations.ts';
 import type { QueueOperations } from './queue-operations.ts';
+import type { ReplicationOperations } from './replication-operations.ts';
 import type { RouteOperations } from './route-operations.ts';
 import type { ScalingOperations } from './scaling-operations.ts';
 import type { UsageOperations } from './usage-operations.ts';
@@ -24,6 +25,7 @@ export interface OnUsers {
 
 export interface Operations extends OnDirectory, OnUsers {
   queues: QueueOperations;
+  replication: ReplicationOperations;
   scaling: ScalingOperations;
   usage: UsageOperations;
   audit: AuditOperations;

@@ -9,8 +9,9 @@ import { subjectOf } from '../events/envelope.ts';
 import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
+import { replicaRings } from './open-replicas.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onPools, onQueues, onUsage, onUsers } from './operations.ts';
+import { onAudit, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -42,6 +43,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
           queues: onQueues({ ...events, names: queuesOf(config) }),
+          replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
         },

@@ -1,23 +1,12 @@
-// Rings for the replicas of backends, for one command of an operator, and waits for what becomes of it.
+// Rings for the replicas of backends, and waits for what becomes of it: for the API, and for one command of an operator.
 import type { Config } from '../config/schema.ts';
-import type { Bytes } from '../directory/entry.ts';
-import type { JobView } from '../events/backlog.ts';
 import { followed } from '../events/following.ts';
 import { replicaQueue } from '../events/queues.ts';
+import type { ReplicaRings } from '../operations/replication-operations.ts';
 import { openBacklog } from './open-events.ts';
+import type { Events } from './role.ts';
 
-export interface OpenReplicas {
-  /** Has the backend's replica brought up to it for these trees; resolves when Redis has the rings. */
-  ring(backend: Bytes, trees: readonly Bytes[]): Promise<void>;
-  /** The job about a tree that was rung for, once it is over, or after so many milliseconds. */
-  followed(backend: Bytes, tree: Bytes, within: number): Promise<JobView | undefined>;
-  close(): Promise<void>;
-}
-
-/** Rejects when the events' Redis does not answer. */
-export async function openReplicas(config: Config): Promise<OpenReplicas> {
-  const queues = await openBacklog(config);
-  const { backlog, producer } = queues;
+export function replicaRings({ backlog, producer }: Pick<Events, 'backlog' | 'producer'>): ReplicaRings {
   return {
     ring: (backend, trees) =>
       producer.rung(
@@ -25,6 +14,11 @@ export async function openReplicas(config: Config): Promise<OpenReplicas> {
         trees.map((tree) => ({ tree })),
       ),
     followed: (backend, tree, within) => followed(backlog, { queue: replicaQueue(backend), payload: { tree } }, within),
-    close: () => queues.close(),
   };
+}
+
+/** Rejects when the events' Redis does not answer. */
+export async function openReplicas(config: Config): Promise<ReplicaRings & { close(): Promise<void> }> {
+  const queues = await openBacklog(config);
+  return { ...replicaRings(queues), close: () => queues.close() };
 }

@@ -12,6 +12,8 @@ import { simulating } from '../operations/placement-simulation.ts';
 import { queueOperations } from '../operations/queue-operations.ts';
 import type { OperatorsQueues, QueueOperations } from '../operations/queue-operations.ts';
 import { asked } from '../operations/refusal.ts';
+import { replicationOperations } from '../operations/replication-operations.ts';
+import type { ReplicaRings, ReplicationOperations } from '../operations/replication-operations.ts';
 import { routeOperations } from '../operations/route-operations.ts';
 import { scalingOperations } from '../operations/scaling-operations.ts';
 import type { ScalingOperations } from '../operations/scaling-operations.ts';
@@ -23,6 +25,7 @@ import type { UsageHistory } from '../placement/usage-history.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
 import type { Ordering } from '../users/ordering.ts';
 import { configuredFacts, placementPolicy } from './placement-settings.ts';
+import { replicasOf } from './replicas.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
 import { scalingStates } from './scaling-state.ts';
@@ -43,6 +46,21 @@ export function onDirectory(directory: Directory, config: Config, ring: (name: B
 
 export function onQueues(queues: OperatorsQueues): QueueOperations {
   return asked('the queues', queueOperations(queues));
+}
+
+/** `directory`: where users are. */
+export function onReplication(
+  rings: ReplicaRings,
+  directory: Pick<Directory, 'tree' | 'list'>,
+  config: Config,
+): ReplicationOperations {
+  const rows = asked('the directory', {
+    tree: (tree: Bytes) => directory.tree(tree),
+    list: (prefix: Bytes) => directory.list(prefix),
+  });
+  const replicated = [...replicasOf(config).keys()];
+  const addresses = config.lmtp;
+  return asked('the queues', replicationOperations({ replicated, rings, directory: rows, addresses }));
 }
 
 /** What is asked of users, and kept of them. */

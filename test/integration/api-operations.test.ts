@@ -28,7 +28,9 @@ before(async () => {
   await fillDirectory(redis.socket, rows, [], (directory) => directory.end(writer.session, 'logout'));
   failedJob = await leaveFailedJob(redis.socket, 'user.jdoe', 'mail1 takes no more');
   await ringForAnn();
-  rookery = await startApi(redis.socket, ['run', 'directory', 'lmtp', 'api']);
+  rookery = await startApi(redis.socket, ['run', 'directory', 'lmtp', 'api'], {
+    backends: { mail1: { lmtp: { host: '127.0.0.1', port: 24 }, replica: {} }, mail2: {} },
+  });
   base = apiBase(rookery);
 });
 after(async () => {
@@ -106,6 +108,16 @@ const routes: [method: string, path: string, needed: Role, expected: RegExp, bod
     { pattern: 'user.ann', from: 'mail2', to: 'mail1', unseen: true, dry_run: true },
   ],
   ['GET', '/v1/route?recipient=jdoe%2BSent%40example.org', 'read', /"action":"deliver","mailbox":"user.jdoe"/],
+  [
+    'POST',
+    '/v1/replication/users/jdoe?wait=0',
+    'operate',
+    /^\{"user":"user.jdoe","replicas":\[\{"server":"mail1"\}\]\}$/,
+  ],
+  ['POST', '/v1/replication/users/jdoe', 'operate', /problem:missing.*mail9 has no replica/, { server: 'mail9' }],
+  ['GET', '/v1/replication/users/jdoe', 'read', /^\{"user":"user.jdoe","replicas":\[\{"server":"mail1"/],
+  ['POST', '/v1/replication/servers/mail1', 'operate', /^\{"server":"mail1","users":1\}$/],
+  ['POST', '/v1/replication/servers/mail9', 'operate', /problem:missing.*mail9 has no replica: .* mail1/],
   ['GET', '/v1/health', 'read', /^\{"ready":true,"checks":\{"directory":"ok"[,}]/],
   ['GET', '/v1/audit?limit=1', 'admin', /^\{"entries":\[\{"time":"/],
   ['GET', '/v1/openapi.json', 'read', /^\{"openapi":"3\.1\.0"/],
@@ -121,7 +133,10 @@ test('each route is for those who have its role, and for nobody else', async () 
         assert.equal(response.status, 403, `${method} ${path} as ${role}`);
         assert.match(text, new RegExp(`has the role ${role}, and this takes ${needed}`));
       } else {
-        assert.ok([200, 404].includes(response.status), `${method} ${path} as ${role}: ${response.status} ${text}`);
+        assert.ok(
+          [200, 202, 404].includes(response.status),
+          `${method} ${path} as ${role}: ${response.status} ${text}`,
+        );
         assert.match(text, expected, `${method} ${path} as ${role}`);
       }
     }
@@ -274,6 +289,7 @@ test('jobs are tried again and discarded, trust is said; the audit has who, what
   const expected = [
     ['boss', 'admin', 'POST /v1/directory/trust', '{"blind":false}', 'done', 200],
     ['ops', 'operate', 'POST /v1/queues/:queue/retry', filled, 'done', 200],
+    ['ops', 'operate', 'POST /v1/replication/servers/:server', '{"server":"mail1"}', 'done', 202],
     ['reader', 'read', 'POST /v1/queues/:queue/retry', unread, 'refused', 403],
   ];
   await until('the audit has it', async () => (await entries())[0]?.['what'] === 'POST /v1/directory/distrust');

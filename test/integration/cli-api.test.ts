@@ -7,17 +7,20 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { loadConfig } from '../../services/config/load.ts';
+import { JobFailure } from '../../services/events/failure.ts';
+import { replicaQueue } from '../../services/events/queues.ts';
 import { decide } from '../../services/placement/decision.ts';
 import { openAudit } from '../../services/process/open-audit.ts';
 import { openDirectory } from '../../services/process/open-directory.ts';
 import { openBacklog, ringReconcile as ring } from '../../services/process/open-events.ts';
 import { openOrders } from '../../services/process/open-orders.ts';
+import { openReplicas } from '../../services/process/open-replicas.ts';
 import { openUsage } from '../../services/process/open-usage.ts';
 import { openUsersNow } from '../../services/process/open-users.ts';
 import { configuredFacts, placementPolicy } from '../../services/process/placement-settings.ts';
 import { fillDirectory } from '../harness/directory.ts';
 import { rookery as carriedOut } from '../harness/cli.ts';
-import { leaveFailedJob } from '../harness/events.ts';
+import { leaveFailedJob, workOn } from '../harness/events.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { Rookery } from '../harness/rookery.ts';
@@ -55,7 +58,7 @@ before(async () => {
   rookery = await Rookery.layOut({
     redis: { url: redis.socket },
     backends: {
-      mail1: { lmtp: { host: '127.0.0.1', port: 24 }, placement: { partitions: { default: space } } },
+      mail1: { lmtp: { host: '127.0.0.1', port: 24 }, placement: { partitions: { default: space } }, replica: {} },
       mail2: { placement: { zone: 'ulm' } },
     },
     scaling: { pools: { default: { max: 4 } } },
@@ -103,7 +106,7 @@ const overApi = (...args: string[]) => carriedOut(args, { env: { ROOKERY_API: ba
 const fromRedis = (...args: string[]) =>
   carriedOut(args, {
     env: { ROOKERY_CONFIG: rookery.configFile, USER: 'boss' },
-    ...{ openDirectory, openBacklog, openOrders, openUsage, openAudit, ring },
+    ...{ openDirectory, openBacklog, openOrders, openReplicas, openUsage, openAudit, ring },
   });
 
 /** Ages pass while one looks. */
@@ -178,6 +181,16 @@ test('what is asked over the API is printed as without it', async () => {
     ['queue', 'discard', 'reconcile', '--waiting'],
     ['queue', 'discard', 'reconcile', '--waiting', '--id', '1'],
     ['queue', 'discard', 'placement', '--waiting', '--all', '--dry-run'],
+    ['replicate', 'user', 'jdoe'],
+    ['replicate', 'user', 'jdoe@example.org', '--server', 'mail1'],
+    ['replicate', 'user', 'jdoe', '--server', 'mail1', '--wait', '1'],
+    ['replicate', 'user', 'jdoe', '--server', 'mail2'],
+    ['replicate', 'user', 'user.j/ö?#'],
+    ['replicate', 'user', 'nobody'],
+    ['replicate', 'user', 'a b@c'],
+    ['replicate', 'server', 'mail1'],
+    ['replicate', 'server', 'mail9'],
+    ['queue', 'show', 'replication@mail1', '-f', 'json'],
     ['audit', 'list', '--who', 'nobody'],
     ['audit', 'list', '--limit', '0'],
     ['audit', 'list', '--limit', '5', '--what', 'POST /v1/users'],
@@ -228,6 +241,22 @@ test('an order that no worker takes says what is missing', async () => {
   const { code, err } = await overApi('user', 'create', 'nobodys', '--wait', '1');
   assert.equal(code, 75);
   assert.match(err.join(), /user\.nobodys: ordered, but no worker has taken it within 1 s: .*rookery run worker/);
+});
+
+test('what became of a replica is told over the API as without it', async (t) => {
+  const workers = workOn(redis.socket, {
+    [replicaQueue('mail1')]: ({ tree }) =>
+      tree === 'user.bad'
+        ? Promise.reject(new JobFailure('refused', 'bad is refused'))
+        : Promise.resolve({ is: 'done', note: 'it is up to it' }),
+  });
+  t.after(() => workers.stop());
+  for (const carry of [fromRedis, overApi]) {
+    const done = await carry('replicate', 'user', 'good', '--server', 'mail1', '--wait', '20');
+    assert.deepEqual(done, { code: 0, out: ['user.good: mail1: it is up to it'], err: [] });
+    const refused = await carry('replicate', 'user', 'bad', '--server', 'mail1', '--wait', '20');
+    assert.deepEqual(refused, { code: 65, out: [], err: ['user.bad: mail1: refused: bad is refused'] });
+  }
 });
 
 test('--api and --token-file do as the variables do; --config goes before those', async () => {

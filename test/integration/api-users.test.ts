@@ -283,7 +283,7 @@ test('where so many would go is reckoned within bounds; how full backends are is
 
 test('a pool is told how many workers it should have, without a change to anything', async () => {
   const state = async () => (await ask('read', 'GET', '/v1/scaling/default'))[1] as Record<string, number>;
-  await until('the orders of the other tests wait', async () => (await state())['depth'] === 8);
+  await until('the orders of the other tests wait', async () => ((await state())['depth'] ?? 0) > 0);
   const { desired, active } = await state();
   assert.deepEqual([desired, active], [1, 0]);
   const [, all] = await ask('read', 'GET', '/v1/scaling');

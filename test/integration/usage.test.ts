@@ -62,7 +62,7 @@ test('who lies, is silent, or is not to be reached has a figure that says why', 
     [[await backend(t, { GETMETADATA: silence })], /waited 300 ms for its free space/],
     [[await backend(t, { greeting: silence })], /waited 300 ms for the login of cyrus/],
     [[{ name: 'mail1', lmtp: undefined, imap: undefined, mupdate: false }], /mail1 has no imap in the configuration/],
-    [[], /mail1 has no imap/],
+    [[], /mail1 is no backend in the configuration/],
   ];
   for (const [backends, reason] of lacking) {
     const { error, ...figure } = await askUsage('mail1', sources(t, backends, 300));

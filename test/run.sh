@@ -12,7 +12,7 @@ unpacked=('exim4-daemon-light' 'dovecot-core dovecot-lmtpd')
 # The conversations in test/dialogs are played by tests in integration.
 fast=(unit property integration)
 all=("${fast[@]}" fault peers)
-patience=180 # seconds for one file: a test that hangs is a failure, not a wait
+patience=420 # seconds for one file, on a slow machine: a test that hangs is a failure, not a wait
 say() { echo "test: $*"; }
 fail() {
   say "$*"

@@ -18,7 +18,7 @@ test('a backend is asked over IMAP where an administrator is given, else not', (
   assert.deepEqual(
     registry.all().map(({ name, imap }) => [name, imap]),
     [
-      ['mail1', { host: '10.0.0.1', port: 143, username: 'cyrus', password: 'secret' }],
+      ['mail1', { host: '10.0.0.1', port: 143, username: 'cyrus', password: 'secret', mostSpaceKiB: 2 ** 40 }],
       ['mail2', undefined],
       ['mail3', undefined],
     ],

@@ -130,11 +130,6 @@ export class NearCache implements RoutingDirectory {
     });
   }
 
-  /** What was remembered of a name has proved wrong. */
-  forget(name: Bytes): void {
-    this.#rows.forget(name);
-  }
-
   get state(): NearCacheState {
     const now = this.#clock();
     if (this.#away) {
@@ -240,7 +235,7 @@ export class NearCache implements RoutingDirectory {
     // The lease counts from before it was asked for: it is never longer here than where others look.
     const asked = this.#clock();
     try {
-      const feed = (this.#feed ??= await inTime(this.#follow(), patience));
+      const feed = (this.#feed ??= await this.#follow());
       const end = await inTime(leases.renew({ reader, seen: this.#seen }, lease), patience);
       this.#comeBack();
       if (await this.#reached(feed, end)) [this.#holds, this.#coherent] = [asked + lease, asked];
@@ -260,12 +255,14 @@ export class NearCache implements RoutingDirectory {
   }
 
   async #follow(): Promise<Feed> {
-    const from: Position = await this.#options.directory.head();
+    const { directory, patience } = this.#options;
+    // The bound is around the question alone: what was given up must not come to follow the log later.
+    const from: Position = await inTime(directory.head(), patience);
     if (this.#closed) throw new DirectorySilent('closed');
     // What was remembered before is not known to be coherent with it.
     this.#rows.clear();
     this.#seen = from.map(({ seq }) => seq);
-    return this.#options.directory.follow(from, { change: this.#changed, lost: this.#lost });
+    return directory.follow(from, { change: this.#changed, lost: this.#lost });
   }
 
   #goAway(reason: string): void {

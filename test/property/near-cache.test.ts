@@ -8,6 +8,7 @@ import type { Entry } from '../../services/directory/entry.ts';
 import { NearCache } from '../../services/directory/near-cache.ts';
 import { RowMemory } from '../../services/directory/row-memory.ts';
 import { placeOf } from '../../services/directory/tree.ts';
+import { until } from '../harness/until.ts';
 
 const names = ['user.ann', 'user.ann.Sent', 'user.bob', 'news', 'news.local', 'news.world'];
 const standing: Standing = {
@@ -81,7 +82,7 @@ class SlowDirectory {
   }
 }
 
-async function cacheOver(directory: SlowDirectory, sources: string[]): Promise<NearCache> {
+async function cacheOver(directory: SlowDirectory, sources: string[], patience = 60_000): Promise<NearCache> {
   const cache = new NearCache({
     directory,
     leases: {
@@ -89,7 +90,7 @@ async function cacheOver(directory: SlowDirectory, sources: string[]): Promise<N
       end: () => Promise.resolve(),
       held: () => Promise.resolve([]),
     },
-    ...{ reader: 'mx', rows: 100, lease: 3_600_000, renewal: 3_600_000, maxStale: 0, patience: 60_000 },
+    ...{ reader: 'mx', rows: 100, lease: 3_600_000, renewal: 3_600_000, maxStale: 0, patience },
     ...{ mayMove: () => false, onState: () => undefined, clock: () => 0 },
     onAnswer: (source) => sources.push(source),
   });
@@ -193,4 +194,27 @@ test('memory holds no more than it may, and forgets a tree whole', () => {
     });
   });
   fc.assert(property, { numRuns: 500 });
+});
+
+test('what was given up while the directory hung does not come to follow its log later', async () => {
+  const directory = new SlowDirectory();
+  let followed = 0;
+  let thaw: () => void = () => undefined;
+  const { head, follow } = directory;
+  directory.head = () => {
+    const hangs = new Promise<void>((resolve) => (thaw = resolve));
+    directory.head = head;
+    return hangs.then(head);
+  };
+  directory.follow = (from, listener) => {
+    followed += 1;
+    return follow(from, listener);
+  };
+  const cache = await cacheOver(directory, [], 20);
+  assert.equal(cache.state.is, 'away');
+  await until('it is followed', () => cache.state.is === 'following');
+  thaw();
+  await turn();
+  assert.equal(followed, 1);
+  await cache.close();
 });

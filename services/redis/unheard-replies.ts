@@ -12,6 +12,9 @@ const logKey = `${prefix}log`;
 
 /** The most entries of the log, and so of pairs in memory: a thousand times what a bad day brings. */
 const mostKept = 100_000;
+/** Of the key that messages are digested with (AES-128), in bytes. */
+const keyLength = 16;
+
 /** Entries read from it at once. */
 const atOnce = 1000;
 /** How often the log is read, in milliseconds: no MTA comes back sooner. */
@@ -153,6 +156,9 @@ function nameOf(sender: Bytes, recipient: Bytes): string {
 }
 
 async function sharedKey(redis: Redis): Promise<Buffer> {
-  await redis.set(`${prefix}key`, randomBytes(16).toString('hex'), 'NX');
-  return Buffer.from((await redis.get(`${prefix}key`)) ?? '', 'hex');
+  await redis.set(`${prefix}key`, randomBytes(keyLength).toString('hex'), 'NX');
+  const key = Buffer.from((await redis.get(`${prefix}key`)) ?? '', 'hex');
+  // With none that fits nothing is remembered, and it is asked for again; a message must not wait for it.
+  if (key.length !== keyLength) throw new Error(`${prefix}key is no key of ${keyLength} bytes`);
+  return key;
 }

@@ -34,8 +34,8 @@ fresh() {
 
 unpack() {
   local deb part lists=() packages=("$@")
-  rm -rf "$own" "$folder/root"
-  mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$folder/root"
+  rm -rf "$own" "$folder/files"
+  mkdir -p "$own/lists/partial" "$own/cache/archives/partial" "$folder/files"
   { archives || fresh; } >"$own/log" 2>&1 || {
     tail -n 20 "$own/log" >&2
     rm -rf "$own"
@@ -43,14 +43,14 @@ unpack() {
     exit 1
   }
   for deb in "$own"/cache/archives/*.deb; do
-    dpkg-deb -x "$deb" "$folder/root"
+    dpkg-deb -x "$deb" "$folder/files"
   done
   # A program that runs as somebody else has no business here, and would not find its libraries: ld.so then looks at no LD_LIBRARY_PATH.
-  chmod -R u-s,g-s "$folder/root"
+  chmod -R u-s,g-s "$folder/files"
   rm -rf "$own"
   # As Debian has it today: /lib is /usr/lib.
   for part in bin sbin lib; do
-    [ ! -d "$folder/root/$part" ] || { mkdir -p "$folder/root/usr/$part" && cp -a "$folder/root/$part/." "$folder/root/usr/$part/"; }
+    [ ! -d "$folder/files/$part" ] || { mkdir -p "$folder/files/usr/$part" && cp -a "$folder/files/$part/." "$folder/files/usr/$part/"; }
   done
   cat >"$folder/view" <<'VIEW'
 #!/bin/sh
@@ -58,11 +58,11 @@ unpack() {
 [ "${IN_VIEW:-}" = "$0" ] || IN_VIEW=$0 exec unshare -m -- "$0" "$@"
 unset IN_VIEW
 here=$PWD
-cd "$(dirname "$(readlink -f "$0")")/root" && mount -t overlay overlay -o lowerdir=usr:/usr /usr && cd "$here" && exec "$@"
+cd "$(dirname "$(readlink -f "$0")")/files" && mount -t overlay overlay -o lowerdir=usr:/usr /usr && cd "$here" && exec "$@"
 VIEW
   cat >"$folder/run.new" <<'RUN'
 #!/bin/sh
-root=$(dirname "$(readlink -f "$0")")/root
+root=$(dirname "$(readlink -f "$0")")/files
 for libraries in "$root"/usr/lib/*-linux-gnu*; do
   [ ! -d "$libraries" ] || LD_LIBRARY_PATH=$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 done

@@ -43,10 +43,10 @@ function unpack(...packages: string[]): { status: number | null; stdout: string;
 test('it prints the folder; its programs run with its libraries, and as nobody else', async () => {
   assert.deepEqual(unpack('one'), { status: 0, stdout: `${at('got')}\n`, stderr: '' });
   const { stdout } = spawnSync(at('got/run'), ['usr/bin/one', 'a b', 'c'], { env: {}, encoding: 'utf8' });
-  assert.equal(stdout, `${at('got/root/usr/lib/x-linux-gnu')}: a b c\n`);
-  assert.equal((await stat(at('got/root/usr/bin/one'))).mode & 0o7777, 0o755);
+  assert.equal(stdout, `${at('got/files/usr/lib/x-linux-gnu')}: a b c\n`);
+  assert.equal((await stat(at('got/files/usr/bin/one'))).mode & 0o7777, 0o755);
   // What a package has in /lib is where Debian has it today.
-  await access(at('got/root/usr/lib/x-linux-gnu/libone.so'));
+  await access(at('got/files/usr/lib/x-linux-gnu/libone.so'));
 });
 
 test('the second time nothing is asked for', async () => {

@@ -20,6 +20,16 @@ export class BackendPlaces {
     return [...this.#addresses.keys()].sort((a, b) => late(a) - late(b) || a - b);
   }
 
+  /** Whether one that stands before this one is known to answer: then nobody should stay here. */
+  isBeaten(place: number): boolean {
+    return this.#shunned.slice(0, place).includes(0);
+  }
+
+  /** Whether one that stands before this one is to be tried again. */
+  isRetryDue(place: number, now: number): boolean {
+    return (this.order(now)[0] ?? place) < place;
+  }
+
   at(place: number): Address {
     return this.#addresses[place] as Address;
   }

@@ -2,8 +2,8 @@
 import type { LmtpAccess } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { BackendFailure } from './backend-failure.ts';
-import { BackendPlaces } from './backend-places.ts';
-import { BackendSession } from './backend-session.ts';
+import { BackendConnector } from './backend-connector.ts';
+import type { BackendSession } from './backend-session.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { backendAway, backendBusy, backendLost, queueFull } from './reply-codes.ts';
 import type { BackendSettings } from './settings.ts';
@@ -43,10 +43,9 @@ export class ConnectionPool {
   /** How the backend is reached: another object only where it says the same. */
   access: LmtpAccess;
   readonly #server: Bytes;
-  readonly #name: string;
   readonly #settings: BackendSettings;
   readonly #breaker: Breaker;
-  readonly #places: BackendPlaces;
+  readonly #connector: BackendConnector;
   /** The one used last stands last, and is taken first: the others grow old and go. */
   readonly #idle: Kept[] = [];
   readonly #waiters: Waiter[] = [];
@@ -55,16 +54,16 @@ export class ConnectionPool {
   readonly #late = new Set<BackendSession>();
   #busy = 0;
   #closed = false;
+  #failingBack = false;
   #probe: NodeJS.Timeout | undefined;
   #why = '';
 
   constructor(server: Bytes, access: LmtpAccess, name: string, settings: BackendSettings) {
     this.#server = server;
     this.access = access;
-    this.#name = name;
     this.#settings = settings;
     this.#breaker = new Breaker({ failures: settings.breaker_failures, pause: settings.breaker_pause });
-    this.#places = new BackendPlaces(access.addresses, settings.failback_after);
+    this.#connector = new BackendConnector(server, access.addresses, name, settings);
   }
 
   get counts(): PoolCounts {
@@ -102,6 +101,7 @@ export class ConnectionPool {
     session.onFailure = () => undefined;
     this.#busy++;
     this.#lent.add(session);
+    this.#failBack(session);
     const loan = { session, used: true, pool: this };
     return performance.now() - since < this.#settings.check_after ? loan : this.#checked(loan);
   }
@@ -144,29 +144,19 @@ export class ConnectionPool {
     }
   }
 
-  /** A new session at the first address that has one. Rejects as the last of them did. */
   async #open(): Promise<BackendSession> {
-    let failure: unknown;
-    for (const place of this.#places.order(performance.now())) {
-      try {
-        const { access } = this;
-        const session = await BackendSession.open(
-          this.#server,
-          this.#places.at(place),
-          access,
-          this.#name,
-          this.#settings,
-        );
-        this.#places.succeeded(place);
-        this.#breaker.succeeded();
-        clearTimeout(this.#probe);
-        return session;
-      } catch (error) {
-        failure = error;
-        this.#places.failed(place, performance.now());
-      }
-    }
-    throw failure;
+    const session = await this.#connector.open(this.access);
+    this.#breaker.succeeded();
+    clearTimeout(this.#probe);
+    return session;
+  }
+
+  /** Connections that are in use all the time would stay at a spare address for ever: no message waits for the try. */
+  #failBack(session: BackendSession): void {
+    if (this.#failingBack || this.#busy >= this.access.connections) return;
+    if (!this.#connector.isRetryDue(session)) return;
+    this.#failingBack = true;
+    void this.#openForNobody().finally(() => (this.#failingBack = false));
   }
 
   #failed(error: unknown): void {
@@ -194,6 +184,10 @@ export class ConnectionPool {
       this.#awaitProbe();
       return;
     }
+    await this.#openForNobody();
+  }
+
+  async #openForNobody(): Promise<void> {
     this.#busy++;
     const session = await this.#open().catch((error: unknown) => {
       this.#failed(error);
@@ -234,7 +228,8 @@ export class ConnectionPool {
   }
 
   #keep(session: BackendSession): void {
-    if (this.#closed || this.#idle.length >= this.access.connections) {
+    const beaten = this.#connector.isBeaten(session);
+    if (this.#closed || beaten || this.#idle.length >= this.access.connections) {
       void session.leave(this.#settings.connect_timeout);
       return;
     }

@@ -131,17 +131,21 @@ test('an address that failed is tried in its turn again after a while', async (t
   const proxy = await runProxy(t, {
     backends: { mail1: [place, spare.address] },
     users: { ann: 'mail1' },
-    settings: { failback_after: 50, idle_timeout: 20 },
+    settings: { failback_after: 50 },
   });
   const mta = await Mta.greet(proxy.address);
   assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
   const preferred = new FakeBackend();
   t.after(() => preferred.close());
   await preferred.listen(place);
+  // The connection to the spare is never idle for long, and yet nobody stays there.
   await until('it has its place again', async () => {
     assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
     return preferred.messages.length > 0;
   });
+  const atSpare = spare.messages.length;
+  assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
+  assert.equal(spare.messages.length, atSpare);
 });
 
 test('a connection that was unused for a while is asked first, and a dead one costs nobody anything', async (t) => {

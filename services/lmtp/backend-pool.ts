@@ -30,7 +30,16 @@ export class BackendPools {
     const pool = this.#poolOf(server);
     if (pool === undefined) return Promise.reject(new BackendFailure(unknownServer(server)));
     if (this.#registry.isFenced(server)) return Promise.reject(new BackendFailure(fenced(server)));
-    return pool.borrow(fresh);
+    const loan = pool.borrow(fresh);
+    return loan instanceof Promise ? this.#unfenced(server, loan) : loan;
+  }
+
+  /** The backend may have been fenced while its connection was waited for. */
+  async #unfenced(server: Bytes, waited: Promise<Loan>): Promise<Loan> {
+    const loan = await waited;
+    if (!this.#registry.isFenced(server)) return loan;
+    void loan.pool.giveBack(loan.session);
+    throw new BackendFailure(fenced(server));
   }
 
   /** The pool by which a server is reached now: another one when the registry has learnt of other addresses. */

@@ -8,10 +8,11 @@ import { envelopeOf, isUtf8, lacksUtf8, type Origin, type Stop } from './envelop
 import type { MemoryLimit } from './memory-limit.ts';
 import type { Sender } from './message-handler.ts';
 import { Outlet, type OutletOwner } from './outlet.ts';
-import { backendLost, localError, utf8Address, utf8Message } from './reply-codes.ts';
+import { backendLost, localError, tooSlow, utf8Address, utf8Message } from './reply-codes.ts';
 import { isAnswer, isIntermediate, isPositive, type Reply } from './reply.ts';
 import type { BackendSettings } from './settings.ts';
-import { contradictsDirectory, recipientReply, senderReply, sessionReply } from './status-map.ts';
+import type { Sending } from './slow-sender.ts';
+import { contradictsDirectory, isForAll, recipientReply, senderReply, sessionReply } from './status-map.ts';
 
 /** Who is told what became of each stop. */
 export interface BranchOwner {
@@ -189,20 +190,44 @@ export class Branch implements OutletOwner {
 
   /** The message, and a reply for each stop after it. */
   async #transfer(session: BackendSession, accepted: readonly Stop[]): Promise<void> {
-    const { owner, server } = this.#options;
+    const [since, before] = [performance.now(), session.socket.bytesWritten];
+    let taken = true;
     const replies = session.read(accepted.length, (reply, index) => {
-      const slot = accepted[index]?.slot ?? -1;
       if (!isAnswer(reply)) session.fail('it answers out of step');
       // Nobody can have taken a message that has not ended yet: such a 250 must not be believed.
       else if (this.times.sent === 0) session.fail('it answers before the end of the message');
-      else if (this.#open.has(slot)) {
-        if (contradictsDirectory(reply)) owner.contradicted(slot);
-        this.#settle(slot, recipientReply(reply, server));
-      } else if (isPositive(reply)) owner.late(slot, recipientReply(reply, server));
+      else {
+        taken &&= isPositive(reply);
+        this.#answered(accepted[index]?.slot ?? -1, reply);
+        const sent = session.socket.bytesWritten - before;
+        if (index === 0 && accepted.length > 1 && isForAll(reply, sent, session)) {
+          this.giveUp(recipientReply(reply, this.server));
+        }
+      }
     });
+    if (this.#loan) this.#loan.sending = () => this.#sending(session, since, before);
     if (session.failure === undefined) this.outlet.start(session);
     await replies;
-    session.dirty = false;
+    // Cyrus keeps its transaction open behind "too big".
+    session.dirty = !taken;
+  }
+
+  #sending({ socket }: BackendSession, since: number, before: number): Sending {
+    return {
+      ...{ since, octets: socket.bytesWritten - before },
+      waitsForMta: this.times.sent === 0 && socket.writableLength === 0,
+      giveWay: () => {
+        this.giveUp(tooSlow(this.server));
+      },
+    };
+  }
+
+  #answered(slot: number, reply: Reply): void {
+    const { owner, server } = this.#options;
+    if (this.#open.has(slot)) {
+      if (contradictsDirectory(reply)) owner.contradicted(slot);
+      this.#settle(slot, recipientReply(reply, server));
+    } else if (isPositive(reply)) owner.late(slot, recipientReply(reply, server));
   }
 
   /** Of the outlet. */

@@ -7,6 +7,7 @@ import type { BackendSession } from './backend-session.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { backendAway, backendBusy, backendLost, queueFull } from './reply-codes.ts';
 import type { BackendSettings } from './settings.ts';
+import { slowest, type Sending } from './slow-sender.ts';
 
 /** A session lent to one message. */
 export interface Loan {
@@ -14,6 +15,8 @@ export interface Loan {
   /** It has served a message before: the backend may have hung up meanwhile. */
   used: boolean;
   pool: ConnectionPool;
+  /** How the message gets on, told while others wait for a connection; set by whoever has borrowed it. */
+  sending?: () => Sending | undefined;
 }
 
 /** How a backend's connections are used. */
@@ -34,9 +37,11 @@ interface Kept {
   since: number;
 }
 
+/** How often a message that waits looks whom it waits for, in milliseconds. */
+const lookEvery = 1000;
+
 interface Waiter {
   give: (loan: Loan | Promise<Loan>) => void;
-  timer: NodeJS.Timeout;
 }
 
 export class ConnectionPool {
@@ -49,7 +54,7 @@ export class ConnectionPool {
   /** The one used last stands last, and is taken first: the others grow old and go. */
   readonly #idle: Kept[] = [];
   readonly #waiters: Waiter[] = [];
-  readonly #lent = new Set<BackendSession>();
+  readonly #lent = new Map<BackendSession, Loan>();
   /** Those of `#lent` that are not counted as busy any more, the oldest first. */
   readonly #late = new Set<BackendSession>();
   #busy = 0;
@@ -100,10 +105,15 @@ export class ConnectionPool {
     clearTimeout(timer);
     session.onFailure = () => undefined;
     this.#busy++;
-    this.#lent.add(session);
     this.#failBack(session);
-    const loan = { session, used: true, pool: this };
+    const loan = this.#lend(session, true);
     return performance.now() - since < this.#settings.check_after ? loan : this.#checked(loan);
+  }
+
+  #lend(session: BackendSession, used: boolean): Loan {
+    const loan: Loan = { session, used, pool: this };
+    this.#lent.set(session, loan);
+    return loan;
   }
 
   /** A firewall forgets silent connections, and then swallows what is sent on them: better asked than found out in a message. */
@@ -120,21 +130,32 @@ export class ConnectionPool {
 
   #wait(): Promise<Loan> {
     return new Promise<Loan>((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const late = setTimeout(() => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        clearInterval(looks);
         reject(new BackendFailure(backendBusy(this.#server)));
       }, this.#settings.wait_timeout);
-      const waiter: Waiter = { give: resolve, timer };
+      const looks = setInterval(() => slowest(this.#underWay(), performance.now())?.giveWay(), lookEvery);
+      const waiter: Waiter = {
+        give: (loan) => {
+          clearTimeout(late);
+          clearInterval(looks);
+          resolve(loan);
+        },
+      };
       this.#waiters.push(waiter);
     });
+  }
+
+  #underWay(): Sending[] {
+    return Array.from(this.#lent.values(), ({ sending }) => sending?.()).filter((one) => one !== undefined);
   }
 
   async #connect(): Promise<Loan> {
     this.#busy++;
     try {
       const session = await this.#open();
-      this.#lent.add(session);
-      return { session, used: false, pool: this };
+      return this.#lend(session, false);
     } catch (error) {
       this.#busy--;
       // "Too many connections" while some are in use says nothing about its health.
@@ -251,10 +272,7 @@ export class ConnectionPool {
 
   #serveWaiters(): void {
     while (this.#waiters.length > 0 && (this.#idle.length > 0 || this.#busy < this.access.connections)) {
-      const waiter = this.#waiters.shift();
-      if (waiter === undefined) return;
-      clearTimeout(waiter.timer);
-      waiter.give(this.borrow());
+      this.#waiters.shift()?.give(this.borrow());
     }
   }
 
@@ -269,17 +287,14 @@ export class ConnectionPool {
     clearTimeout(this.#probe);
     const idle = this.#idle.map((kept) => kept.session);
     for (const session of idle) this.#forget(session);
-    for (const waiter of this.#waiters.splice(0)) {
-      clearTimeout(waiter.timer);
-      waiter.give(this.borrow());
-    }
+    for (const waiter of this.#waiters.splice(0)) waiter.give(this.borrow());
     await Promise.all(idle.map((session) => session.leave(graceMs)));
   }
 
   /** The same, but what is under way is cut off. */
   async close(graceMs: number): Promise<void> {
     const retired = this.retire(graceMs);
-    for (const session of this.#lent) session.fail('we are shutting down');
+    for (const session of this.#lent.keys()) session.fail('we are shutting down');
     await retired;
   }
 }

@@ -107,6 +107,8 @@ export const backendRefused = (server: Bytes, said: Bytes) =>
 export const backendBusy = (server: Bytes) => reply(451, '4.4.5', `Backend ${server} has all its connections in use`);
 export const queueFull = (server: Bytes) =>
   reply(451, '4.4.5', `Too many messages wait for a connection to ${server} already`);
+export const tooSlow = (server: Bytes) =>
+  reply(451, '4.4.5', `The message came too slowly while others waited for a connection to ${server}`);
 /**
  * RFC 6531 section 3.5 for the codes (X.6.7: an address, X.6.9: a header that is not ASCII). Temporary: what a server
  * announces is about the session, and its other host or next version may know the extension.

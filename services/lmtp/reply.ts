@@ -51,18 +51,19 @@ export function isPermanent(reply: Reply): boolean {
   return reply.code >= 500;
 }
 
-/** The longest reply line we pass on, and the most lines: a real reply has less (RFC 5321 section 4.5.3.1.5 says 512). */
+/** The longest reply line we pass on: a real reply has less (RFC 5321 section 4.5.3.1.5 says 512). */
 const longestLine = 900;
-const mostLines = 50;
 
 /**
  * A reply as it was read: lines joined by LF, without the last line end. Undefined for what is no reply (RFC 5321
- * section 4.2): no code, or lines with different codes. Control characters become `?`, since the text is passed on.
+ * section 4.2): no code, or lines with different codes. Control characters become `?`, since the text is passed on. A refusal
+ * with a code beyond X5Z, or of many lines (Sieve's reject, in full), is a reply all the same: to take it for none would lose
+ * the other recipients' replies, too, and deliver to these once more.
  */
 export function parseReply(text: Bytes): Reply | undefined {
-  const lines = text.split('\n', mostLines + 1);
-  const code = /^[2-5][0-5][0-9](?=[ -]|$)/.exec(text)?.[0];
-  if (code === undefined || lines.length > mostLines) return undefined;
+  const lines = text.split('\n');
+  const code = /^(?:[23][0-5]|[45][0-9])[0-9](?=[ -]|$)/.exec(text)?.[0];
+  if (code === undefined) return undefined;
   if (!lines.every((line) => line.startsWith(code) && /^(?:[ -]|$)/.test(line.slice(3)))) return undefined;
   const texts = lines.map((line) => line.slice(4, 4 + longestLine).replace(/[\x00-\x08\x0a-\x1f\x7f]/g, '?'));
   return { code: Number(code), enhanced: enhancedOf(Number(code), texts), lines: texts };

@@ -1,5 +1,6 @@
 // What a backend said, and what the MTA is told for it: only a verdict on a recipient may be permanent.
 import type { Bytes } from '../directory/entry.ts';
+import type { Offers } from './envelope.ts';
 import { backendRefused, staleDirectory } from './reply-codes.ts';
 import { isPermanent, isPositive, plainText, type Reply } from './reply.ts';
 
@@ -66,4 +67,15 @@ export function senderReply(said: Reply, server: Bytes): Reply {
   if (said.code !== 552 && said.code !== 452) return sessionReply(said, server);
   if (said.enhanced === '') return withEnhanced(said, said.code === 552 ? '5.3.4' : '4.3.1');
   return said.code === 452 || /^5\.(?:3\.4|2\.3)$/.test(said.enhanced) ? said : sessionReply(said, server);
+}
+
+/**
+ * Whether a reply after the final dot is the only one that will come: Cyrus says once, for all recipients, that a message of
+ * `sent` octets is larger than it takes (RFC 2033 section 4.2 wants a reply for each). It has announced how much that is, so
+ * it is true of each of them.
+ */
+export function isForAll(said: Reply, sent: number, backend: Pick<Offers, 'argumentsOf'>): boolean {
+  if (said.code !== 552 || !/^5\.(?:3\.4|2\.3)$/.test(said.enhanced)) return false;
+  const limit = Number(backend.argumentsOf('SIZE'));
+  return limit > 0 && sent > limit;
 }

@@ -112,12 +112,14 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
     return this;
   }
 
-  /** A mailbox may have moved since RCPT. Where that can't be found out now, it is taken to be where it was then. */
+  /**
+   * A mailbox may have moved since RCPT. Where that can't be found out now, nothing goes to where it was then: whoever has
+   * moved it waited for us no longer than the routing lease, and what is remembered within its bounds was found.
+   */
   async #lookAgain(): Promise<void> {
     const looks = this.#delivery.recipients.map(async (accepted, slot) => {
       if (this.#options.router.stands(accepted.route)) return;
       const route = await this.#route(accepted.recipient);
-      if (route.failure !== undefined) return;
       accepted.route = route;
       if (route.decision.action === 'deliver') accepted.server = route.decision.server;
       else this.#delivery.settle(slot, route.decision.reply);

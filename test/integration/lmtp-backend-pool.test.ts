@@ -188,6 +188,64 @@ test('a fence is obeyed at once: at RCPT, and for what was accepted before it', 
   assert.equal(proxy.registry.setFlags('nobody', { fence: true }), false);
 });
 
+test('a fence is obeyed by what waits for a connection, too', async (t) => {
+  const mail1 = await backend(t);
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' }, connections: 1 });
+  const [first, second] = [await Mta.greet(proxy.address), await Mta.greet(proxy.address)];
+  await first.envelope(['<ann>']);
+  await until('the first has the connection', () => mail1.lines.includes('DATA'));
+  await second.envelope(['<ann>']);
+  await until('the second waits', () => proxy.pools.connections()[0]?.waiting === 1);
+  proxy.registry.setFlags('mail1', { fence: true });
+  assert.match((await first.body('x\r\n', 1))[0] ?? '', ok);
+  assert.match((await second.body('x\r\n', 1))[0] ?? '', /^451 4\.2\.1 Nothing is delivered to mail1 for now$/);
+  assert.equal(mail1.messages.length, 1);
+  // Its connection is free for the time after.
+  proxy.registry.setFlags('mail1', { fence: false });
+  assert.match((await second.send(['<ann>']))[0] ?? '', ok);
+});
+
+test('MTAs that take their time over a message give way to those who wait', async (t) => {
+  const mail1 = await backend(t);
+  const settings = { wait_timeout: 60_000, reply_timeout: 60_000, stall_timeout: 60_000 };
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' }, connections: 2, settings });
+  const slow = [await Mta.greet(proxy.address), await Mta.greet(proxy.address)];
+  for (const mta of slow) await mta.envelope(['<ann>']);
+  const dribble = setInterval(() => {
+    for (const mta of slow) mta.socket.write('x');
+  }, 50);
+  t.after(() => {
+    clearInterval(dribble);
+  });
+  const other = await Mta.greet(proxy.address);
+  assert.match((await other.send(['<ann>']))[0] ?? '', ok);
+  assert.equal(mail1.messages.filter(({ whole }) => whole).length, 1);
+  // One has given way, and hears it where it expects it; the other goes on.
+  clearInterval(dribble);
+  const told = await Promise.all(slow.map((mta) => mta.body('\r\n', 1)));
+  assert.deepEqual(
+    told
+      .flat()
+      .map((reply) => reply.slice(0, 9))
+      .sort(),
+    ['250 2.1.5', '451 4.4.5'],
+  );
+});
+
+test('a refused message is cleared before the next: Cyrus keeps the transaction of one that is too big', async (t) => {
+  let taken = 0;
+  const mail1 = await backend(t, { after: () => (taken++ === 0 ? '552 5.2.3 Too big' : '250 2.1.5 ok') });
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });
+  const mta = await Mta.greet(proxy.address);
+  assert.equal((await mta.send(['<ann>']))[0], '552 5.2.3 Too big');
+  assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
+  assert.equal(mail1.connections, 1);
+  assert.deepEqual(
+    mail1.lines.filter((line) => /^(?:MAIL|RSET)/.test(line)).map((line) => line.slice(0, 4)),
+    ['MAIL', 'RSET', 'MAIL'],
+  );
+});
+
 test('a drained backend still gets its mail', async (t) => {
   const mail1 = await backend(t);
   const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });

@@ -136,6 +136,23 @@ const faults: [string, Partial<Behaviour>, RegExp, RegExp?][] = [
     /^250/,
   ],
   [
+    'refuses in many lines, with a code of its own',
+    { after: () => `${'571-5.7.1 line\n'.repeat(200)}571 5.7.1 last\n250 2.1.5 ok` },
+    /^(?:571-5\.7\.1 line\n){200}571 5\.7\.1 last$/,
+    /^250 /,
+  ],
+  [
+    'says once for all that the message is larger than it announced',
+    { keywords: ['PIPELINING', 'SIZE 100'], after: () => '552 5.2.3 Message size (200) exceeds fixed maximum' },
+    /^552 5\.2\.3 Message size \(200\)/,
+  ],
+  [
+    'says of one, within the size that it announced, that the mailbox takes no such message',
+    { keywords: ['PIPELINING', 'SIZE 1000'], after: () => '552 5.2.3 larger than its owner wants\n250 2.1.5 ok' },
+    /^552 5\.2\.3 larger/,
+    /^250 /,
+  ],
+  [
     'has an I/O error',
     { after: () => '451 4.3.0 System I/O error\n451' },
     /^451 4\.3\.0 System I\/O error$/,

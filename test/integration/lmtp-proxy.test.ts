@@ -229,6 +229,24 @@ test('unknown is only said when it is proven', async (t) => {
   );
 });
 
+test('a mailbox that cannot be looked for again at DATA is put off, and the others get theirs', async (t) => {
+  const mail1 = await backend(t);
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1', bob: 'mail1' } });
+  const mta = await Mta.greet(proxy.address);
+  await mta.say('MAIL FROM:<>');
+  assert.match(await mta.say('RCPT TO:<ann>'), /^250/);
+  assert.match(await mta.say('RCPT TO:<bob>'), /^250/);
+  // Nothing is remembered here, and without a lease nobody waits for us who moves ann now.
+  const { answer } = proxy.lookup;
+  proxy.lookup.answer = (names) => (names.includes('user.ann') ? new Promise(() => undefined) : answer(names));
+  await mta.say('DATA');
+  const said = await mta.body('x\r\n', 2);
+  assert.equal(said[0], '451 4.4.3 Directory is not available');
+  assert.match(said[1] ?? '', /^250/);
+  assert.ok(mail1.messages.every(({ rcpts }) => !rcpts.includes('<ann>')));
+  assert.equal(proxy.outcomes[0]?.reason, 'directory');
+});
+
 test('a directory that hangs is waited for once a message, not once a recipient', async (t) => {
   const mail1 = await backend(t);
   const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });

@@ -55,3 +55,28 @@ test('what Cyrus sees of messages with an end in the middle', { skip: withoutCyr
   const untagged = await imap.ok('STATUS user.alice (MESSAGES)');
   assert.match(untagged.join(' '), new RegExp(`MESSAGES ${taken}\\b`));
 });
+
+test(
+  'a message larger than Cyrus takes: it says so once for all, and the next one goes its way',
+  { skip: withoutCyrus() },
+  async (t) => {
+    const cyrus = await startCyrus({ nodes: ['mail1'], options: { mail1: ['maxmessagesize: 5000'] } });
+    t.after(() => cyrus.stop());
+    const imap = await (await ImapClient.connect(cyrus.node('mail1').imap)).login('cyrus', CYRUS_PASSWORD.cyrus);
+    for (const user of ['alice', 'bob']) await imap.ok(`CREATE user.${user}`);
+    const proxy = await runProxy(t, {
+      backends: { mail1: cyrus.node('mail1').lmtp },
+      users: { alice: 'mail1', bob: 'mail1' },
+      username: 'mailproxy',
+      password: CYRUS_PASSWORD.mailproxy,
+      settings: { connect_timeout: 10_000, envelope_timeout: 10_000, reply_timeout: 30_000 },
+    });
+    const mta = await Mta.greet(proxy.address);
+    const large = `Subject: x\r\n\r\n${`${'y'.repeat(70)}\r\n`.repeat(200)}`;
+    const tooBig = /^552 5\.2\.3 Message size \(\d+\) exceeds fixed maximum message size \(5000\)$/;
+    for (const rcpts of [['<alice>', '<bob>'], ['<alice>']]) {
+      for (const said of await mta.send(rcpts, large)) assert.match(said, tooBig);
+      for (const said of await mta.send(['<alice>', '<bob>'])) assert.match(said, /^250 2\.1\.5 Success/);
+    }
+  },
+);

@@ -25,9 +25,9 @@ export function apiOnDirectory(api: ApiClient): OnDirectory {
     directory: directoryOf(api),
     mailboxes: mailboxesOf(api),
     route: {
-      explain: (address, poster) => {
-        const auth = poster === undefined ? undefined : textFromBytes(poster);
-        const query = { recipient: textFromBytes(address), auth };
+      explain: (address, { poster, sender, size } = {}) => {
+        const [auth, from] = [poster, sender].map((bytes) => (bytes === undefined ? undefined : textFromBytes(bytes)));
+        const query = { recipient: textFromBytes(address), auth, from, size };
         return api.ask({ method: 'GET', path: '/v1/route', query }, routeValue);
       },
     },

@@ -131,6 +131,12 @@ export class BackendSession extends SMTPConnection implements Offers {
     return line?.slice(keyword.length + 1) ?? '';
   }
 
+  /** The largest message it takes, as announced (RFC 1870), in octets; undefined where it has announced none. */
+  get sizeLimit(): number | undefined {
+    const limit = Number(this.argumentsOf('SIZE'));
+    return limit > 0 ? limit : undefined;
+  }
+
   /** Whether it still answers; never rejects. */
   async isAlive(): Promise<boolean> {
     const said = await this.#command('NOOP').catch(() => undefined);

@@ -200,7 +200,7 @@ export class Branch implements OutletOwner {
         taken &&= isPositive(reply);
         this.#answered(accepted[index]?.slot ?? -1, reply);
         const sent = session.socket.bytesWritten - before;
-        if (index === 0 && accepted.length > 1 && isForAll(reply, sent, session)) {
+        if (index === 0 && accepted.length > 1 && isForAll(reply, sent, session.sizeLimit)) {
           this.giveUp(recipientReply(reply, this.server));
         }
       }

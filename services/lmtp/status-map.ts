@@ -1,6 +1,5 @@
 // What a backend said, and what the MTA is told for it: only a verdict on a recipient may be permanent.
 import type { Bytes } from '../directory/entry.ts';
-import type { Offers } from './envelope.ts';
 import { backendRefused, staleDirectory } from './reply-codes.ts';
 import { isPermanent, isPositive, plainText, type Reply } from './reply.ts';
 
@@ -71,11 +70,9 @@ export function senderReply(said: Reply, server: Bytes): Reply {
 
 /**
  * Whether a reply after the final dot is the only one that will come: Cyrus says once, for all recipients, that a message of
- * `sent` octets is larger than it takes (RFC 2033 section 4.2 wants a reply for each). It has announced how much that is, so
- * it is true of each of them.
+ * `sent` octets is larger than it takes (RFC 2033 section 4.2 wants a reply for each). It has announced a limit, so it is
+ * true of each of them.
  */
-export function isForAll(said: Reply, sent: number, backend: Pick<Offers, 'argumentsOf'>): boolean {
-  if (said.code !== 552 || !/^5\.(?:3\.4|2\.3)$/.test(said.enhanced)) return false;
-  const limit = Number(backend.argumentsOf('SIZE'));
-  return limit > 0 && sent > limit;
+export function isForAll(said: Reply, sent: number, limit: number | undefined): boolean {
+  return limit !== undefined && sent > limit && said.code === 552 && /^5\.(?:3\.4|2\.3)$/.test(said.enhanced);
 }

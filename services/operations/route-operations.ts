@@ -11,11 +11,13 @@ import { accessOf, anonymous } from '../directory/access.ts';
 import { serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { patient } from '../directory/patience.ts';
-import { recipientOk } from '../lmtp/reply-codes.ts';
-import { wireText } from '../lmtp/reply.ts';
+import { readMail } from '../lmtp/listener-commands.ts';
+import { recipientOk, tooBig } from '../lmtp/reply-codes.ts';
+import { wireText, type Reply } from '../lmtp/reply.ts';
 import { Router } from '../lmtp/router.ts';
 import type { Look } from '../lmtp/router.ts';
 import type { Decision } from '../lmtp/routing.ts';
+import type { LmtpSettings } from '../lmtp/settings.ts';
 import { Refusal } from './refusal.ts';
 import { stateText } from './state-text.ts';
 
@@ -25,7 +27,10 @@ export const routeValue = z
     steps: z.array(z.string()).meta({ description: 'The way from the address to the reply, in sentences.' }),
     action: z.enum(['deliver', 'defer', 'reject']),
     mailbox: z.string(),
-    reply: z.string().meta({ description: 'The reply to RCPT TO, as it would be sent.' }),
+    reply: z.string().meta({
+      description:
+        'The reply to RCPT TO, as it would be sent; to MAIL where that is refused, and after the message where it is too large for the backend (552, in words of its own).',
+    }),
     server: z.string().optional().meta({ description: 'Where it would be delivered; left out when it is not.' }),
     reason: z.string().optional().meta({ description: 'Why it is not delivered; left out when it is.' }),
   })
@@ -33,16 +38,30 @@ export const routeValue = z
 
 export type RouteValue = z.output<typeof routeValue>;
 
-/** All reject with a Refusal. */
-export interface RouteOperations {
-  /** What would become of a recipient; `poster` is the user of MAIL's AUTH=. Refused where the address is none. */
-  explain(address: Bytes, poster?: Bytes): Promise<RouteValue>;
+/** What is known of a message that would be sent. */
+export interface MessageAsked {
+  /** The user of MAIL's AUTH=; left out: nobody in particular. */
+  poster?: Bytes | undefined;
+  /** Of MAIL, with or without angle brackets; empty for the null sender. */
+  sender?: Bytes | undefined;
+  /** In octets. */
+  size?: number | undefined;
 }
 
-/** `patience`: how long a lookup may take, in milliseconds. */
+/** All reject with a Refusal. */
+export interface RouteOperations {
+  /** What would become of a message to a recipient. Refused where the recipient's address, or the sender's, is none. */
+  explain(address: Bytes, message?: MessageAsked): Promise<RouteValue>;
+}
+
 export interface RouteSettings {
   addresses: RecipientSettings & FallbackSettings;
+  /** What a listener takes of MAIL. */
+  mail: LmtpSettings;
+  /** How long a lookup may take, in milliseconds. */
   patience: number;
+  /** The largest message that a backend announces, in octets; undefined where it announces none. Rejects when it can't be asked. */
+  offeredSize: (server: Bytes) => Promise<number | undefined>;
 }
 
 function backendStep(server: Bytes, registry: Registry): string {
@@ -90,6 +109,59 @@ function replyOf(decision: Decision): string {
   return readable(wireText(decision.action === 'deliver' ? recipientOk : decision.reply).trimEnd());
 }
 
+/** What is found out besides the route, and what it changes. */
+interface Said {
+  steps: string[];
+  /** Undefined where nothing stands in the way. */
+  decision?: Decision;
+}
+
+const nothing: Said = { steps: [] };
+
+function refusal(reply: Reply, reason: string): Decision {
+  return { action: 'reject', reply, reason };
+}
+
+/** MAIL, as a listener reads it. */
+function mailSteps({ sender, size }: MessageAsked, mail: LmtpSettings): Said {
+  if (sender === undefined && size === undefined) return nothing;
+  const path = pathOf(sender ?? '', false);
+  const utf8 = mail.smtputf8 && /[\x80-\xff]/.test(path.raw) ? ' SMTPUTF8' : '';
+  const read = readMail(`MAIL FROM:<${path.raw}>${size === undefined ? '' : ` SIZE=${size}`}${utf8}`, mail, true);
+  const steps = [
+    ...(sender === undefined ? [] : [`sender: ${senderText(path, utf8)}`]),
+    ...(size === undefined ? [] : [sizeText(size, mail.size_limit)]),
+  ];
+  if (!('refusal' in read)) return { steps };
+  return { steps, decision: refusal(read.refusal, read.refusal.code === 552 ? 'size' : 'sender') };
+}
+
+function senderText({ raw }: Path, utf8: Bytes): string {
+  if (raw === '') return 'the null sender, of bounces and the like';
+  return `${readable(raw)}${utf8 === '' ? '' : ', by SMTPUTF8'}; what it may do is judged by AUTH=, not by the sender`;
+}
+
+function sizeText(size: number, limit: number): string {
+  if (limit === 0) return `size: ${size} octets, without a limit of ours`;
+  return `size: ${size} octets, our limit is ${limit}`;
+}
+
+/** What the backend takes; whether the mailbox has room for it is known to nobody but the backend. */
+async function backendSizeSteps(size: number, decision: Decision, { offeredSize }: RouteSettings): Promise<Said> {
+  if (decision.action !== 'deliver') return nothing;
+  const name = readable(decision.server);
+  try {
+    const limit = await offeredSize(decision.server);
+    const quota = 'whether the mailbox has room for it, only the backend can tell';
+    if (limit === undefined) return { steps: [`size: ${name} announces no limit; ${quota}`] };
+    if (size <= limit) return { steps: [`size: ${name} takes up to ${limit} octets; ${quota}`] };
+    const step = `size: ${name} takes no more than ${limit} octets: RCPT is answered 250, and the message refused`;
+    return { steps: [step], decision: refusal(tooBig(limit), 'size') };
+  } catch (error) {
+    return { steps: [`size: ${name} could not be asked what it takes: ${readable((error as Error).message)}`] };
+  }
+}
+
 function pathOf(address: Bytes, strict: boolean): Path {
   const bracketed = address.startsWith('<') ? address : `<${address}>`;
   const parsed = parsePath(bracketed, strict);
@@ -101,26 +173,32 @@ function pathOf(address: Bytes, strict: boolean): Path {
 export function routeOperations(
   directory: Pick<Directory, 'lookup' | 'nearby'>,
   registry: Registry,
-  { addresses, patience }: RouteSettings,
+  settings: RouteSettings,
 ): RouteOperations {
+  const { addresses, mail, patience } = settings;
   const router = new Router(patient(directory, patience), registry, addresses);
   return {
-    async explain(address, poster = anonymous) {
-      const route = await router.route(pathOf(address, addresses.lmtp_strict_rfc2821), { poster });
-      const { decision, target } = route;
-      const deliver = decision.action === 'deliver';
-      const made = deliver ? `deliver to ${readable(decision.server)}` : `${decision.action}: ${decision.reason}`;
+    async explain(address, message = {}) {
+      const { poster = anonymous, size } = message;
+      const path = pathOf(address, addresses.lmtp_strict_rfc2821);
+      const offered = mailSteps(message, mail);
+      const route = await router.route(path, { poster });
+      const asks = size !== undefined && offered.decision === undefined;
+      const there = asks ? await backendSizeSteps(size, route.decision, settings) : nothing;
+      const decision = offered.decision ?? there.decision ?? route.decision;
+      const looks = route.tried.flatMap((look) => lookSteps(look, poster, registry));
       const reply = replyOf(decision);
       return {
         address: readable(address),
-        steps: [
-          ...route.tried.flatMap((look) => lookSteps(look, poster, registry)),
-          `decision: ${made}`,
-          `reply: ${reply}`,
-        ],
-        ...{ action: decision.action, mailbox: readable(target.mailbox), reply },
-        ...(deliver ? { server: readable(decision.server) } : { reason: decision.reason }),
+        steps: [...offered.steps, ...looks, ...there.steps, `decision: ${decisionText(decision)}`, `reply: ${reply}`],
+        ...{ action: decision.action, mailbox: readable(route.target.mailbox), reply },
+        ...(decision.action === 'deliver' ? { server: readable(decision.server) } : { reason: decision.reason }),
       };
     },
   };
+}
+
+function decisionText(decision: Decision): string {
+  if (decision.action === 'deliver') return `deliver to ${readable(decision.server)}`;
+  return `${decision.action}: ${decision.reason}`;
 }

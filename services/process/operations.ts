@@ -2,6 +2,7 @@
 import type { Bytes } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
+import { offeredSize } from '../lmtp/offered-size.ts';
 import { auditOperations } from '../operations/audit-operations.ts';
 import type { AuditOperations, KeptAudit } from '../operations/audit-operations.ts';
 import { directoryOperations } from '../operations/directory-operations.ts';
@@ -29,14 +30,17 @@ import { replicasOf } from './replicas.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
 import { scalingStates } from './scaling-state.ts';
-import { directoryPatience, registryOf } from './settings.ts';
+import { backendSettings, directoryPatience, lmtpSettings, registryOf } from './settings.ts';
 
 /** `ring`: has the workers look into a name at once. */
 export function onDirectory(directory: Directory, config: Config, ring: (name: Bytes) => void): OnDirectory {
   const whom = 'the directory';
   const registry = registryOf(config);
   const imapTimeout = config.workers.imap_timeout * 1000;
-  const routing = { addresses: config.lmtp, patience: directoryPatience(config) };
+  const routing = {
+    ...{ addresses: config.lmtp, mail: lmtpSettings(config), patience: directoryPatience(config) },
+    offeredSize: (server: Bytes) => offeredSize(server, registry, backendSettings(config), config.servername),
+  };
   return {
     directory: asked(whom, directoryOperations(directory, registry)),
     mailboxes: asked(whom, mailboxOperations({ directory, registry, imapTimeout, ring })),

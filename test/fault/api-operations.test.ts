@@ -108,6 +108,7 @@ const routes: [method: string, path: string, needed: Role, expected: RegExp, bod
     { pattern: 'user.ann', from: 'mail2', to: 'mail1', unseen: true, dry_run: true },
   ],
   ['GET', '/v1/route?recipient=jdoe%2BSent%40example.org', 'read', /"action":"deliver","mailbox":"user.jdoe"/],
+  ['GET', '/v1/route?recipient=jdoe&from=s%40x&size=70', 'read', /"sender: s@x; .*"size: 70 octets, .*"size: mail1 /],
   [
     'POST',
     '/v1/replication/users/jdoe?wait=0',
@@ -162,6 +163,8 @@ test('a wrong request is told which field is wrong, what it is and what it may b
     ['/v1/queues/reconcile/jobs?status=failed', 'query.status', '"failed"', /^left out: there are state, limit$/],
     ['/v1/queues/reconcile/jobs/%20', 'path.id', '" "', /^an id/],
     ['/v1/route', 'query.recipient', 'missing', /^an address/],
+    ['/v1/route?recipient=a&size=1k', 'query.size', '"1k"', /^a whole number, 0 or more$/],
+    ['/v1/route?recipient=a&sender=b', 'query.sender', '"b"', /^left out: there are recipient, auth, from, size$/],
     ['/v1/mailboxes?after=%21', 'query.after', '"!"', /`next`/],
     [`/v1/mailboxes/${'x'.repeat(1025)}`, 'path.name', `"${'x'.repeat(116)}...`, /^a mailbox name/],
     ['/v1/queues/moves/retry', 'body.kind', '"sad"', /^one of away/, { method: 'POST', body: { kind: 'sad' } }],

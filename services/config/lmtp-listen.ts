@@ -50,6 +50,9 @@ const listener = z
   .superRefine((address, context) => {
     const problem = addressProblem(address);
     if (problem) context.addIssue({ code: 'custom', path: [problem[0]], message: problem[1] });
+    // RFC 2033 section 5: whoever finds LMTP there takes it for SMTP.
+    else if (address.port === 25)
+      context.addIssue({ code: 'custom', path: ['port'], message: 'a port other than 25, which is for SMTP' });
   })
   .transform(({ host, port, path, ...door }) => ({
     ...addressOf({

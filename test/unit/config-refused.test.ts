@@ -286,3 +286,12 @@ test('a replica has a queue of its own name, and is brought up to its backend wh
   );
   assert.deepEqual(problemsOf({ backends: { mail1: { replica: {} } }, workers: { backends: ['mail1'] } }), []);
 });
+
+test('LMTP: nobody listens at port 25 (RFC 2033 section 5), and backends may be asked there', () => {
+  const [problem, ...more] = problemsOf({ lmtp: { listen: [{ host: '::', port: 25 }] } });
+  assert.deepEqual(
+    [problem?.key, problem?.expected, more],
+    ['lmtp.listen[0].port', 'a port other than 25, which is for SMTP', []],
+  );
+  assert.deepEqual(keysOf(problemsOf({ backends: { mail1: { lmtp: { host: '::1', port: 25 } } } })), []);
+});

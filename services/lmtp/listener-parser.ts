@@ -36,6 +36,8 @@ export class LmtpParser extends SMTPStream {
   /** Inside a line that was too long. */
   #dropping = false;
   #inARow = 0;
+  /** Since when it has been the client's turn: it has sent or been sent nothing since, in `performance.now()`. */
+  turn = performance.now();
 
   /** `limit`: the longest command line in bytes, its end included. */
   constructor(owner: ParserOwner, limit: number) {
@@ -61,6 +63,7 @@ export class LmtpParser extends SMTPStream {
   override _write(chunk: Buffer, _encoding: BufferEncoding | 'buffer', done: () => void): void {
     this.#input = this.#input.length === 0 ? chunk : Buffer.concat([this.#input, chunk]);
     this.#done = done;
+    this.turn = performance.now();
     this.#advance();
   }
 

@@ -47,6 +47,15 @@ export class LmtpServer extends SMTPServer implements SessionHost {
     return this.connections.size + this.#unread.size;
   }
 
+  /** The session whose client has kept silent for the longest time although it is its turn. */
+  get mostSilent(): LmtpSession | undefined {
+    let longest: LmtpSession | undefined;
+    for (const session of [...this.connections] as LmtpSession[]) {
+      if ((session.silentSince ?? Infinity) < (longest?.silentSince ?? Infinity)) longest = session;
+    }
+    return longest;
+  }
+
   /** Takes on what has changed in the facts, and a new certificate; for sessions to come. */
   reload(certificate: Certificate | undefined): void {
     this.options.maxCommandLength = this.facts.settings.command_limit;

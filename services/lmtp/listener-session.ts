@@ -175,7 +175,9 @@ export class LmtpSession extends SMTPConnection {
   #flush(): void {
     const text = this.#held;
     this.#held = '';
-    if (text !== '' && this._socket.writable) this._socket.write(text, 'latin1');
+    if (text === '' || !this._socket.writable) return;
+    this._socket.write(text, 'latin1');
+    (this._parser as LmtpParser).turn = performance.now();
   }
 
   /** The last reply of the session. */
@@ -202,6 +204,18 @@ export class LmtpSession extends SMTPConnection {
   /** Ends the session now if nothing is under way in it, else at the end of what is (the server is closing). */
   drain(): void {
     if (!this.#envelope.open && !this.#busy) this.#endWith(codes.shuttingDown);
+  }
+
+  /** Since when the client has been silent although it is its turn; undefined where it is not, or the session ends. */
+  get silentSince(): number | undefined {
+    if (this._closing || this._closed || !this._ready || this.#busy || this.#envelope.waiting) return undefined;
+    return (this._parser as LmtpParser).turn;
+  }
+
+  /** Makes room for another session. */
+  giveWay(): void {
+    this.#endWith(codes.tooManySessions);
+    this._socket.destroy();
   }
 
   /** Ends the session now, whatever is under way in it. */

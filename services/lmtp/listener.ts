@@ -7,6 +7,9 @@ import { plainDoor, type Certificate, type Door } from './settings.ts';
 
 export type { Log } from './listener-facts.ts';
 
+/** How long a client may always keep silent, in milliseconds, also where others are turned away for it. */
+const patience = 5_000;
+
 export class LmtpListener {
   readonly #facts: ServerFacts;
   readonly #servers: LmtpServer[] = [];
@@ -20,11 +23,20 @@ export class LmtpListener {
    * listen at the same TCP port. Rejects when it can't be had (in use, no permission, no such folder).
    */
   async listen(address: Address, door: Door = plainDoor, { shared = false } = {}): Promise<Address> {
-    // The session that asks is counted already.
-    const server = new LmtpServer(this.#facts, () => this.sessions <= this.#facts.settings.sessions_limit, door);
+    const server = new LmtpServer(this.#facts, () => this.#mayOpen(), door);
     const bound = await bind(server.server, address, this.#facts.settings.socket_mode, shared);
     this.#servers.push(server);
     return bound;
+  }
+
+  /** The session that asks is counted already. A crowd that says nothing must not keep out those who have mail. */
+  #mayOpen(): boolean {
+    if (this.sessions <= this.#facts.settings.sessions_limit) return true;
+    const silent = this.#servers.flatMap((server) => server.mostSilent ?? []);
+    const [longest] = silent.sort((a, b) => (a.silentSince ?? 0) - (b.silentSince ?? 0));
+    if (performance.now() - (longest?.silentSince ?? Infinity) < patience) return false;
+    longest?.giveWay();
+    return longest !== undefined;
   }
 
   /** Sessions open now, over all addresses. */

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address } from '../../services/backends/registry.ts';
 import { LmtpListener, type Log } from '../../services/lmtp/listener.ts';
 import { lmtpDefaults, type LmtpSettings } from '../../services/lmtp/settings.ts';
@@ -211,6 +212,38 @@ test('sessions beyond the limit are told 421', async (t) => {
   await once(first, 'data');
   assert.equal(await talk(dial(), ''), '421 4.3.2 Too many sessions, try again later\r\n');
   first.destroy();
+});
+
+test('a crowd that says nothing keeps nobody out: the longest silent give way, whatever they have begun', async (t) => {
+  const { dial, store, listener } = await run(t, { sessions_limit: 4 });
+  store.hold = new Promise(() => undefined);
+  const heard: string[] = [];
+  const sockets: Socket[] = [];
+  const open = async (commands: string, replies: RegExp): Promise<void> => {
+    const at = sockets.push(dial()) - 1;
+    heard[at] = '';
+    sockets[at]?.on('error', () => undefined).on('data', (text) => (heard[at] = (heard[at] ?? '') + text.toString()));
+    sockets[at]?.write(commands);
+    await until('it has its reply', () => replies.test(heard[at] ?? ''));
+  };
+  // The first waits for us, who do not take its message; the others let us wait.
+  await open(envelope, /^354 /m);
+  sockets[0]?.write('x\r\n');
+  await open(envelope, /^354 /m);
+  await open('LHLO c\r\nMAIL FROM:<>\r\n', /^250 2\.1\.0/m);
+  await open('', /^220 /);
+  const full = '421 4.3.2 Too many sessions, try again later\r\n';
+  assert.equal(await talk(dial(), ''), full);
+  await sleep(5100);
+  for (const silent of [1, 2, 3]) {
+    await open('LHLO c\r\n', /^250 /m);
+    await until('the one that was silent for longest has gone', () => heard[silent]?.endsWith(full) === true);
+  }
+  // These have not been silent for long.
+  assert.equal(await talk(dial(), ''), full);
+  await until('no more than may be', () => listener.sessions === 4);
+  assert.ok([0, 4, 5, 6].every((at) => heard[at]?.includes('421') === false && sockets[at]?.destroyed === false));
+  for (const socket of sockets) socket.destroy();
 });
 
 test('ten thousand commands in one segment are all answered, in few writes', async (t) => {

@@ -26,7 +26,7 @@ const pure = [
   '^services/address/',
   '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
-  '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
+  '^services/lmtp/(reply|reply-codes|delivery|routing|slow-sender|status-map)[.]ts$',
   '^services/lookup/(socketmap|key|answer)[.]ts$',
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',

@@ -6,7 +6,7 @@ import { idleCost } from './lmtp-idle.ts';
 import { latencyAt, type Latency } from './lmtp-latency.ts';
 import { compare, send, type Load } from './lmtp-load.ts';
 import { optionsFrom, type Options } from './lmtp-options.ts';
-import { latencyTable, loadTables, ratioTable, type Row } from './lmtp-report.ts';
+import { latencyTable, loadTables, ratioTables, type Row } from './lmtp-report.ts';
 import { Stand, type Way } from './lmtp-stand.ts';
 
 const small = 4096;
@@ -40,7 +40,7 @@ async function measureLoads(stand: Stand, options: Options): Promise<string[]> {
     rows.push({ load, runs: await compare(stand, some, load, options) });
     console.error(`${rows.length} of ${loads.length} rows measured`);
   }
-  return rows.length > 0 ? [loadTables(rows, stand.ways), ratioTable(rows, stand.ways)] : [];
+  return rows.length > 0 ? [loadTables(rows, stand.ways), ratioTables(rows, stand.ways)] : [];
 }
 
 async function measureLatency(stand: Stand, options: Options): Promise<string> {
@@ -71,7 +71,7 @@ async function measure(stand: Stand, options: Options): Promise<void> {
   const parts = await measureLoads(stand, options);
   if (options.rows.includes('latency')) parts.push(await measureLatency(stand, options));
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}`;
-  const how = `workers ${options.workers}, ${options.mailboxes} mailboxes, near cache of ${options.nearCache} rows`;
+  const how = `workers ${options.workers}, ${options.mailboxes} mailboxes, ${options.nearCache} rows in memory for lookups`;
   console.log([`${machine}; medians of ${options.rounds}; ${how}`, ...parts, ...idle].join('\n\n'));
 }
 

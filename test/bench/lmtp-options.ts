@@ -12,13 +12,14 @@ Cyrus frontend, and Rookery, one after the other in every round, and prints medi
 machine and shares its cores; CPU time per message does not depend on that. Needs root, postfix, haproxy, and for Dovecot
 and Cyrus what npm test brings.
 
-Recipients come from all mailboxes in turn, and Rookery logs each to a file. It runs twice: \`rookery\` as it is shipped,
-with room for 100,000 rows in memory, so that a recipient is looked up in Redis the first time and comes from memory after
-that; \`lookups\` with room for --near-cache rows, too few for a recipient to be still known when he comes again, so that each
-is looked up in Redis once a message. The Cyrus frontend has the same mailboxes, from Rookery's directory, and logs to a
-syslog. haproxy and Dovecot look nothing up; Dovecot logs to a file. With --workers 1 haproxy has one thread, Dovecot one process, Rookery one; with auto each has as
-many as there are cores. Cyrus always has a process for each session. CPU time is that of all processes of a proxy; the relay before the sinks
-that answers Cyrus' AUTH (auth-relay.ts), a hop that only Cyrus has, is not in it, but is in Cyrus' rate.
+Recipients come from all mailboxes in turn, and Rookery logs each to a file. It runs twice: \`rookery\` as it is
+shipped, with room for 100,000 rows in memory, where nearly all recipients come from, since it has seen them before;
+\`lookups\` with room for --near-cache rows, too few for a recipient to be still known when he comes again, so that
+each is looked up in Redis once a message. The Cyrus frontend has the same mailboxes, from Rookery's directory, and
+logs to a syslog. haproxy and Dovecot look nothing up; Dovecot logs to a file. With --workers 1 haproxy has one
+thread, Dovecot one process, Rookery one; with auto each has as many as there are cores. Cyrus always has a process
+for each session. CPU time is that of all processes of a proxy; the relay before the sinks that answers Cyrus' AUTH
+(auth-relay.ts), a hop that only Cyrus has, is not in it, but is in Cyrus' rate.
 
   two      a message for two recipients on two backends. Beside it smtp-source straight to the two sinks, as an MTA that
            knew both would deliver it: every message to each of them, half of the sessions for each, side by side. A rate is

@@ -81,10 +81,8 @@ export class NearCache implements RoutingDirectory {
 
   /** As the directory's own. Rejects at once while that is away and the names are not remembered. */
   async lookup(names: readonly Bytes[]): Promise<Lookup> {
-    if (this.#clock() < this.#holds) {
-      const known = this.#remembered(names, 'memory', () => true);
-      if (known) return known;
-    }
+    const known = this.remembered(names);
+    if (known) return known;
     if (this.#away) return this.#stale(names, this.#away.reason);
     try {
       return await this.#ask(names);
@@ -109,6 +107,10 @@ export class NearCache implements RoutingDirectory {
   nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby> {
     if (this.#away) return Promise.reject(new DirectorySilent(this.#away.reason));
     return inTime(this.#options.directory.nearby(domain, isNear), this.#options.patience);
+  }
+
+  remembered(names: readonly Bytes[]): Lookup | undefined {
+    return this.#clock() < this.#holds ? this.#remembered(names, 'memory', () => true) : undefined;
   }
 
   known(name: Bytes): Entry | undefined {

@@ -1,6 +1,6 @@
 // Waiting for the directory, but not for ever.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Directory } from './directory.ts';
+import type { Directory, Lookup } from './directory.ts';
 import type { Bytes, Entry } from './entry.ts';
 
 /** The directory has not answered in time. */
@@ -27,6 +27,8 @@ export async function inTime<T>(promise: Promise<T>, milliseconds: number): Prom
 export interface RoutingDirectory extends Pick<Directory, 'lookup' | 'nearby'> {
   /** A lookup that nothing remembered answers. */
   fresh: Directory['lookup'];
+  /** What a lookup would answer from memory, at once; undefined where it would have to ask. */
+  remembered(names: readonly Bytes[]): Lookup | undefined;
   /** The row of a name, where it is remembered and surely as it is; no question is asked. */
   known(name: Bytes): Entry | undefined;
   /** Resolves when something has changed about the name's tree, or after so many milliseconds. */
@@ -39,6 +41,7 @@ export function patient(directory: Pick<Directory, 'lookup' | 'nearby'>, millise
   return {
     ...{ lookup, fresh: lookup },
     nearby: (domain, isNear) => inTime(directory.nearby(domain, isNear), milliseconds),
+    remembered: () => undefined,
     known: () => undefined,
     changed: (_, within) => sleep(within),
   };

@@ -47,7 +47,7 @@ export class Envelope {
   }
 
   /** A promise given here does not reject: a failure of the handler is temporary for the recipient. */
-  rcpt(line: Bytes): { refusal: Reply } | { answer: Promise<Reply> } {
+  rcpt(line: Bytes): { refusal: Reply } | { answer: Reply | Promise<Reply> } {
     const open = this.#open;
     if (open === undefined) return { refusal: codes.needMail };
     const { settings } = this.#host.facts;
@@ -55,12 +55,17 @@ export class Envelope {
     if ('refusal' in read) return read;
     const most = settings.recipients_limit;
     if (open.accepted >= most) return { refusal: codes.tooManyRecipients(most) };
-    const ask = async (): Promise<Reply> => {
-      const said = await open.transaction.recipient(read.recipient);
+    const counted = (said: Reply): Reply => {
       if (isPositive(said)) open.accepted++;
       return said;
     };
-    return { answer: ask().catch((error: unknown) => this.#failed(error, 'recipient')) };
+    const failed = (error: unknown): Reply => this.#failed(error, 'recipient');
+    try {
+      const answer = open.transaction.recipient(read.recipient);
+      return { answer: answer instanceof Promise ? answer.then(counted).catch(failed) : counted(answer) };
+    } catch (error) {
+      return { answer: failed(error) };
+    }
   }
 
   /** What takes the message; undefined without a recipient (RFC 2033 section 4.2). */

@@ -167,7 +167,10 @@ export class Verbs {
 
   #rcpt(line: Bytes): Said | Promise<Said> {
     const rcpt = this.#envelope.rcpt(line);
-    if ('answer' in rcpt) return rcpt.answer.then((reply) => ({ reply }));
+    if ('answer' in rcpt) {
+      const { answer } = rcpt;
+      return answer instanceof Promise ? answer.then((reply) => ({ reply })) : { reply: answer };
+    }
     return rcpt.refusal === codes.needMail ? { reply: rcpt.refusal } : { reply: rcpt.refusal, about: { line } };
   }
 

@@ -91,11 +91,25 @@ export class Router {
 
   /**
    * Never rejects: what cannot be found out is a reason to put the recipient off. Each mailbox that the address may mean is
-   * looked at in its turn, as long as those before it are refused: what is put off is not given to somebody else.
+   * looked at in its turn, as long as those before it are refused: what is put off is not given to somebody else. Given at
+   * once where the row is remembered and the mail can go there, as nearly all can.
    */
-  async route(path: Path, options: RouteOptions = {}): Promise<Route> {
+  route(path: Path, options: RouteOptions = {}): Route | Promise<Route> {
+    const target = targetOf(path, this.#settings);
+    const look = this.#rememberedLook(target, options);
+    return look ? { ...look, path, tried: [look] } : this.#ask(target, path, options);
+  }
+
+  #rememberedLook(target: Target, { poster }: RouteOptions): Look | undefined {
     const asked = Date.now();
-    let look = await this.#look(targetOf(path, this.#settings), options);
+    const lookup = this.#directory.remembered([target.mailbox]);
+    const look = lookup && this.#seen(target, lookup, asked);
+    return look?.decision.action === 'deliver' && this.#mayPost(look, poster) ? look : undefined;
+  }
+
+  async #ask(target: Target, path: Path, options: RouteOptions): Promise<Route> {
+    const asked = Date.now();
+    let look = await this.#look(target, options);
     const tried = [look];
     if (this.#settings.lmtp_fuzzy_mailbox_match === true && isMissingFolder(look)) {
       look = await this.#near(look, path, options);

@@ -89,9 +89,14 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
     this.#hold = { signal: session.gone };
   }
 
-  async recipient(recipient: Recipient): Promise<Reply> {
+  recipient(recipient: Recipient): Reply | Promise<Reply> {
     const begun = performance.now();
-    const route = await this.#route(recipient);
+    const route = this.#route(recipient);
+    if (route instanceof Promise) return route.then((late) => this.#routed(recipient, late, begun));
+    return this.#routed(recipient, route, begun);
+  }
+
+  #routed(recipient: Recipient, route: Route, begun: number): Reply {
     const { decision } = route;
     if (decision.action === 'deliver') {
       this.#delivery.add({ route, recipient, server: decision.server, begun });
@@ -101,7 +106,7 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
     return decision.reply;
   }
 
-  #route({ path }: Recipient): Promise<Route> {
+  #route({ path }: Recipient): Route | Promise<Route> {
     return this.#options.router.route(path, { poster: posterOf(this.#sender), hold: this.#hold });
   }
 

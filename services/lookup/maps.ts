@@ -26,7 +26,7 @@ export interface TransportSettings {
 }
 
 export interface MapsOptions {
-  router: { route(path: Path): Promise<Route> };
+  router: { route(path: Path): Route | Promise<Route> };
   registry: Registry;
   addresses: Pick<RecipientSettings, 'virtdomains' | 'lmtp_strict_rfc2821'>;
   transport: TransportSettings;

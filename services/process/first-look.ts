@@ -19,8 +19,8 @@ export function madeByFirstMessage({ users }: Config): ((mailbox: Bytes) => bool
 }
 
 /** A route, its lookup counted by what it found. */
-export async function countedRoute(routing: Promise<Route>, metrics: Metrics): Promise<Route> {
-  const route = await routing;
+export function countedRoute(route: Route | Promise<Route>, metrics: Metrics): Route | Promise<Route> {
+  if (route instanceof Promise) return route.then((late) => countedRoute(late, metrics));
   const { finding } = route;
   if (finding) metrics.countLookup(finding.found ? 'found' : finding.proven ? 'absent' : 'unproven');
   else if (route.failure !== undefined) metrics.countLookup('failed');

@@ -4,6 +4,8 @@ import type { Address } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Config } from '../config/schema.ts';
 import type { NearCache } from '../directory/near-cache.ts';
+import { OutcomeQueue } from '../logging/outcome-queue.ts';
+import type { Outcome } from '../logging/outcome.ts';
 import { BackendPools } from '../lmtp/backend-pool.ts';
 import { LmtpListener } from '../lmtp/listener.ts';
 import { MemoryLimit } from '../lmtp/memory-limit.ts';
@@ -32,7 +34,11 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const unheard = await openUnheard(start);
   const users = await autocreateOf(start);
   const replicas = await replicasTold(start);
+  const outcomes = outcomesOf(start);
   const backing = {
+    report: (outcome: Outcome) => {
+      outcomes.add(outcome);
+    },
     ...{ pools, memory, spool, unheard: unheard.replies, contradicted: contradictionsOf(start) },
     delivered: replicas && replicas.delivered.bind(replicas),
   };
@@ -44,6 +50,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
     const grace = config.lmtp.shutdown_grace * 1000;
     await listener.close(grace);
     await pools.close(grace);
+    outcomes.close();
     unheard.close();
     users?.close();
   };
@@ -102,11 +109,26 @@ function watchBackends(pools: BackendPools, { watch, notes }: RoleStart): void {
   notes['backends'] = () => pools.troubles();
 }
 
+/** The mail log and the counters; also a process that fails tells what it knows. */
+function outcomesOf({ mailLog, metrics }: RoleStart): { add(outcome: Outcome): void; close(): void } {
+  const queue = new OutcomeQueue((outcome) => {
+    mailLog.recipient(outcome);
+    metrics.observeOutcome(outcome);
+  });
+  // Before the log's own last write.
+  process.prependListener('exit', queue.flush);
+  const close = () => {
+    process.off('exit', queue.flush);
+    queue.flush();
+  };
+  return { add: queue.add.bind(queue), close };
+}
+
 /** What stands behind the listener, by a configuration. */
 function handlerOf(
-  { registry, metrics, mailLog }: RoleStart,
+  { registry, metrics }: RoleStart,
   directory: NearCache,
-  backing: Pick<ProxyOptions, 'pools' | 'memory' | 'spool' | 'unheard' | 'contradicted' | 'delivered'>,
+  backing: Pick<ProxyOptions, 'pools' | 'memory' | 'spool' | 'unheard' | 'contradicted' | 'delivered' | 'report'>,
   autocreate: Autocreate | undefined,
 ) {
   return (config: Config): Proxy => {
@@ -116,10 +138,6 @@ function handlerOf(
       router: {
         route: (path, options) => countedRoute(router.route(path, options), metrics),
         stands: (route) => router.stands(route),
-      },
-      report: (outcome) => {
-        mailLog.recipient(outcome);
-        metrics.observeOutcome(outcome);
       },
     });
   };

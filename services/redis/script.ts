@@ -29,8 +29,9 @@ export class Script {
   }
 }
 
-function bytes(text: Bytes): Buffer {
-  return Buffer.from(text, 'latin1');
+/** ASCII is the same in UTF-8, which ioredis makes of a string: a command without buffers is put together at a third of the cost. */
+function bytes(text: Bytes): Buffer | string {
+  return /^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text, 'latin1');
 }
 
 /** What ioredis gives for a call with buffers, as byte strings. */

@@ -38,11 +38,11 @@ const longestRun = 120_000;
 /** A probe that is over sooner than this, in seconds, tells little of the rate. */
 const shortestProbe = 0.3;
 
-/** Each run writes to the next set of recipients, so that no memory makes the lookups vanish. */
-let turn = 0;
+/** Each run of a way writes to the next set of recipients: to all of them in turn. */
+const turns = new Map<Way, number>();
 
 export async function send(stand: Stand, way: Way, load: Load, messages: number, pace: Pace): Promise<Run> {
-  const to = load.recipients === 2 ? ['-r', '2', '-t', twoRecipients] : ['-N', '-t', recipientOf(nextSet(pace))];
+  const to = load.recipients === 2 ? ['-r', '2', '-t', twoRecipients] : ['-N', '-t', recipientOf(nextSet(way, pace))];
   const before = stand.cpu(way);
   const begin = performance.now();
   await (load.recipients === 2 && way === 'direct'
@@ -58,8 +58,10 @@ export async function send(stand: Stand, way: Way, load: Load, messages: number,
   };
 }
 
-function nextSet({ mailboxes }: Pace): number {
-  return turn++ % Math.floor(mailboxes / setSize);
+function nextSet(way: Way, { mailboxes }: Pace): number {
+  const turn = turns.get(way) ?? 0;
+  turns.set(way, turn + 1);
+  return turn % Math.floor(mailboxes / setSize);
 }
 
 /** Without a proxy an MTA has a transaction for each backend: half of the sessions to each, every message to both. */

@@ -41,26 +41,37 @@ export function loadTables(rows: readonly Row[], some: readonly Way[]): string {
   const costs = rows.map(({ load, runs }) => [
     ...shape(load),
     ...proxies.map((way) => figure((runs.get(way) ?? none).proxyCpu, 3)),
-    figure((runs.get('rookery') ?? none).redisCpu, 3),
+    ...rookeries(some).map((way) => figure((runs.get(way) ?? none).redisCpu, 3)),
   ]);
   return [
     `Messages a second\n\n${table([[...shapeHead, ...some], ...rates])}`,
-    `CPU time a message in ms, of all processes of each\n\n${table([[...shapeHead, ...proxies, 'redis'], ...costs])}`,
+    `CPU time a message in ms, of all processes of each\n\n${table([[...shapeHead, ...proxies, ...rookeries(some).map((way) => `redis/${way}`)], ...costs])}`,
   ].join('\n\n');
 }
 
-/** Rookery's rate beside each other way's; an asterisk where a goal is not reached. */
-export function ratioTable(rows: readonly Row[], some: readonly Way[]): string {
-  const others = some.filter((way) => way !== 'rookery');
+function rookeries(some: readonly Way[]): readonly Way[] {
+  return some.filter((way) => way === 'rookery' || way === 'lookups');
+}
+
+/** Rookery's rate beside each other way's, as shipped and with a lookup for each recipient. */
+export function ratioTables(rows: readonly Row[], some: readonly Way[]): string {
+  return rookeries(some)
+    .map((of) => ratioTable(of, rows, some))
+    .join('\n\n');
+}
+
+/** An asterisk where a goal is not reached. */
+function ratioTable(of: Way, rows: readonly Row[], some: readonly Way[]): string {
+  const others = some.filter((way) => !rookeries(some).includes(way));
   const cell = (way: Way, { load, runs }: Row): string => {
-    const ratio = (runs.get('rookery') ?? none).rate / (runs.get(way) ?? none).rate;
+    const ratio = (runs.get(of) ?? none).rate / (runs.get(way) ?? none).rate;
     const goal = wanted(way, load);
     if (goal === undefined || !Number.isFinite(ratio)) return figure(ratio, 2);
     return `${figure(ratio, 2)}${ratio < goal ? '*' : ''} (${goal.toFixed(1)})`;
   };
   const lines = rows.map((row) => [...shape(row.load), ...others.map((way) => cell(way, row))]);
   const head = [...shapeHead, ...others.map((way) => `to ${way}`)];
-  return `Rookery's rate to others' (goal; * where it is missed)\n\n${table([head, ...lines])}`;
+  return `${of}: its rate to others' (goal; * where it is missed)\n\n${table([head, ...lines])}`;
 }
 
 export function latencyTable(rate: number, measured: ReadonlyMap<Way, Latency>): string {

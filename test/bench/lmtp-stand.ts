@@ -12,7 +12,7 @@ import { loadMailboxes } from './lmtp-mailboxes.ts';
 import { Peer } from './peer.ts';
 import { cpuMs, treeCpuMs, treeRss } from './process-cpu.ts';
 
-export const ways = ['direct', 'haproxy', 'dovecot', 'cyrus', 'rookery'] as const;
+export const ways = ['direct', 'haproxy', 'dovecot', 'cyrus', 'rookery', 'lookups'] as const;
 export type Way = (typeof ways)[number];
 
 export interface Address {
@@ -27,7 +27,7 @@ export interface StandOptions {
   program: string;
   /** How many recipients have mailboxes. */
   mailboxes: number;
-  /** How many rows Rookery may keep in memory. */
+  /** How many rows the Rookery that looks up may keep in memory. */
   nearCache: number;
   /** One process or thread for each proxy, or one for each core. */
   workers: 1 | 'auto';
@@ -46,7 +46,7 @@ const at = (port: number) => ({ host, port });
 /** Their names in the directory are their addresses, where a Cyrus frontend looks for the service `lmtp`. */
 const sinks = [at(10023), { host: `127.67.${own}`, port: 10023 }] as const;
 const names = sinks.map((sink) => sink.host);
-const places = { haproxy: at(10025), dovecot: at(10026), rookery: at(10027), mupdate: at(10028) };
+const places = { haproxy: at(10025), dovecot: at(10026), rookery: at(10027), lookups: at(10029), mupdate: at(10028) };
 /** A frontend takes in 100,000 mailboxes before it greets; in milliseconds. */
 const patience = 300_000;
 
@@ -91,7 +91,7 @@ export class Stand {
 
   /** CPU time so far of a way's processes, in milliseconds, and of Rookery's Redis; NaN where there is none. */
   cpu(way: Way): { proxy: number; redis: number } {
-    const redis = way === 'rookery' ? this.#redis.pid : undefined;
+    const redis = way === 'rookery' || way === 'lookups' ? this.#redis.pid : undefined;
     const pid = this.#pid(way);
     return { proxy: pid === undefined ? Number.NaN : treeCpuMs(pid), redis: redis ? cpuMs(redis) : Number.NaN };
   }
@@ -136,10 +136,18 @@ export class Stand {
     if (this.ways.includes('haproxy')) await this.#startHaproxy(threads);
     if (this.ways.includes('dovecot')) await this.#startDovecot(threads, options.dovecot);
     if (this.ways.includes('cyrus')) await this.#startCyrus(options);
-    const profile = options.profile && `--cpu-prof --cpu-prof-dir=${resolve(options.profile)}`;
-    const config = await this.#configure('rookery', rookeryConfig(options));
+    await this.#startRookery('rookery', options, {});
+    if (this.ways.includes('lookups')) {
+      await this.#startRookery('lookups', options, { directory: { near_cache: options.nearCache } });
+    }
+  }
+
+  async #startRookery(way: 'rookery' | 'lookups', options: StandOptions, more: object): Promise<void> {
+    const config = await this.#configure(way, { ...rookeryConfig(way, options), ...more });
     const command = [options.program, 'run', 'lmtp', '--config', config];
-    await this.#start('rookery', command, places.rookery, profile ? { NODE_OPTIONS: profile } : {});
+    const folder = options.profile && join(resolve(options.profile), way);
+    const env = folder ? { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` } : {};
+    await this.#start(way, command, places[way], env);
   }
 
   async #start(name: string, command: string[], address: Address, env: NodeJS.ProcessEnv = {}): Promise<void> {
@@ -191,10 +199,9 @@ export class Stand {
   }
 }
 
-function rookeryConfig({ workers, nearCache, connections }: StandOptions): object {
+function rookeryConfig(way: 'rookery' | 'lookups', { workers, connections }: StandOptions): object {
   return {
-    lmtp: { listen: [places.rookery], workers, sessions_limit: 100_000 },
-    directory: { near_cache: nearCache },
+    lmtp: { listen: [places[way]], workers, sessions_limit: 100_000 },
     backends: Object.fromEntries(sinks.map((sink) => [sink.host, { lmtp: { ...sink, connections }, mupdate: false }])),
   };
 }

@@ -27,4 +27,6 @@ export interface SessionHost {
   readonly mayOpen: () => boolean;
   /** The listener is closing: what is under way is finished, and nothing new is begun. */
   readonly closing: boolean;
+  /** A message is whole; resolves when it is known what is to be told. */
+  answering(message: Promise<void>): void;
 }

@@ -15,6 +15,7 @@ export class LmtpServer extends SMTPServer implements SessionHost {
   readonly mayOpen: () => boolean;
   readonly door: Door;
   closing = false;
+  readonly #answering = new Set<Promise<void>>();
   /** Connections whose PROXY header is waited for. */
   readonly #unread = new Set<Socket>();
 
@@ -97,6 +98,16 @@ export class LmtpServer extends SMTPServer implements SessionHost {
       return undefined;
     }
     return found === 'unknown' ? {} : { remoteAddress: found.client };
+  }
+
+  answering(message: Promise<void>): void {
+    this.#answering.add(message);
+    void message.then(() => this.#answering.delete(message));
+  }
+
+  /** Resolves when no message waits for its replies. */
+  async answered(): Promise<void> {
+    await Promise.all(this.#answering);
   }
 
   /** Stops accepting. Sessions end when what is under way in them has been answered, the last after `graceMs`. */

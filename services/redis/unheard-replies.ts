@@ -17,8 +17,8 @@ const keyLength = 16;
 
 /** Entries read from it at once. */
 const atOnce = 1000;
-/** How often the log is read, in milliseconds: no MTA comes back sooner. */
-const readEvery = 500;
+/** How often the log is read, in milliseconds: an MTA may come again just when a backend answers at last. */
+const readEvery = 100;
 
 /** ARGV: the prefix, pair and digest, the most log entries, the time to keep it in seconds, the reply. */
 const keepScript = new Script(`
@@ -59,6 +59,8 @@ export class UnheardReplies {
   #reading = Promise.resolve();
   /** Readings that have not come to an end. */
   #waiting = 0;
+  /** Replies on their way to Redis. */
+  readonly #keeping = new Set<Promise<void>>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(settings: UnheardSettings) {
@@ -87,15 +89,17 @@ export class UnheardReplies {
   keep(sender: Bytes, recipient: Bytes, digest: string, text: Bytes): void {
     const { keepFor } = this.#settings;
     const args = [prefix, nameOf(sender, recipient), digest, String(mostKept), String(Math.ceil(keepFor)), text];
-    this.#run(keepScript, args).then(
+    const keeping = this.#run(keepScript, args).then(
       () => {
         this.#settings.count('kept');
-        return this.refresh();
+        void this.refresh();
       },
       () => {
         this.#settings.count('failed');
       },
     );
+    this.#keeping.add(keeping);
+    void keeping.then(() => this.#keeping.delete(keeping));
   }
 
   /** One reply, which is not kept any more then. Never rejects. */
@@ -145,8 +149,10 @@ export class UnheardReplies {
     else this.#pairs.delete(name);
   }
 
-  close(): void {
+  /** Resolves when all that was to be kept is, or can't be: only then may its connection go. */
+  async close(): Promise<void> {
     clearInterval(this.#timer);
+    await Promise.all(this.#keeping);
   }
 }
 

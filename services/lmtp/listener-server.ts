@@ -15,6 +15,9 @@ export class LmtpServer extends SMTPServer implements SessionHost {
   readonly mayOpen: () => boolean;
   readonly door: Door;
   closing = false;
+  /** Sessions that are not over: a server counts as closed while the last of them still learns of it. */
+  #open = 0;
+  #allOver: () => void = () => undefined;
   readonly #answering = new Set<Promise<void>>();
   /** Connections whose PROXY header is waited for. */
   readonly #unread = new Set<Socket>();
@@ -62,6 +65,7 @@ export class LmtpServer extends SMTPServer implements SessionHost {
     const { id = uniqueId(), remoteAddress } = about ?? {};
     const session = new LmtpSession(this, socket, { id, ...(remoteAddress !== undefined && { remoteAddress }) }, this);
     this.connections.add(session);
+    this.#open++;
     session.init();
   }
 
@@ -100,6 +104,10 @@ export class LmtpServer extends SMTPServer implements SessionHost {
     return found === 'unknown' ? {} : { remoteAddress: found.client };
   }
 
+  over(): void {
+    if (--this.#open === 0) this.#allOver();
+  }
+
   answering(message: Promise<void>): void {
     this.#answering.add(message);
     void message.then(() => this.#answering.delete(message));
@@ -125,6 +133,7 @@ export class LmtpServer extends SMTPServer implements SessionHost {
       for (const session of sessions) session.cutOff();
     }, graceMs);
     await ended;
+    if (this.#open > 0) await new Promise<void>((resolve) => (this.#allOver = resolve));
     clearTimeout(timer);
   }
 }

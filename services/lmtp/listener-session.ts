@@ -242,9 +242,11 @@ export class LmtpSession extends SMTPConnection {
   }
 
   override _onClose(): void {
-    if (!this._closed) this.#reset();
+    const first = !this._closed;
+    if (first) this.#reset();
     this.#hearing.over(this.#gone.signal.aborted);
     super._onClose();
+    if (first) this.#host.over();
   }
 
   /** A reset by the client is how some end their sessions: no error of ours. */

@@ -56,6 +56,9 @@ export interface Verdict {
 /** Redis answers again some time after it is there again: the longest pause between two attempts to reach it, and one command. */
 const redisSlow = 4_000;
 
+/** So long after a late reply all proxies know of it, in milliseconds, on a busy machine. */
+const learning = 300;
+
 export function audit(evidence: Evidence): Verdict {
   const verdict: Verdict = {
     ...{ lost: [], bounced: [], invented: [], damaged: [], unexplained: [] },
@@ -122,6 +125,10 @@ function explainer({ connections, faults }: Evidence): Explain {
     faults.some((fault) => fault.target === target && kinds.test(fault.kind) && fault.from <= to && fault.to >= from);
   const begun = (target: string, kind: string, from: number, to: number): boolean =>
     faults.some((fault) => fault.target === target && fault.kind === kind && fault.from >= from && fault.from <= to);
+  const killed = ({ proxy, begun, ended }: Attempt): Fault | undefined =>
+    faults.find(
+      ({ target, kind, from }) => target === proxy && kind === 'kill' && from >= begun && from <= ended + atOnce,
+    );
   return (message, one, later) => {
     const at = message.attempts.findIndex(({ session }) => session === one.session);
     const attempt = message.attempts[at];
@@ -136,9 +143,17 @@ function explainer({ connections, faults }: Evidence): Explain {
       return 'connection to the backend cut before its reply was read';
     if (unread && connection.by === 'backend' && happened(one.backend, /kill$/, one.at, connection.ended ?? 0))
       return 'backend killed before its reply was read';
-    const silent = attempt.slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
-    if (silent && begun(one.proxy, 'kill', attempt.begun, attempt.ended + atOnce))
-      return 'proxy killed between the reply of the backend and its own';
+    const unheardIn = ({ slots }: Attempt): boolean =>
+      slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
+    const silent = unheardIn(attempt);
+    const kill = killed(attempt);
+    if (silent && kill)
+      return !unread && connection && connection.passed <= kill.from
+        ? 'proxy killed between the reply of the backend and its own'
+        : 'proxy killed before the backend had answered';
+    const between = message.attempts.slice(at + 1, message.attempts.indexOf(next));
+    if (between.some((other) => unheardIn(other) && killed(other)))
+      return 'proxy killed between the reply that was remembered and its own';
     // Told to end, and its grace was over before the backend had answered.
     const cutOff = happened(one.proxy, /^restart$/, attempt.ended, attempt.ended);
     if (silent && cutOff && (unread || (connection?.passed ?? 0) >= attempt.ended))
@@ -150,6 +165,11 @@ function explainer({ connections, faults }: Evidence): Explain {
     const late = connection === undefined || connection.passed > next.begun || unread;
     const held = [one.backend, one.proxy].some((target) => happened(target, slow, attempt.begun, next.begun));
     if (late && held) return 'brought again while the backend or its proxy was held up, and had not answered yet';
+    // What the others have kept it learns when it goes on, and what had come to it meanwhile may be quicker.
+    if (happened(next.proxy, /^stop$/, attempt.begun, next.ended))
+      return 'brought to a proxy that was stopped while the reply was kept';
+    if (!unread && connection && connection.passed > next.begun - learning)
+      return 'brought again at the moment in which the backend answered';
     if (happened('redis', /./, one.at - redisSlow, next.ended))
       return 'Redis away: the reply could not be kept, or not be found';
     return undefined;

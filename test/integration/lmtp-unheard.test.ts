@@ -1,6 +1,7 @@
 // What was delivered, but could not be told to the MTA, is not delivered again when it comes again: through Redis, by any proxy.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openUnheard as openForProcess } from '../../services/process/open-unheard.ts';
 import type { UnheardReplies } from '../../services/redis/unheard-replies.ts';
 import { FakeBackend, type Behaviour } from '../harness/lmtp-backend.ts';
@@ -145,6 +146,89 @@ test('a reply that comes after our deadline: the MTA was told 451, and hears the
   assert.equal(mail1.connections, 1);
 });
 
+test('asked to stop, a proxy hears the reply that comes too late for the MTA', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 100, late_timeout: 60_000 });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /^451 /);
+  await first.proxy.listener.close(60_000);
+  const closed = first.proxy.pools.close(60_000);
+  mail1.say('250 2.1.5 late');
+  await closed;
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+});
+
+test('cut off when its grace is over, what one backend has taken is kept while another owes its reply', async (t) => {
+  const { mail1, mail2, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  await mta.envelope(['<ann>', '<cas>']);
+  mta.socket.write(`${message}.\r\n`);
+  await until('both have it', () => [mail1, mail2].every((each) => each.messages.at(-1)?.whole === true));
+  await until('one has answered', () => first.proxy.delivered.includes('user.cas at mail2'));
+  await first.proxy.listener.close(0);
+  await first.proxy.pools.close(0);
+  await first.proxy.listener.answered();
+  // Its script is not in Redis yet, and so it takes two questions.
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+});
+
+test('QUIT that came with the final dot does not show that its client has heard anything', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  await mta.envelope(['<ann>']);
+  mta.socket.write(`${message}.\r\nQUIT\r\n`);
+  await until('the backend has it', () => mail1.messages.at(-1)?.whole === true);
+  // As of a process that was killed: what it had said is still there, and then nobody.
+  mta.socket.end();
+  await sleep(100);
+  mail1.say('250 2.1.5 done');
+  await until('it is kept', () => first.events.kept === 1);
+
+  mail1.behaviour = new FakeBackend().behaviour;
+  const well = await Mta.greet(first.proxy.address);
+  await well.envelope(['<bob>']);
+  well.socket.write(`${message}.\r\nQUIT\r\n`);
+  assert.match(await well.reply(), /<bob> Ok/);
+  assert.match(await well.reply(), /^221 /);
+  await until('it is closed', () => well.socket.closed);
+  await first.unheard.close();
+  assert.equal(first.events.kept, 1);
+});
+
+test('told 421 behind its replies, a client that is not heard of again may have heard nothing', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const [gone, well] = [await Mta.greet(first.proxy.address), await Mta.greet(first.proxy.address)];
+  for (const [mta, rcpt] of [
+    [gone, '<ann>'],
+    [well, '<bob>'],
+  ] as const) {
+    await mta.envelope([rcpt]);
+    mta.socket.write(`${message}.\r\n`);
+  }
+  await until('the backend has both', () => whole(mail1) === 2);
+  gone.socket.pause();
+  const closed = first.proxy.listener.close(60_000);
+  mail1.say('250 2.1.5 done');
+  assert.equal(await well.reply(), '250 2.1.5 done');
+  assert.match(await well.reply(), /^421 /);
+  await until('it was told', () => first.proxy.delivered.length === 2);
+  await sleep(100);
+  // With what it has not read in its hands: its system says so.
+  gone.socket.resetAndDestroy();
+  await closed;
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+});
+
 test('a late refusal, or none at all, is delivered again', async (t) => {
   const { mail1, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 100, late_timeout: 200 });
   const [first] = proxies;
@@ -227,9 +311,7 @@ test('a process that has just started knows at once what others have kept', asyn
     metrics: { count: () => undefined },
     outages: { of: () => ({ onError: () => undefined }) },
   } as unknown as Parameters<typeof openForProcess>[0]);
-  t.after(() => {
-    started.close();
-  });
+  t.after(() => started.close());
   assert.equal(started.replies.mayHave('s@example.org', 'ann'), true);
   assert.ok(started.replies.key);
 });

@@ -19,6 +19,8 @@ const keyLength = 16;
 const atOnce = 1000;
 /** How often the log is read, in milliseconds: an MTA may come again just when a backend answers at last. */
 const readEvery = 100;
+/** Without its turn for so long, in milliseconds, this process was stopped, and knows nothing of what others have kept. */
+const asleep = 1000;
 
 /** ARGV: the prefix, pair and digest, the most log entries, the time to keep it in seconds, the reply. */
 const keepScript = new Script(`
@@ -61,13 +63,17 @@ export class UnheardReplies {
   #waiting = 0;
   /** Replies on their way to Redis. */
   readonly #keeping = new Set<Promise<void>>();
+  /** When it had its turn last, in the milliseconds of `performance.now()`. */
+  #awakeAt = performance.now();
+  /** It was stopped, and has not read the log since. */
+  #behind = false;
   readonly #timer: NodeJS.Timeout;
 
   constructor(settings: UnheardSettings) {
     this.#settings = settings;
     this.#seen = `${Math.max(0, Date.now() - settings.keepFor * 1000)}-0`;
     this.#timer = setInterval(() => {
-      if (this.#waiting === 0) void this.refresh();
+      this.#turn();
     }, readEvery);
     this.#timer.unref();
     void this.refresh();
@@ -78,8 +84,21 @@ export class UnheardReplies {
     return this.#key;
   }
 
-  /** At once, from memory. */
+  #turn(): void {
+    if (this.#hasSlept) {
+      this.#behind = true;
+      void this.refresh().then(() => (this.#behind = false));
+    } else if (this.#waiting === 0) void this.refresh();
+    this.#awakeAt = performance.now();
+  }
+
+  get #hasSlept(): boolean {
+    return performance.now() - this.#awakeAt > asleep;
+  }
+
+  /** At once, from memory; what is older than that of others is not trusted. */
   mayHave(sender: Bytes, recipient: Bytes): boolean {
+    if (this.#behind || this.#hasSlept) return true;
     if (this.#pairs.size === 0) return false;
     const pair = this.#pairs.get(nameOf(sender, recipient));
     return pair !== undefined && pair.until > Date.now();

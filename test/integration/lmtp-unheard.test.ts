@@ -300,6 +300,19 @@ test('a message that comes to nothing while it is held comes to nothing', async 
   assert.equal((await (await Mta.greet(first.proxy.address)).send(['<ann>']))[0], '250 2.1.5 done');
 });
 
+test('a process that was stopped for a while asks before it believes its memory', async (t) => {
+  const { proxies } = await site(t);
+  const [first] = proxies;
+  assert.ok(first);
+  assert.equal(first.unheard.mayHave('s@example.org', 'ann'), false);
+  // As stopped: nothing of it runs.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  assert.equal(first.unheard.mayHave('s@example.org', 'ann'), true);
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
+  await until('it has read what others wrote', () => !first.unheard.mayHave('s@example.org', 'ann'));
+});
+
 test('a process that has just started knows at once what others have kept', async (t) => {
   const { replies, events, close } = openUnheard(redis.socket);
   t.after(close);

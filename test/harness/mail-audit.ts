@@ -128,9 +128,7 @@ function explainer({ connections, faults, grace }: Evidence): Explain {
   const begun = (target: string, kind: string, from: number, to: number): boolean =>
     faults.some((fault) => fault.target === target && fault.kind === kind && fault.from >= from && fault.from <= to);
   const killed = ({ proxy, begun, ended }: Attempt): Fault | undefined =>
-    faults.find(
-      ({ target, kind, from }) => target === proxy && kind === 'kill' && from >= begun && from <= ended + atOnce,
-    );
+    faults.find(({ target, kind, from }) => target === proxy && kind === 'kill' && from >= begun && from <= ended);
   return (message, one, later) => {
     const at = message.attempts.findIndex(({ session }) => session === one.session);
     const attempt = message.attempts[at];
@@ -149,15 +147,18 @@ function explainer({ connections, faults, grace }: Evidence): Explain {
       slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
     const silent = unheardIn(attempt);
     const kill = killed(attempt);
-    if (silent && kill)
-      return !unread && connection && connection.passed <= kill.from
-        ? 'proxy killed between the reply of the backend and its own'
-        : 'proxy killed before the backend had answered';
+    if (silent && kill) {
+      const answered = !unread && connection && connection.passed <= kill.from;
+      if (!answered) return 'proxy killed before the backend had answered';
+      const others = attempt.slots.some(({ rcpt, accepted }) => accepted && !one.rcpts.includes(rcpt));
+      const owing = others ? ', another backend owing its own' : '';
+      return `proxy killed between the reply of the backend and its own${owing}`;
+    }
     const between = message.attempts.slice(at + 1, message.attempts.indexOf(next));
     if (between.some((other) => unheardIn(other) && killed(other)))
       return 'proxy killed between the reply that was remembered and its own';
     // When the reply came that was too late for the MTA: it is kept at once.
-    const came = unread ? Infinity : (connection?.passed ?? 0) + atOnce;
+    const came = unread ? Infinity : (connection?.passed ?? 0) + aMoment;
     // Told to end, it listens until its grace is over.
     const told = faults.find(
       ({ target, kind, from, to }) =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openUnheard as openForProcess } from '../../services/process/open-unheard.ts';
+import type { UnheardStore } from '../../services/lmtp/unheard-replies.ts';
 import type { UnheardReplies } from '../../services/redis/unheard-replies.ts';
 import { FakeBackend, type Behaviour } from '../harness/lmtp-backend.ts';
 import { Mta, runProxy, type ProxyRun } from '../harness/lmtp-proxy.ts';
@@ -200,6 +201,52 @@ test('QUIT that came with the final dot does not show that its client has heard 
   await until('it is closed', () => well.socket.closed);
   await first.unheard.close();
   assert.equal(first.events.kept, 1);
+});
+
+test('a connection that breaks behind QUIT, sent with the final dot: the replies were not heard', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  await mta.envelope(['<ann>']);
+  mta.socket.write(`${message}.\r\nQUIT\r\n`);
+  await until('the backend has it', () => whole(mail1) === 1);
+  mta.socket.pause();
+  mail1.say('250 2.1.5 done');
+  await until('it was told', () => first.proxy.delivered.length === 1);
+  await sleep(100);
+  assert.equal(first.events.kept, 0);
+  mta.socket.resetAndDestroy();
+  await until('it is kept', () => first.events.kept === 1);
+});
+
+test('cut off while it was asked what is remembered: what was taken out is put back', async (t) => {
+  const mail1 = await new FakeBackend().listen();
+  t.after(() => mail1.close());
+  const kept: string[] = [];
+  const asked = Promise.withResolvers<undefined>();
+  const answer = Promise.withResolvers<string>();
+  const unheard: UnheardStore = {
+    key: Buffer.alloc(16),
+    mayHave: () => true,
+    keep: (_sender, _recipient, _digest, text) => kept.push(text),
+    take: () => {
+      asked.resolve(undefined);
+      return answer.promise;
+    },
+  };
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' }, unheard });
+  const mta = await Mta.greet(proxy.address);
+  await mta.envelope(['<ann>']);
+  mta.socket.write(`${message}.\r\n`);
+  await asked.promise;
+  await proxy.listener.close(0);
+  await proxy.pools.close(0);
+  const answered = proxy.listener.answered();
+  answer.resolve('250 2.1.5 before');
+  await answered;
+  assert.deepEqual(kept, ['250 2.1.5 before']);
+  assert.equal(mail1.messages.length, 0);
 });
 
 test('told 421 behind its replies, a client that is not heard of again may have heard nothing', async (t) => {

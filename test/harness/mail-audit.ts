@@ -171,6 +171,8 @@ function explainer({ connections, faults, grace }: Evidence): Explain {
     const late = connection === undefined || connection.passed > next.begun || unread;
     const held = [one.backend, one.proxy].some((target) => happened(target, slow, attempt.begun, next.begun));
     if (late && held) return 'brought again while the backend or its proxy was held up, and had not answered yet';
+    // Its client had hung up, or was told to come again by a proxy that ended.
+    if (!unread && connection && connection.passed > next.begun) return 'brought again before the backend had answered';
     if (!unread && connection && connection.passed > next.begun - aMoment)
       return 'brought again at the moment in which the backend answered';
     if (happened('redis', /./, one.at - redisSlow, next.ended))

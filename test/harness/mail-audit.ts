@@ -175,6 +175,9 @@ function explainer({ connections, faults, grace }: Evidence): Explain {
     if (!unread && connection && connection.passed > next.begun) return 'brought again before the backend had answered';
     if (!unread && connection && connection.passed > next.begun - aMoment)
       return 'brought again at the moment in which the backend answered';
+    // The answer comes too late for it then, though it has been taken out.
+    if (happened(next.proxy, /^stop$/, next.begun, next.ended))
+      return 'proxy stopped while it asked for the reply that was remembered';
     if (happened('redis', /./, one.at - redisSlow, next.ended))
       return 'Redis away: the reply could not be kept, or not be found';
     return undefined;

@@ -306,11 +306,45 @@ test('without Redis messages go their way, twice if need be', async (t) => {
   await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
   await redis.kill9();
   mail1.say('250 2.1.5 done');
-  await until('it could not be kept', () => first.events.failed === 1);
+  await until('the backend has said so', () => first.proxy.delivered.length === 1);
+  await sleep(100);
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 0, taken: 0, failed: 1 });
   mail1.behaviour = new FakeBackend().behaviour;
   const mta = await Mta.greet(first.proxy.address);
   assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
   assert.equal(whole(mail1), 2);
+});
+
+test('Redis away for a moment: what is to be kept is kept when it is back, and once', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
+  await redis.kill9();
+  mail1.say('250 2.1.5 done');
+  await until('the backend has said so', () => first.proxy.delivered.length === 1);
+  await redis.restart();
+  await until('it is kept', () => first.events.kept === 1, 30_000);
+  await until('it is known', () => first.unheard.mayHave('s@example.org', 'ann'));
+  mail1.behaviour = new FakeBackend().behaviour;
+  const mta = await Mta.greet(first.proxy.address);
+  assert.equal((await mta.send(['<ann>']))[0], '250 2.1.5 done');
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /<ann> Ok/);
+});
+
+test('a process that is stopped while it has a reply kept keeps it once when it goes on', async (t) => {
+  const { replies, events, close } = openUnheard(redis.socket);
+  t.after(close);
+  await until('Redis is reached', () => replies.key !== undefined);
+  // Before the timers' turn: when it goes on they come before what was answered meanwhile.
+  await new Promise(setImmediate);
+  replies.keep('s@example.org', 'ann', 'digest', '250 2.1.5 Ok');
+  // Longer than an answer may take.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
+  await until('it is kept', () => events.kept === 1, 30_000);
+  assert.equal(await replies.take('s@example.org', 'ann', 'digest'), '250 2.1.5 Ok');
+  assert.equal(await replies.take('s@example.org', 'ann', 'digest'), undefined);
 });
 
 test('Redis gone when the MTA comes again: what may have been delivered is delivered', async (t) => {

@@ -161,6 +161,32 @@ test('asked to stop, a proxy hears the reply that comes too late for the MTA', a
   assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
 });
 
+for (const when of ['before', 'after'] as const) {
+  test(`the client leaves ${when} one of two backends has answered: that is kept at once`, async (t) => {
+    const { mail1, mail2, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 60_000 });
+    mail2.behaviour.after = () => 'HANG';
+    const [first] = proxies;
+    assert.ok(first);
+    const mta = await Mta.greet(first.proxy.address);
+    await mta.envelope(['<ann>', '<cas>']);
+    mta.socket.write(`${message}.\r\n`);
+    await until('both have it', () => whole(mail1) === 1 && whole(mail2) === 1);
+    const answer = async (): Promise<void> => {
+      mail2.say('250 2.1.5 done');
+      await until('it is known', () => first.proxy.delivered.length === 1);
+    };
+    if (when === 'after') await answer();
+    mta.socket.resetAndDestroy();
+    await until('its session is over', () => first.proxy.listener.sessions === 0);
+    if (when === 'before') await answer();
+    await until('it is kept', () => first.events.kept === 1);
+    mail1.say('250 2.1.5 done');
+    await until('so is the other, and none twice', () => first.events.kept === 2);
+    await sleep(100);
+    assert.equal(first.events.kept, 2);
+  });
+}
+
 test('cut off when its grace is over, what one backend has taken is kept while another owes its reply', async (t) => {
   const { mail1, mail2, proxies } = await site(t, { after: () => 'HANG' });
   const [first] = proxies;

@@ -62,7 +62,7 @@ const processes = {
     example: 2,
   }),
   shutdown_grace: seconds({
-    doc: 'How long messages under way may take to end when the process is asked to stop; idle sessions are told 421 at once.',
+    doc: 'How long messages under way may take to end when the process is asked to stop; idle sessions are told 421 at once, and backends that have not answered in time are listened to as long.',
     default: 30,
   }),
 };

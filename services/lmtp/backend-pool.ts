@@ -79,8 +79,8 @@ export class BackendPools {
   }
 
   /**
-   * Says QUIT on the connections that are kept, waiting for it `graceMs` milliseconds at most; those lent are cut off
-   * (close the listener first, so that there are none).
+   * Says QUIT on the connections that are kept, and listens to backends that have not answered yet what they took;
+   * after `graceMs` milliseconds all is cut off. Close the listener first, so that nothing new is begun.
    */
   async close(graceMs: number): Promise<void> {
     await Promise.all(Array.from(this.#pools.values(), (pool) => pool.close(graceMs)));

@@ -4,6 +4,7 @@ import type { Bytes } from '../directory/entry.ts';
 import { BackendFailure } from './backend-failure.ts';
 import { BackendConnector } from './backend-connector.ts';
 import type { BackendSession } from './backend-session.ts';
+import { LentSessions } from './lent-sessions.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { backendAway, backendBusy, backendLost, queueFull } from './reply-codes.ts';
 import type { BackendSettings } from './settings.ts';
@@ -54,9 +55,8 @@ export class ConnectionPool {
   /** The one used last stands last, and is taken first: the others grow old and go. */
   readonly #idle: Kept[] = [];
   readonly #waiters: Waiter[] = [];
-  readonly #lent = new Map<BackendSession, Loan>();
-  /** Those of `#lent` that are not counted as busy any more, the oldest first. */
-  readonly #late = new Set<BackendSession>();
+  /** Those that are late are not counted as busy any more. */
+  readonly #lent = new LentSessions<BackendSession, Loan>();
   #busy = 0;
   #closed = false;
   #failingBack = false;
@@ -72,7 +72,7 @@ export class ConnectionPool {
   }
 
   get counts(): PoolCounts {
-    const [busy, idle, waiting, late] = [this.#busy, this.#idle.length, this.#waiters.length, this.#late.size];
+    const [busy, idle, waiting, late] = [this.#busy, this.#idle.length, this.#waiters.length, this.#lent.late];
     return { backend: this.#server, busy, idle, waiting, late };
   }
 
@@ -112,7 +112,7 @@ export class ConnectionPool {
 
   #lend(session: BackendSession, used: boolean): Loan {
     const loan: Loan = { session, used, pool: this };
-    this.#lent.set(session, loan);
+    this.#lent.add(session, loan);
     return loan;
   }
 
@@ -123,7 +123,7 @@ export class ConnectionPool {
     const alive = await session.isAlive();
     clearTimeout(timer);
     if (alive) return loan;
-    this.#lent.delete(session);
+    this.#lent.remove(session);
     this.#busy--;
     return this.borrow();
   }
@@ -148,7 +148,7 @@ export class ConnectionPool {
   }
 
   #underWay(): Sending[] {
-    return Array.from(this.#lent.values(), ({ sending }) => sending?.()).filter((one) => one !== undefined);
+    return Array.from(this.#lent.loans, ({ sending }) => sending?.()).filter((one) => one !== undefined);
   }
 
   async #connect(): Promise<Loan> {
@@ -222,8 +222,7 @@ export class ConnectionPool {
   /** A loan comes back: kept for the next message if it is good, and cleared first if it has to be. */
   async giveBack(session: BackendSession): Promise<void> {
     if (session.dirty && session.failure === undefined) await this.#clear(session);
-    this.#lent.delete(session);
-    if (!this.#late.delete(session)) this.#busy--;
+    if (this.#lent.remove(session)) this.#busy--;
     if (session.failure === undefined) this.#keep(session);
     this.#serveWaiters();
   }
@@ -233,10 +232,7 @@ export class ConnectionPool {
    * than connections: the oldest is cut off.
    */
   setAside(session: BackendSession): void {
-    if (this.#late.has(session)) return;
-    const [oldest] = this.#late;
-    if (oldest !== undefined && this.#late.size >= this.access.connections) oldest.fail('others are waited for');
-    this.#late.add(session);
+    if (!this.#lent.setAside(session, this.access.connections)) return;
     this.#busy--;
     this.#serveWaiters();
   }
@@ -291,10 +287,8 @@ export class ConnectionPool {
     await Promise.all(idle.map((session) => session.leave(graceMs)));
   }
 
-  /** The same, but what is under way is cut off. */
+  /** The same, but what is still under way after that time is cut off; late replies are listened to until then. */
   async close(graceMs: number): Promise<void> {
-    const retired = this.retire(graceMs);
-    for (const session of this.#lent.keys()) session.fail('we are shutting down');
-    await retired;
+    await Promise.all([this.retire(graceMs), this.#lent.end(graceMs)]);
   }
 }

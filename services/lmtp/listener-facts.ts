@@ -27,4 +27,8 @@ export interface SessionHost {
   readonly mayOpen: () => boolean;
   /** The listener is closing: what is under way is finished, and nothing new is begun. */
   readonly closing: boolean;
+  /** A session is over. */
+  over(): void;
+  /** A message is whole; resolves when it is known what is to be told. */
+  answering(message: Promise<void>): void;
 }

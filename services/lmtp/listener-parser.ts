@@ -8,8 +8,8 @@ export interface ParserOwner {
   command(line: Buffer, next: () => void): void;
   /** A command line beyond the limit; the rest of it is dropped. */
   lineTooLong(): void;
-  /** The final dot was read. */
-  messageEnd(reader: BodyReader, next: () => void): void;
+  /** The final dot was read; `ahead`: something more has come behind it. */
+  messageEnd(reader: BodyReader, ahead: boolean, next: () => void): void;
   /** All that has come is worked off (or a good deal of it): time to send what was answered. */
   pause(next: () => void): void;
   /** The client is gone, or has sent all that it ever will; what it has sent may still wait to be read. */
@@ -121,7 +121,7 @@ export class LmtpParser extends SMTPStream {
     if (rest !== undefined) {
       this.#reader = undefined;
       return this.#waits((next) => {
-        this.#owner.messageEnd(reader, next);
+        this.#owner.messageEnd(reader, rest.length > 0, next);
       });
     }
     if (wait === undefined) return false;

@@ -15,6 +15,10 @@ export class LmtpServer extends SMTPServer implements SessionHost {
   readonly mayOpen: () => boolean;
   readonly door: Door;
   closing = false;
+  /** Sessions that are not over: a server counts as closed while the last of them still learns of it. */
+  #open = 0;
+  #allOver: () => void = () => undefined;
+  readonly #answering = new Set<Promise<void>>();
   /** Connections whose PROXY header is waited for. */
   readonly #unread = new Set<Socket>();
 
@@ -70,6 +74,7 @@ export class LmtpServer extends SMTPServer implements SessionHost {
     const { id = uniqueId(), remoteAddress } = about ?? {};
     const session = new LmtpSession(this, socket, { id, ...(remoteAddress !== undefined && { remoteAddress }) }, this);
     this.connections.add(session);
+    this.#open++;
     session.init();
   }
 
@@ -108,6 +113,20 @@ export class LmtpServer extends SMTPServer implements SessionHost {
     return found === 'unknown' ? {} : { remoteAddress: found.client };
   }
 
+  over(): void {
+    if (--this.#open === 0) this.#allOver();
+  }
+
+  answering(message: Promise<void>): void {
+    this.#answering.add(message);
+    void message.then(() => this.#answering.delete(message));
+  }
+
+  /** Resolves when no message waits for its replies. */
+  async answered(): Promise<void> {
+    await Promise.all(this.#answering);
+  }
+
   /** Stops accepting. Sessions end when what is under way in them has been answered, the last after `graceMs`. */
   async end(graceMs: number): Promise<void> {
     this.closing = true;
@@ -123,6 +142,7 @@ export class LmtpServer extends SMTPServer implements SessionHost {
       for (const session of sessions) session.cutOff();
     }, graceMs);
     await ended;
+    if (this.#open > 0) await new Promise<void>((resolve) => (this.#allOver = resolve));
     clearTimeout(timer);
   }
 }

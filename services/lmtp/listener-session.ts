@@ -6,6 +6,7 @@ import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { BodyReader } from './listener-body.ts';
 import { Envelope } from './listener-envelope.ts';
+import { Hearing } from './hearing.ts';
 import { LmtpParser } from './listener-parser.ts';
 import type { SessionHost } from './listener-facts.ts';
 import { Verbs, type Answer } from './listener-verbs.ts';
@@ -19,8 +20,7 @@ export class LmtpSession extends SMTPConnection {
   readonly #host: SessionHost;
   readonly #envelope: Envelope;
   readonly #verbs: Verbs;
-  /** Of the message whose replies nobody has shown to have heard yet. */
-  #told: BodyReader | undefined;
+  readonly #hearing = new Hearing();
   /** A reply is being worked out: the client is silent because of us. */
   #busy = false;
   #held = '';
@@ -66,10 +66,11 @@ export class LmtpSession extends SMTPConnection {
         lineTooLong: () => {
           this.#badCommand(codes.lineTooLong);
         },
-        messageEnd: (reader, next) => {
-          this.#messageEnd(reader, next);
+        messageEnd: (reader, ahead, next) => {
+          this.#messageEnd(reader, ahead, next);
         },
         pause: (next) => {
+          this.#hearing.caughtUp();
           this.#flush();
           this._whenWritable(next);
         },
@@ -86,7 +87,7 @@ export class LmtpSession extends SMTPConnection {
 
   override _onCommand(command: Buffer, next: () => void = () => undefined): void {
     const line = command.toString('latin1');
-    this.#told = undefined;
+    this.#hearing.command();
     if (/[\x00-\x08\x0a-\x1f\x7f]/.test(line)) this.#badCommand(codes.noControlCharacters);
     else if (this.#host.closing && !this.#envelope.open) this.#endWith(codes.shuttingDown);
     else {
@@ -134,18 +135,18 @@ export class LmtpSession extends SMTPConnection {
     );
   }
 
-  #messageEnd(reader: BodyReader, next: () => void): void {
+  #messageEnd(reader: BodyReader, ahead: boolean, next: () => void): void {
     this.#busy = true;
-    void this.#envelope.end(reader).then((replies) => {
+    const answered = this.#envelope.end(reader).then((replies) => {
       this.#busy = false;
       this.#verbs.transactionOver();
       this._unrecognizedCommands = 0;
       for (const reply of replies) this.#answer(reply);
-      this.#told = reader;
-      if (this._closed) this.#unheard();
+      this.#hearing.told(reader, { ahead, left: this._closed || this.#gone.signal.aborted });
       if (this.#host.closing) this.#endWith(codes.shuttingDown);
       next();
     });
+    this.#host.answering(answered);
   }
 
   #badCommand(reply: Reply, about?: { why?: string }): void {
@@ -183,7 +184,7 @@ export class LmtpSession extends SMTPConnection {
   /** The last reply of the session. */
   #endWith(reply: Reply): void {
     if (this._closing || this._closed) return;
-    this.#told = undefined;
+    this.#hearing.saidLast();
     if (reply.code === 421) this.#noted(reply);
     this.#reset();
     if (this.#handshake !== undefined) {
@@ -224,15 +225,9 @@ export class LmtpSession extends SMTPConnection {
     (this.#handshake ?? this._socket).destroy();
   }
 
-  /** The client is gone, and may not have heard what became of its last message. */
-  #unheard(): void {
-    this.#told?.unheard();
-    this.#told = undefined;
-  }
-
   #clientEnded(): void {
     this.#flush();
-    this.#unheard();
+    this.#hearing.over(true);
     this.#reset();
     this.close();
   }
@@ -261,9 +256,11 @@ export class LmtpSession extends SMTPConnection {
   }
 
   override _onClose(): void {
-    if (!this._closed) this.#reset();
-    this.#unheard();
+    const first = !this._closed;
+    if (first) this.#reset();
+    this.#hearing.over(this.#gone.signal.aborted);
     super._onClose();
+    if (first) this.#host.over();
   }
 
   /** A reset by the client is how some end their sessions: no error of ours. */
@@ -273,6 +270,7 @@ export class LmtpSession extends SMTPConnection {
     if (this.#handshake === undefined) log.debug(about, 'client connection failed');
     else log.info({ event: 'refused', ...about }, 'TLS failed');
     this.#handshake = undefined;
+    this.#hearing.broken();
     this.close();
   }
 }

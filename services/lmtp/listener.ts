@@ -13,6 +13,7 @@ const patience = 5_000;
 export class LmtpListener {
   readonly #facts: ServerFacts;
   readonly #servers: LmtpServer[] = [];
+  #closed: LmtpServer[] = [];
 
   constructor(options: ServerFacts) {
     this.#facts = { ...options };
@@ -58,6 +59,12 @@ export class LmtpListener {
    * milliseconds is cut off. Resolves when all is closed.
    */
   async close(graceMs: number): Promise<void> {
-    await Promise.all(this.#servers.splice(0).map((server) => server.end(graceMs)));
+    this.#closed = this.#servers.splice(0);
+    await Promise.all(this.#closed.map((server) => server.end(graceMs)));
+  }
+
+  /** After `close`: resolves when all messages that were whole have their replies, also those of sessions cut off. */
+  async answered(): Promise<void> {
+    await Promise.all(this.#closed.map((server) => server.answered()));
   }
 }

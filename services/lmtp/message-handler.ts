@@ -70,8 +70,8 @@ export interface MessageSink {
    */
   abort(why: Abort, told: Reply | undefined): void;
   /**
-   * The replies of `end` may not have been heard: the client was gone when they came, or its connection broke, without
-   * QUIT, before it had sent anything more. Called once at most; left out where nobody wants to know.
+   * The replies of `end` may not have been heard: the client had left when they came, or its connection broke before it
+   * had shown that it has (see Hearing). Called once at most; left out where nobody wants to know.
    */
   unheard?(): void;
 }

@@ -81,6 +81,9 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   /** Undefined while nothing could be remembered. */
   #digest: MessageDigest | undefined;
   #octets = 0;
+  /** The final dot was read. */
+  #whole = false;
+  readonly #remembered = new Set<number>();
 
   constructor(options: ProxyOptions, sender: Sender, session: SessionFacts) {
     this.#options = options;
@@ -153,9 +156,17 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
       this.#octets += last.length;
       this.#digest?.update(last);
     }
+    this.#whole = true;
+    // What one backend has taken is not left at risk until the others have answered, where nobody waits any more.
+    const { gone } = this.#session;
+    const left = (): void => {
+      this.unheard();
+    };
+    gone.addEventListener('abort', left);
     const ended = this.#fanOut?.end(last);
     for (const branch of this.#all) if (branch.isHeld) void this.#replay(branch);
     await ended;
+    gone.removeEventListener('abort', left);
     const replies = this.#delivery.replies(localError);
     this.#tellAll(replies, 'backend');
     return replies;
@@ -182,7 +193,9 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
   }
 
   settle(slot: number, reply: Reply): void {
-    if (this.#delivery.settle(slot, reply) && isPositive(reply)) this.#tellDelivered(slot);
+    if (!this.#delivery.settle(slot, reply) || !isPositive(reply)) return;
+    this.#tellDelivered(slot);
+    if (this.#whole && this.#session.gone.aborted) this.#remember(slot, reply);
   }
 
   late(slot: number, reply: Reply): void {
@@ -203,7 +216,8 @@ class Transaction implements MailTransaction, MessageSink, BranchOwner {
 
   #remember(slot: number, reply: Reply): void {
     const accepted = this.#delivery.recipients[slot];
-    if (accepted === undefined || this.#digest === undefined) return;
+    if (accepted === undefined || this.#digest === undefined || this.#remembered.has(slot)) return;
+    this.#remembered.add(slot);
     const [from, to] = [this.#sender.path.raw, accepted.recipient.path.raw];
     this.#options.unheard.keep(from, to, this.#digest.value(), replyText(reply));
   }

@@ -48,10 +48,13 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   });
   const stop = async () => {
     const grace = config.lmtp.shutdown_grace * 1000;
+    const end = performance.now() + grace;
     await listener.close(grace);
-    await pools.close(grace);
+    await pools.close(Math.max(0, end - performance.now()));
+    // What backends have taken and no MTA was told is known now, and must not be forgotten.
+    await listener.answered();
+    await unheard.close();
     outcomes.close();
-    unheard.close();
     users?.close();
   };
   const addresses: Address[] = [];

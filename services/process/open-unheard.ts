@@ -13,7 +13,7 @@ export async function openUnheard({
   config,
   metrics,
   outages,
-}: Pick<RoleStart, 'config' | 'metrics' | 'outages'>): Promise<{ replies: UnheardReplies; close(): void }> {
+}: Pick<RoleStart, 'config' | 'metrics' | 'outages'>): Promise<{ replies: UnheardReplies; close(): Promise<void> }> {
   const hearer = outages.of('events');
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
   const count = (event: string) => {
@@ -25,8 +25,8 @@ export async function openUnheard({
     () => replies.refresh(),
     () => undefined,
   );
-  const close = () => {
-    replies.close();
+  const close = async () => {
+    await replies.close();
     redis.disconnect();
   };
   return { replies, close };

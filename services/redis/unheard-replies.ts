@@ -1,5 +1,6 @@
 // Replies that MTAs may not have heard, kept in Redis for all proxies; what pairs there are, each proxy knows by heart.
 import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { pairsIn, Script } from './script.ts';
 
@@ -17,14 +18,27 @@ const keyLength = 16;
 
 /** Entries read from it at once. */
 const atOnce = 1000;
-/** How often the log is read, in milliseconds: no MTA comes back sooner. */
-const readEvery = 500;
+/** How often the log is read, in milliseconds: an MTA may come again just when a backend answers at last. */
+const readEvery = 100;
+/** Without its turn for so long, in milliseconds, this process was stopped, and knows nothing of what others have kept. */
+const asleep = 1000;
 
-/** ARGV: the prefix, pair and digest, the most log entries, the time to keep it in seconds, the reply. */
+/** How often it is tried to keep a reply, and after what pause, in milliseconds: a Redis that is started again takes that. */
+const tries = 20;
+const pause = 500;
+/** The most replies that wait for that; beyond it nobody waits. */
+const mostWaiting = 1000;
+
+/** Behind it the reply begins: what goes before makes it another than all others. */
+const mark = '\0';
+
+/** ARGV: the prefix, pair and digest, the most log entries, the time to keep it in seconds, the reply. Twice is as once. */
 const keepScript = new Script(`
 local list = ARGV[1] .. 'reply:' .. ARGV[2] .. ':' .. ARGV[3]
+local again = redis.call('LREM', list, 1, ARGV[6])
 redis.call('RPUSH', list, ARGV[6])
 redis.call('EXPIRE', list, ARGV[5])
+if again == 1 then return '1' end
 redis.call('XADD', ARGV[1] .. 'log', 'MAXLEN', '~', ARGV[4], '*', 'pair', ARGV[2], 'more', '1')
 redis.call('EXPIRE', ARGV[1] .. 'log', ARGV[5])
 return '1'`);
@@ -59,13 +73,20 @@ export class UnheardReplies {
   #reading = Promise.resolve();
   /** Readings that have not come to an end. */
   #waiting = 0;
+  /** Replies on their way to Redis. */
+  readonly #keeping = new Set<Promise<void>>();
+  #closing = false;
+  /** When it had its turn last, in the milliseconds of `performance.now()`. */
+  #awakeAt = performance.now();
+  /** It was stopped, and has not read the log since. */
+  #behind = false;
   readonly #timer: NodeJS.Timeout;
 
   constructor(settings: UnheardSettings) {
     this.#settings = settings;
     this.#seen = `${Math.max(0, Date.now() - settings.keepFor * 1000)}-0`;
     this.#timer = setInterval(() => {
-      if (this.#waiting === 0) void this.refresh();
+      this.#turn();
     }, readEvery);
     this.#timer.unref();
     void this.refresh();
@@ -76,8 +97,21 @@ export class UnheardReplies {
     return this.#key;
   }
 
-  /** At once, from memory. */
+  #turn(): void {
+    if (this.#hasSlept) {
+      this.#behind = true;
+      void this.refresh().then(() => (this.#behind = false));
+    } else if (this.#waiting === 0) void this.refresh();
+    this.#awakeAt = performance.now();
+  }
+
+  get #hasSlept(): boolean {
+    return performance.now() - this.#awakeAt > asleep;
+  }
+
+  /** At once, from memory; what is older than that of others is not trusted. */
   mayHave(sender: Bytes, recipient: Bytes): boolean {
+    if (this.#behind || this.#hasSlept) return true;
     if (this.#pairs.size === 0) return false;
     const pair = this.#pairs.get(nameOf(sender, recipient));
     return pair !== undefined && pair.until > Date.now();
@@ -85,17 +119,30 @@ export class UnheardReplies {
 
   /** In the background: what can't be kept is delivered twice. */
   keep(sender: Bytes, recipient: Bytes, digest: string, text: Bytes): void {
-    const { keepFor } = this.#settings;
-    const args = [prefix, nameOf(sender, recipient), digest, String(mostKept), String(Math.ceil(keepFor)), text];
-    this.#run(keepScript, args).then(
-      () => {
-        this.#settings.count('kept');
-        return this.refresh();
-      },
-      () => {
-        this.#settings.count('failed');
-      },
-    );
+    const { keepFor, count } = this.#settings;
+    const reply = `${randomBytes(9).toString('base64url')}${mark}${text}`;
+    const args = [prefix, nameOf(sender, recipient), digest, String(mostKept), String(Math.ceil(keepFor)), reply];
+    const keeping = this.#persist(args).then((kept) => {
+      this.#keeping.delete(keeping);
+      count(kept ? 'kept' : 'failed');
+      if (kept) void this.refresh();
+    });
+    this.#keeping.add(keeping);
+  }
+
+  /** Redis may be away for a moment, or this process be stopped while it waits for the answer. */
+  async #persist(args: readonly Bytes[]): Promise<boolean> {
+    const most = this.#keeping.size < mostWaiting ? tries : 1;
+    for (let left = most; left > 0; left--) {
+      const kept = await this.#run(keepScript, args).then(
+        () => true,
+        () => false,
+      );
+      if (kept) return true;
+      if (this.#closing) return false;
+      if (left > 1) await sleep(pause);
+    }
+    return false;
   }
 
   /** One reply, which is not kept any more then. Never rejects. */
@@ -105,7 +152,7 @@ export class UnheardReplies {
       if (typeof text !== 'string') return undefined;
       this.#settings.count('taken');
       void this.refresh();
-      return text;
+      return text.slice(text.indexOf(mark) + 1);
     } catch {
       this.#settings.count('failed');
       return undefined;
@@ -145,8 +192,11 @@ export class UnheardReplies {
     else this.#pairs.delete(name);
   }
 
-  close(): void {
+  /** Resolves when all that was to be kept is, or can't be now: only then may its connection go. */
+  async close(): Promise<void> {
+    this.#closing = true;
     clearInterval(this.#timer);
+    await Promise.all(this.#keeping);
   }
 }
 

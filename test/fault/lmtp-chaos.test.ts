@@ -336,9 +336,15 @@ function tell(
     `${copies} copies delivered; ${sessions.begun} sessions, ${sessions.broken} of them broken; the longest answer took ${longest} ms`,
   );
   t.diagnostic(`${chaos.faults.length} faults: ${counted(kinds)}`);
-  const twice = [...verdict.twice].map(([reason, count]) => `${count} ${reason}`);
-  t.diagnostic(`delivered twice: ${twice.length === 0 ? 'none' : twice.join('; ')}`);
-  t.diagnostic(`taken unheard, and not delivered again: ${verdict.spared}`);
+  const { lost, bounced, unexplained, spared } = verdict;
+  const acknowledged = slots.filter(({ code }) => code === 250).length;
+  t.diagnostic(`${acknowledged} acknowledged, ${lost.length} of them not delivered; ${bounced.length} bounced wrongly`);
+  t.diagnostic(`sessions or messages without an end: ${load.unanswered.length}`);
+  const twice = [...verdict.twice].toSorted(([, one], [, other]) => other - one);
+  const sum = twice.reduce((all, [, count]) => all + count, unexplained.length);
+  t.diagnostic(`delivered twice: ${sum}, ${unexplained.length} of them without a reason on record`);
+  for (const [reason, count] of twice) t.diagnostic(`  ${count}: ${reason}`);
+  t.diagnostic(`taken unheard, and not delivered again: ${spared}`);
 }
 
 test(`mail for ${seconds} s of chaos, ROOKERY_TEST_SEED=${seed}`, { timeout: (seconds + 150) * 1000 }, async (t) => {
@@ -363,6 +369,7 @@ test(`mail for ${seconds} s of chaos, ROOKERY_TEST_SEED=${seed}`, { timeout: (se
     stored: stand.backends.flatMap((backend) => backend.stored()),
     connections: stand.backends.flatMap(({ relay }) => relay.connections),
     always: (rcpt) => users.includes(rcpt),
+    grace: deadlines.shutdown_grace * 1000,
   });
   tell(t, stand, { load, chaos, verdict });
   const { lost, bounced, invented, damaged, unexplained } = verdict;

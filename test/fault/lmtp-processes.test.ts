@@ -5,6 +5,7 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import type { Address } from '../../services/backends/registry.ts';
 import { certificateFile, pem } from '../harness/certificates.ts';
@@ -185,6 +186,52 @@ for (const workers of [1, 2]) {
     assert.equal(await rookery.end('SIGTERM'), 0);
   });
 }
+
+for (const workers of [1, 2]) {
+  test(`asked to stop, with ${workers} process(es): what was taken, but not told when the grace ended, is not taken again`, async (t) => {
+    const { rookery, backend, tcp } = await setUp(t, { workers, shutdown_grace: 1, reply_timeout: 2 });
+    const { after } = backend.behaviour;
+    backend.behaviour.after = () => 'HANG';
+    const [mta, late] = [await Mta.greet(tcp), await Mta.greet(tcp)];
+    await mta.envelope(['<ann>', '<ann>']);
+    mta.socket.write('Subject: one\r\n.\r\n');
+    await until('the backend has it', () => backend.messages.at(-1)?.whole === true);
+    // For the first of two; the other reply never comes.
+    backend.say('250 2.1.5 taken');
+    await sleep(200);
+    const ended = rookery.end('SIGTERM');
+    assert.match(await late.reply(), /^421 /);
+    await assert.rejects(mta.reply());
+    assert.equal(await ended, 0);
+
+    backend.behaviour.after = after;
+    await rookery.start('run', 'lmtp');
+    const again = await Mta.greet(rookery.address('LMTP'));
+    assert.deepEqual(await again.send(['<ann>', '<ann>'], 'Subject: one\r\n'), ['250 2.1.5 taken', stored]);
+    assert.deepEqual(
+      backend.messages.map(({ rcpts }) => rcpts),
+      [['<ann>', '<ann>'], ['<ann>']],
+    );
+  });
+}
+
+test('asked to stop, it listens to a backend that answers too late for the MTA', async (t) => {
+  const { rookery, backend, tcp } = await setUp(t, { workers: 1, reply_timeout: 1 });
+  const { after } = backend.behaviour;
+  backend.behaviour.after = () => 'HANG';
+  const mta = await Mta.greet(tcp);
+  assert.match((await mta.send(['<ann>'], 'Subject: one\r\n'))[0] ?? '', /^451 /);
+  await mta.quit();
+  const ended = rookery.end('SIGTERM');
+  await sleep(500);
+  backend.say('250 2.1.5 taken');
+  assert.equal(await ended, 0);
+  backend.behaviour.after = after;
+  await rookery.start('run', 'lmtp');
+  const again = await Mta.greet(rookery.address('LMTP'));
+  assert.deepEqual(await again.send(['<ann>'], 'Subject: one\r\n'), ['250 2.1.5 taken']);
+  assert.equal(backend.messages.length, 1);
+});
 
 test('an address that is taken is told by the one that keeps the processes', async (t) => {
   const { rookery, tcp, config } = await setUp(t);

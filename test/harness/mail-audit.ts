@@ -35,6 +35,8 @@ export interface Evidence {
   /** Whether there was a mailbox at all times. */
   always: (rcpt: string) => boolean;
   births: ReadonlyMap<string, Birth>;
+  /** How long a proxy goes on that is told to end, in milliseconds. */
+  grace: number;
 }
 
 export interface Verdict {
@@ -55,6 +57,9 @@ export interface Verdict {
 
 /** Redis answers again some time after it is there again: the longest pause between two attempts to reach it, and one command. */
 const redisSlow = 4_000;
+
+/** What is known to all, or done by all, a moment later: in milliseconds, on a busy machine. */
+const aMoment = 300;
 
 export function audit(evidence: Evidence): Verdict {
   const verdict: Verdict = {
@@ -117,11 +122,13 @@ function judgeCopies(
 }
 
 /** Why the MTA came again with what a backend had taken already; undefined where nothing on record did it. */
-function explainer({ connections, faults }: Evidence): Explain {
+function explainer({ connections, faults, grace }: Evidence): Explain {
   const happened = (target: string, kinds: RegExp, from: number, to: number): boolean =>
     faults.some((fault) => fault.target === target && kinds.test(fault.kind) && fault.from <= to && fault.to >= from);
   const begun = (target: string, kind: string, from: number, to: number): boolean =>
     faults.some((fault) => fault.target === target && fault.kind === kind && fault.from >= from && fault.from <= to);
+  const killed = ({ proxy, begun, ended }: Attempt): Fault | undefined =>
+    faults.find(({ target, kind, from }) => target === proxy && kind === 'kill' && from >= begun && from <= ended);
   return (message, one, later) => {
     const at = message.attempts.findIndex(({ session }) => session === one.session);
     const attempt = message.attempts[at];
@@ -136,20 +143,41 @@ function explainer({ connections, faults }: Evidence): Explain {
       return 'connection to the backend cut before its reply was read';
     if (unread && connection.by === 'backend' && happened(one.backend, /kill$/, one.at, connection.ended ?? 0))
       return 'backend killed before its reply was read';
-    const silent = attempt.slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
-    if (silent && begun(one.proxy, 'kill', attempt.begun, attempt.ended + atOnce))
-      return 'proxy killed between the reply of the backend and its own';
-    // Told to end, and its grace was over before the backend had answered.
-    const cutOff = happened(one.proxy, /^restart$/, attempt.ended, attempt.ended);
-    if (silent && cutOff && (unread || (connection?.passed ?? 0) >= attempt.ended))
-      return 'proxy told to end, its grace over before the backend had answered';
+    const unheardIn = ({ slots }: Attempt): boolean =>
+      slots.some(({ rcpt, code }) => code === 0 && one.rcpts.includes(rcpt));
+    const silent = unheardIn(attempt);
+    const kill = killed(attempt);
+    if (silent && kill) {
+      const answered = !unread && connection && connection.passed <= kill.from;
+      if (!answered) return 'proxy killed before the backend had answered';
+      const others = attempt.slots.some(({ rcpt, accepted }) => accepted && !one.rcpts.includes(rcpt));
+      const owing = others ? ', another backend owing its own' : '';
+      return `proxy killed between the reply of the backend and its own${owing}`;
+    }
+    const between = message.attempts.slice(at + 1, message.attempts.indexOf(next));
+    if (between.some((other) => unheardIn(other) && killed(other)))
+      return 'proxy killed between the reply that was remembered and its own';
     // When the reply came that was too late for the MTA: it is kept at once.
-    const came = unread ? Infinity : (connection?.passed ?? 0) + atOnce;
-    const ended = (kind: string): boolean => begun(one.proxy, kind, attempt.ended, Math.min(next.ended, came));
-    if (ended('kill') || ended('restart')) return 'proxy killed or stopped while it listened for a late reply';
+    const came = unread ? Infinity : (connection?.passed ?? 0) + aMoment;
+    // Told to end, it listens until its grace is over.
+    const told = faults.find(
+      ({ target, kind, from, to }) =>
+        target === one.proxy && kind === 'restart' && to >= attempt.begun && from <= Math.min(next.ended, came),
+    );
+    if (told && (unread || (connection?.passed ?? 0) >= told.from + grace - aMoment))
+      return 'proxy told to end, its grace over before the backend had answered';
+    if (begun(one.proxy, 'kill', attempt.ended, Math.min(next.ended, came)))
+      return 'proxy killed while it listened for a late reply';
     const late = connection === undefined || connection.passed > next.begun || unread;
     const held = [one.backend, one.proxy].some((target) => happened(target, slow, attempt.begun, next.begun));
     if (late && held) return 'brought again while the backend or its proxy was held up, and had not answered yet';
+    // Its client had hung up, or was told to come again by a proxy that ended.
+    if (!unread && connection && connection.passed > next.begun) return 'brought again before the backend had answered';
+    if (!unread && connection && connection.passed > next.begun - aMoment)
+      return 'brought again at the moment in which the backend answered';
+    // The answer comes too late for it then, though it has been taken out.
+    if (happened(next.proxy, /^stop$/, next.begun, next.ended))
+      return 'proxy stopped while it asked for the reply that was remembered';
     if (happened('redis', /./, one.at - redisSlow, next.ended))
       return 'Redis away: the reply could not be kept, or not be found';
     return undefined;

@@ -9,12 +9,12 @@ export interface Events {
   failed: number;
 }
 
-export function openUnheard(socket: string): { replies: UnheardReplies; events: Events; close: () => void } {
+export function openUnheard(socket: string): { replies: UnheardReplies; events: Events; close: () => Promise<void> } {
   const redis = commandConnection({ place: { socket }, commandTimeout: 2000, onError: () => undefined });
   const events: Events = { kept: 0, taken: 0, failed: 0 };
   const replies = new UnheardReplies({ redis, keepFor: 3600, count: (what) => (events[what] += 1) });
-  const close = () => {
-    replies.close();
+  const close = async () => {
+    await replies.close();
     redis.disconnect();
   };
   return { replies, events, close };

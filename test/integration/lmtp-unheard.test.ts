@@ -1,7 +1,9 @@
 // What was delivered, but could not be told to the MTA, is not delivered again when it comes again: through Redis, by any proxy.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openUnheard as openForProcess } from '../../services/process/open-unheard.ts';
+import type { UnheardStore } from '../../services/lmtp/unheard-replies.ts';
 import type { UnheardReplies } from '../../services/redis/unheard-replies.ts';
 import { FakeBackend, type Behaviour } from '../harness/lmtp-backend.ts';
 import { Mta, runProxy, type ProxyRun } from '../harness/lmtp-proxy.ts';
@@ -145,6 +147,161 @@ test('a reply that comes after our deadline: the MTA was told 451, and hears the
   assert.equal(mail1.connections, 1);
 });
 
+test('asked to stop, a proxy hears the reply that comes too late for the MTA', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 100, late_timeout: 60_000 });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /^451 /);
+  await first.proxy.listener.close(60_000);
+  const closed = first.proxy.pools.close(60_000);
+  mail1.say('250 2.1.5 late');
+  await closed;
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+});
+
+for (const when of ['before', 'after'] as const) {
+  test(`the client leaves ${when} one of two backends has answered: that is kept at once`, async (t) => {
+    const { mail1, mail2, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 60_000 });
+    mail2.behaviour.after = () => 'HANG';
+    const [first] = proxies;
+    assert.ok(first);
+    const mta = await Mta.greet(first.proxy.address);
+    await mta.envelope(['<ann>', '<cas>']);
+    mta.socket.write(`${message}.\r\n`);
+    await until('both have it', () => whole(mail1) === 1 && whole(mail2) === 1);
+    const answer = async (): Promise<void> => {
+      mail2.say('250 2.1.5 done');
+      await until('it is known', () => first.proxy.delivered.length === 1);
+    };
+    if (when === 'after') await answer();
+    mta.socket.resetAndDestroy();
+    await until('its session is over', () => first.proxy.listener.sessions === 0);
+    if (when === 'before') await answer();
+    await until('it is kept', () => first.events.kept === 1);
+    mail1.say('250 2.1.5 done');
+    await until('so is the other, and none twice', () => first.events.kept === 2);
+    await sleep(100);
+    assert.equal(first.events.kept, 2);
+  });
+}
+
+test('cut off when its grace is over, what one backend has taken is kept while another owes its reply', async (t) => {
+  const { mail1, mail2, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  await mta.envelope(['<ann>', '<cas>']);
+  mta.socket.write(`${message}.\r\n`);
+  await until('both have it', () => [mail1, mail2].every((each) => each.messages.at(-1)?.whole === true));
+  await until('one has answered', () => first.proxy.delivered.includes('user.cas at mail2'));
+  await first.proxy.listener.close(0);
+  await first.proxy.pools.close(0);
+  await first.proxy.listener.answered();
+  // Its script is not in Redis yet, and so it takes two questions.
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+});
+
+test('QUIT that came with the final dot does not show that its client has heard anything', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  await mta.envelope(['<ann>']);
+  mta.socket.write(`${message}.\r\nQUIT\r\n`);
+  await until('the backend has it', () => mail1.messages.at(-1)?.whole === true);
+  // As of a process that was killed: what it had said is still there, and then nobody.
+  mta.socket.end();
+  await sleep(100);
+  mail1.say('250 2.1.5 done');
+  await until('it is kept', () => first.events.kept === 1);
+
+  mail1.behaviour = new FakeBackend().behaviour;
+  const well = await Mta.greet(first.proxy.address);
+  await well.envelope(['<bob>']);
+  well.socket.write(`${message}.\r\nQUIT\r\n`);
+  assert.match(await well.reply(), /<bob> Ok/);
+  assert.match(await well.reply(), /^221 /);
+  await until('it is closed', () => well.socket.closed);
+  await first.unheard.close();
+  assert.equal(first.events.kept, 1);
+});
+
+test('a connection that breaks behind QUIT, sent with the final dot: the replies were not heard', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  await mta.envelope(['<ann>']);
+  mta.socket.write(`${message}.\r\nQUIT\r\n`);
+  await until('the backend has it', () => whole(mail1) === 1);
+  mta.socket.pause();
+  mail1.say('250 2.1.5 done');
+  await until('it was told', () => first.proxy.delivered.length === 1);
+  await sleep(100);
+  assert.equal(first.events.kept, 0);
+  mta.socket.resetAndDestroy();
+  await until('it is kept', () => first.events.kept === 1);
+});
+
+test('cut off while it was asked what is remembered: what was taken out is put back', async (t) => {
+  const mail1 = await new FakeBackend().listen();
+  t.after(() => mail1.close());
+  const kept: string[] = [];
+  const asked = Promise.withResolvers<undefined>();
+  const answer = Promise.withResolvers<string>();
+  const unheard: UnheardStore = {
+    key: Buffer.alloc(16),
+    mayHave: () => true,
+    keep: (_sender, _recipient, _digest, text) => kept.push(text),
+    take: () => {
+      asked.resolve(undefined);
+      return answer.promise;
+    },
+  };
+  const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' }, unheard });
+  const mta = await Mta.greet(proxy.address);
+  await mta.envelope(['<ann>']);
+  mta.socket.write(`${message}.\r\n`);
+  await asked.promise;
+  await proxy.listener.close(0);
+  await proxy.pools.close(0);
+  const answered = proxy.listener.answered();
+  answer.resolve('250 2.1.5 before');
+  await answered;
+  assert.deepEqual(kept, ['250 2.1.5 before']);
+  assert.equal(mail1.messages.length, 0);
+});
+
+test('told 421 behind its replies, a client that is not heard of again may have heard nothing', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  const [gone, well] = [await Mta.greet(first.proxy.address), await Mta.greet(first.proxy.address)];
+  for (const [mta, rcpt] of [
+    [gone, '<ann>'],
+    [well, '<bob>'],
+  ] as const) {
+    await mta.envelope([rcpt]);
+    mta.socket.write(`${message}.\r\n`);
+  }
+  await until('the backend has both', () => whole(mail1) === 2);
+  gone.socket.pause();
+  const closed = first.proxy.listener.close(60_000);
+  mail1.say('250 2.1.5 done');
+  assert.equal(await well.reply(), '250 2.1.5 done');
+  assert.match(await well.reply(), /^421 /);
+  await until('it was told', () => first.proxy.delivered.length === 2);
+  await sleep(100);
+  // With what it has not read in its hands: its system says so.
+  gone.socket.resetAndDestroy();
+  await closed;
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+});
+
 test('a late refusal, or none at all, is delivered again', async (t) => {
   const { mail1, proxies } = await site(t, { after: () => 'HANG' }, { reply_timeout: 100, late_timeout: 200 });
   const [first] = proxies;
@@ -175,11 +332,45 @@ test('without Redis messages go their way, twice if need be', async (t) => {
   await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
   await redis.kill9();
   mail1.say('250 2.1.5 done');
-  await until('it could not be kept', () => first.events.failed === 1);
+  await until('the backend has said so', () => first.proxy.delivered.length === 1);
+  await sleep(100);
+  await first.unheard.close();
+  assert.deepEqual(first.events, { kept: 0, taken: 0, failed: 1 });
   mail1.behaviour = new FakeBackend().behaviour;
   const mta = await Mta.greet(first.proxy.address);
   assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
   assert.equal(whole(mail1), 2);
+});
+
+test('Redis away for a moment: what is to be kept is kept when it is back, and once', async (t) => {
+  const { mail1, proxies } = await site(t, { after: () => 'HANG' });
+  const [first] = proxies;
+  assert.ok(first);
+  await sendAndVanish(first.proxy, ['<ann>'], message, [mail1]);
+  await redis.kill9();
+  mail1.say('250 2.1.5 done');
+  await until('the backend has said so', () => first.proxy.delivered.length === 1);
+  await redis.restart();
+  await until('it is kept', () => first.events.kept === 1, 30_000);
+  await until('it is known', () => first.unheard.mayHave('s@example.org', 'ann'));
+  mail1.behaviour = new FakeBackend().behaviour;
+  const mta = await Mta.greet(first.proxy.address);
+  assert.equal((await mta.send(['<ann>']))[0], '250 2.1.5 done');
+  assert.match((await mta.send(['<ann>']))[0] ?? '', /<ann> Ok/);
+});
+
+test('a process that is stopped while it has a reply kept keeps it once when it goes on', async (t) => {
+  const { replies, events, close } = openUnheard(redis.socket);
+  t.after(close);
+  await until('Redis is reached', () => replies.key !== undefined);
+  // Before the timers' turn: when it goes on they come before what was answered meanwhile.
+  await new Promise(setImmediate);
+  replies.keep('s@example.org', 'ann', 'digest', '250 2.1.5 Ok');
+  // Longer than an answer may take.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
+  await until('it is kept', () => events.kept === 1, 30_000);
+  assert.equal(await replies.take('s@example.org', 'ann', 'digest'), '250 2.1.5 Ok');
+  assert.equal(await replies.take('s@example.org', 'ann', 'digest'), undefined);
 });
 
 test('Redis gone when the MTA comes again: what may have been delivered is delivered', async (t) => {
@@ -216,6 +407,19 @@ test('a message that comes to nothing while it is held comes to nothing', async 
   assert.equal((await (await Mta.greet(first.proxy.address)).send(['<ann>']))[0], '250 2.1.5 done');
 });
 
+test('a process that was stopped for a while asks before it believes its memory', async (t) => {
+  const { proxies } = await site(t);
+  const [first] = proxies;
+  assert.ok(first);
+  assert.equal(first.unheard.mayHave('s@example.org', 'ann'), false);
+  // As stopped: nothing of it runs.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500);
+  assert.equal(first.unheard.mayHave('s@example.org', 'ann'), true);
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
+  await until('it has read what others wrote', () => !first.unheard.mayHave('s@example.org', 'ann'));
+});
+
 test('a process that has just started knows at once what others have kept', async (t) => {
   const { replies, events, close } = openUnheard(redis.socket);
   t.after(close);
@@ -227,9 +431,7 @@ test('a process that has just started knows at once what others have kept', asyn
     metrics: { count: () => undefined },
     outages: { of: () => ({ onError: () => undefined }) },
   } as unknown as Parameters<typeof openForProcess>[0]);
-  t.after(() => {
-    started.close();
-  });
+  t.after(() => started.close());
   assert.equal(started.replies.mayHave('s@example.org', 'ann'), true);
   assert.ok(started.replies.key);
 });

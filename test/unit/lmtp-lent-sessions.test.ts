@@ -47,7 +47,7 @@ test('those that are left after the grace are cut off, and one that comes later 
   lent.add(late, 'a loan');
   assert.deepEqual([one.failure, late.failure], ['we are shutting down', 'we are shutting down']);
   const others = new LentSessions<Session, string>();
-  others.add(never);
+  others.add(never, 'a loan');
   await others.end(0);
   assert.equal(never.failure, 'we are shutting down');
 });

@@ -1,5 +1,6 @@
 // The directory as all others see it: four writes, and reads that say how much they can prove.
 import type { Case, Caseload } from './case.ts';
+import type { Copies } from './copies.ts';
 import type { Bytes, Entry, State } from './entry.ts';
 
 /** RFC 3656 sections 4.1, 4.3, 4.4 and 4.9. */
@@ -195,6 +196,8 @@ export interface Resolution {
 
 /** Everything a process asks of the directory. Rejections mean that the directory could not be asked: never absence. */
 export interface Directory {
+  /** What is being copied ahead of a move. */
+  readonly copies: Copies;
   /** Carries out one write by the table in rules.ts; resolved when the answer may be given. */
   write(write: Write, writer: Writer): Promise<Answer>;
   /**

@@ -28,7 +28,7 @@ export type Situation = (typeof situations)[number];
  * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed or reserved the row (`handing`); of the
  * directory: its first population goes on (`populating`); of the row: the location is the very same (`exact`), the holder
  * has `released` it, its session has `ended`; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
- * a lease of which the writing server is the destination (`leased`), or is not (`barred`).
+ * a lease of which the writing server is the destination (`leased`), or is not (`barred`), or is being copied (`copying`).
  */
 export type Condition =
   | 'push'
@@ -41,7 +41,8 @@ export type Condition =
   | 'rival'
   | 'duplicate'
   | 'leased'
-  | 'barred';
+  | 'barred'
+  | 'copying';
 
 /**
  * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age,
@@ -73,7 +74,7 @@ export type Effect =
   | 'demote';
 
 /** The texts of an answer; the first four are the very words of Cyrus' master. */
-export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign';
+export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign' | 'copying';
 
 export interface Rule {
   /** All of them must hold; left out: always. The first rule of a cell that holds is the answer. */
@@ -178,7 +179,7 @@ const strict: Table = {
   'active/same': {
     RESERVE: [yes('none')],
     ACTIVATE: [yes('activate')],
-    DEACTIVATE: [yes('hand')],
+    DEACTIVATE: [when('copying', no('copying')), yes('hand')],
     DELETE: [yes('bury')],
   },
   'active/other': {
@@ -239,7 +240,7 @@ const cyrusReserved: Table[Situation] = {
 const cyrusActive: Table[Situation] = {
   RESERVE: [when('exact', yes('demote')), no('exists')],
   ACTIVATE: [yes('assign')],
-  DEACTIVATE: [yes('demote')],
+  DEACTIVATE: [when('copying', no('copying')), yes('demote')],
   DELETE: [yes('remove')],
 };
 

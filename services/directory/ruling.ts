@@ -14,6 +14,8 @@ export interface Known {
   rivals: readonly Rival[];
   /** Of the name's tree. */
   lease: Lease | undefined;
+  /** Whether the name's tree is being copied ahead of a move. */
+  copying: boolean;
   /** Whether the first population of the directory goes on. */
   populating: boolean;
 }
@@ -70,6 +72,7 @@ export function ruleOf(cell: Cell, known: Known, write: Write, writer: Writer): 
     duplicate: record?.kind === 'duplicate',
     leased: lease !== undefined && lease.destination === server,
     barred: lease !== undefined && lease.destination !== server,
+    copying: known.copying,
   };
   // A cell's last rule has no condition.
   return cell.find((rule) => rule.when === undefined || rule.when.every((one) => holds[one])) ?? cell[0];
@@ -221,6 +224,8 @@ export function answerText(rule: Rule, row: Row | undefined, write: Write, write
       return `mailbox already exists: ${stateWord(row)} at ${holder}${age(row, now)}`;
     case 'duplicate':
       return 'mailbox was deleted at another server: rookery mailbox claim gives it to this one';
+    case 'copying':
+      return 'mailbox is being copied ahead of a move, and can be handed over when that is done';
     case 'held':
       return `mailbox is ${stateWord(row)} at ${holder}${age(row, now)}`;
     case 'foreign':

@@ -1,4 +1,4 @@
-// What a server has of a tree, message by message, and whether another server has all of it.
+// What a server has of a tree, message by message, as it was at one moment. manifest-comparison.ts holds two side by side.
 import type { Bytes } from '../directory/entry.ts';
 
 export interface MessageFacts {
@@ -21,8 +21,11 @@ export interface MailboxManifest {
   uidValidity: number;
   lastUid: number;
   highestModseq: number;
+  /** Of the last change of its name, its ACL or its annotations; 0 where the server does not tell. */
+  folderModseq: number;
   acl: Bytes;
   quotaRoot?: Bytes;
+  /** In the order of their uids. */
   messages: readonly MessageFacts[];
 }
 
@@ -30,14 +33,24 @@ export interface Manifest {
   /** When it was taken, in milliseconds since 1970. */
   at: number;
   server: Bytes;
-  /** The root first; what was deleted and is kept (`DELETED.`) is among them. */
+  /** The root is among them, and what was deleted and is kept (`DELETED.`), and the scripts (`#sieve`), in no order. */
   mailboxes: readonly MailboxManifest[];
   /** Limits by resource, in the server's units, by quota root. */
   quotas: ReadonlyMap<Bytes, ReadonlyMap<string, number>>;
   subscriptions: readonly Bytes[];
-  /** Sieve scripts: the name, a digest of the content, and which is active. */
+  /** Sieve scripts of servers that don't keep them as messages: the name, a digest of the content, which is active. */
   sieve: readonly { name: Bytes; digest: string; active: boolean }[];
 }
 
-/** What is missing or different at the other server; each a sentence for people. */
-export type Difference = string;
+/** How much it is, without what is expunged. */
+export function sizeOf({ mailboxes }: Manifest): { octets: number; messages: number } {
+  const sum = { octets: 0, messages: 0 };
+  for (const { messages } of mailboxes) {
+    for (const { size, expunged } of messages) {
+      if (expunged) continue;
+      sum.octets += size;
+      sum.messages += 1;
+    }
+  }
+  return sum;
+}

@@ -94,6 +94,16 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
     await directory.lease(name, { destination: 'mail2', token: 'm' }, 60_000);
     return session;
   },
+  'active, copied': async (directory) => {
+    const session = await ready(directory, 'active');
+    await directory.copies.begin(name, 60_000);
+    return session;
+  },
+  'active, was copied': async (directory) => {
+    const session = await ready(directory, 'active, copied');
+    now += 60_001;
+    return session;
+  },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
   contested: async (directory) => {
@@ -190,6 +200,12 @@ absent          | RESERVE    | mail1 for mail2       | NO | absent
 absent          | ACTIVATE   | mail1 for mail2       | NO | absent
 active, leased to mail2 | ACTIVATE | other           | OK | active mail2
 active, leased to mail2 | ACTIVATE | third           | NO*| active mail1
+active, copied  | DEACTIVATE | same, same push, admin| NO | active mail1
+active, copied  | RESERVE    | same                  | OK | active mail1
+active, copied  | ACTIVATE   | same at mail1!u2      | OK | active mail1!u2
+active, copied  | ACTIVATE   | other push            | NO*| active mail1
+active, copied  | DELETE     | same                  | OK | tombstone mail1
+active, was copied | DEACTIVATE | same               | OK | handed mail1
 populating      | ACTIVATE   | other push            | NO*| contested mail1
 populating      | ACTIVATE   | other                 | NO*| active mail1
 contested       | RESERVE    | same, other, third    | NO | contested mail1

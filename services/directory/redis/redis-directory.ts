@@ -11,6 +11,7 @@ import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
 import { makeShard } from './make-shard.ts';
 import { NearbyNames } from './nearby.ts';
+import { RedisCopies } from './redis-copies.ts';
 import { RedisRoutingLeases } from './routing-leases.ts';
 import { RowReader, treesAtOnce } from './row-reader.ts';
 import { vouchScript } from './script.ts';
@@ -68,6 +69,7 @@ export interface RedisDirectoryOptions {
 
 export class RedisDirectory implements Directory {
   readonly routing: RoutingLeases;
+  readonly copies: RedisCopies;
   readonly #options: RedisDirectoryOptions;
   readonly #redis: Redis;
   readonly #clock: () => number;
@@ -93,6 +95,7 @@ export class RedisDirectory implements Directory {
     this.#writes = new Writes({ ...writing, watch, policy, ends: this.#ends, ...(acknowledge && { acknowledge }) });
     this.#cases = new CaseStore(writing);
     this.#logs = Array.from({ length: shards }, (_, shard) => new ChangeLog(shard));
+    this.copies = new RedisCopies(this.#redis, shards, clock);
     this.routing = new RedisRoutingLeases(this.#redis, this.#logs);
     const { tombstoneGrace } = policy.times;
     const [redis, reader, cases, logs] = [this.#redis, this.#reader, this.#cases, this.#logs];

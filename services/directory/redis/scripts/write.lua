@@ -60,6 +60,10 @@ local holds = {
     local destination = lease_destination()
     return destination ~= nil and destination ~= writing
   end,
+  copying = function()
+    local ends = redis.call('GET', prefix .. 'copy:' .. tree)
+    return ends and tonumber(ends) > tonumber(now)
+  end,
 }
 
 local function rule_of(situation)

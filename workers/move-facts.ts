@@ -8,7 +8,7 @@ import { finding } from '../services/directory/freshness.ts';
 import { JobFailure, kindOf } from '../services/events/failure.ts';
 import type { MoveDriver } from '../services/moves/driver.ts';
 import type { LeaseKeeper } from '../services/moves/lease-keeper.ts';
-import type { Difference } from '../services/moves/manifest.ts';
+import type { Difference } from '../services/moves/manifest-comparison.ts';
 import type { ManifestHead, ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
 import { isWithinServer, standingOf } from '../services/moves/standing.ts';

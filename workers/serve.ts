@@ -112,7 +112,7 @@ export function serve(start: ServeStart): RunningWorkers {
 
 function movesOf({ directory, routing, registry, moves, log }: ServeStart, admins: ImapAdmins): Processor<'moves'> {
   const { store, manifests, tools, settings, ended } = moves;
-  const driver = tools.driver(registry, admins);
+  const driver = tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout });
   return movesProcessor({
     ...{ directory, routing, registry, moves: store, manifests, driver, differences: tools.differences },
     ...{ settings, pauses: defaultPauses, clock: Date.now, ...(ended && { ended }), log },

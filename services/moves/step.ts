@@ -2,7 +2,7 @@
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Held } from './driver.ts';
-import type { Difference } from './manifest.ts';
+import type { Difference } from './manifest-comparison.ts';
 import type { Move } from './move.ts';
 import { isWithinServer } from './standing.ts';
 import type { Standing } from './standing.ts';

@@ -93,7 +93,7 @@ export function twin(move: Move, facts: Facts): Step {
 export function stop(move: Move, { rows, source, destination }: Facts, why: string): Step {
   const { from, to } = move;
   const said = `${readable(from.server)} ${words[source]}, ${readable(to.server)} ${words[destination]}`;
-  return { do: 'stop', why: `${why}. Directory: ${rows.text}; ${said}.` };
+  return { do: 'stop', why: `${why}. Directory: ${rows.text}; ${said}` };
 }
 
 const words: Record<Said, string> = {

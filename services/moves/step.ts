@@ -15,6 +15,11 @@ export interface Facts {
   rows: Standing;
   source: Said;
   destination: Said;
+  /**
+   * Folders that the source does not have, of those that are handed, or whose rows nobody but us writes, or that are not where
+   * their root is: a cut that died while it deleted has left these at the destination alone.
+   */
+  lacked: readonly Bytes[];
   /** The lease on the tree: held by this worker for this move, by somebody else, or by nobody. */
   lease: 'ours' | 'another' | 'none';
   /** With our lease: everybody who routes mail by what he remembers has heard of it. */
@@ -105,7 +110,7 @@ const words: Record<Said, string> = {
 
 export function differing(differences: readonly Difference[]): string {
   const more = differences.length > 3 ? `, and ${differences.length - 3} more` : '';
-  return `its copy differs from the manifest: ${differences.slice(0, 3).join('; ')}${more}`;
+  return `its copy is not whole: ${differences.slice(0, 3).join('; ')}${more}`;
 }
 
 /** What is left at the source is never deleted by the move. */

@@ -122,6 +122,20 @@ export class World {
     this.acknowledged.delete(guid);
   }
 
+  /** As a person does who joins what a cut has left in two parts: what only the destination has is brought back. */
+  async join(): Promise<void> {
+    for (const name of all) {
+      const copy = this.destination.mailboxes.get(name);
+      if (!copy || this.source.mailboxes.has(name)) continue;
+      this.#sync(name, this.destination, this.source);
+      this.destination.mailboxes.delete(name);
+      await this.truth.write(
+        { verb: 'ACTIVATE', name, location: 'mail1!default', acl: 'a' },
+        { ...this.#session(), admin: true },
+      );
+    }
+  }
+
   /** Every acknowledged message is somewhere. */
   check(story: string): void {
     for (const [guid, name] of this.acknowledged) {
@@ -225,6 +239,10 @@ export class World {
 
   /** `ctl_mboxlist -m`: what it has and is told it does not, it activates; what it is told it has and does not, it deletes. */
   async #push(server: Server): Promise<void> {
+    if (!this.#options.mupdate) {
+      for (const mailbox of server.mailboxes.values()) mailbox.moving = false;
+      return;
+    }
     const writer = { ...this.#session(server.name), push: true };
     const listed = new Map((await this.truth.list(`${server.name}!`)).map((entry) => [entry.name, entry]));
     for (const [name, mailbox] of server.mailboxes) {
@@ -265,7 +283,8 @@ export class World {
       await this.point();
       if (cut.dead) throw new Dead();
     };
-    const names = all.filter((name) => from.mailboxes.has(name));
+    // Children first, as Cyrus has them.
+    const names = all.filter((name) => from.mailboxes.has(name)).reverse();
     const done: string[] = [];
     try {
       await step();
@@ -275,13 +294,15 @@ export class World {
         this.#sync(name, from, to);
         await step();
       }
+      // What the source does not have the destination is not to have, either.
+      for (const name of to.mailboxes.keys()) if (!names.includes(name)) to.mailboxes.delete(name);
       const said = await this.#handOver(names, done, { from, to, writer, step });
       if (said !== undefined) return { ok: false, said };
       for (const name of names) {
         from.mailboxes.delete(name);
         await step();
       }
-      for (const name of names) {
+      for (const name of this.#options.mupdate ? names : []) {
         // Errors are only logged.
         if (to.up && to.mailboxes.has(name)) await this.tell(to, name).catch(() => undefined);
         await step();
@@ -309,7 +330,7 @@ export class World {
       return said;
     };
     if (this.#options.mupdate) {
-      for (const name of [...names].reverse()) {
+      for (const name of names) {
         if (!(await this.#write(from, 'DEACTIVATE', name, writer))) return undone('NO DEACTIVATE');
         done.push(name);
         await step();

@@ -36,7 +36,7 @@ interface Cell extends Partial<Omit<Facts, 'rows'>> {
 function stepIn(root: RootAt, source: Said, destination: Said, cell: Cell = {}): Step {
   const { move = moveOf(), rows, ...more } = cell;
   return nextStep(move, {
-    ...{ rows: standing(root, rows), source, destination, lease: 'none', heard: false, manifest: 'none' },
+    ...{ rows: standing(root, rows), source, destination, lacked: [], lease: 'none', heard: false, manifest: 'none' },
     ...{ compared: {}, twin: false, ours: { source: false, destination: false } },
     ...{ ready: { checked: true, copied: true }, observed: false, attempts: 3 },
     ...more,
@@ -250,7 +250,7 @@ const mixed: Row[] = [
     'destination',
     'lacks',
     'has',
-    { ...held, rows: { atSource: folders } },
+    { ...held, rows: { atSource: folders }, lacked: folders },
     `push at mail2: ${folders.join(' ')}`,
     'the source has nothing of it any more',
   ],

@@ -15,8 +15,10 @@ export function valueEnd(text: Bytes, from: number): number | undefined {
   do {
     if (at >= text.length) return undefined;
     const char = text[at] ?? '';
-    if (char === '%' && text[at + 1] === '(') at += 1;
-    else if (char === '(' || char === ')') {
+    if (text.startsWith('%(', at)) {
+      depth += 1;
+      at += 2;
+    } else if (char === '(' || char === ')') {
       depth += char === '(' ? 1 : -1;
       if (depth < 0) throw new Error('a list ends that has not begun');
       at += 1;

@@ -39,9 +39,15 @@ export async function handOver(session: ImapSession, name: Bytes, server: Bytes,
   const external = quoted(session.external(name));
   const place = partition === undefined ? '' : partitionAtom(session, partition);
   const command = isUser(name)
-    ? `XFER ${external} ${quoted(server)}${place && ` ${place}`}`
-    : `RENAME ${external} ${external} ${quoted(place === '' ? server : `${server}!${place}`)}`;
+    ? `XFER ${external} ${serverAtom(session, server)}${place && ` ${place}`}`
+    : `RENAME ${external} ${external} ${serverAtom(session, server)}${place && `!${place}`}`;
   return toldBy(await session.command(command));
+}
+
+/** A quoted one is BAD where a partition may stand, too. */
+function serverAtom(session: ImapSession, server: Bytes): Bytes {
+  if (/^[A-Za-z0-9._-]+$/.test(server)) return server;
+  throw session.refuses(`no server can be called ${readable(server)}: it may have letters, digits, dots, - and _`);
 }
 
 /**

@@ -72,8 +72,8 @@ export class MemoryDirectory implements Directory {
     const { session, by = '' } = writer;
     const [row, open] = [this.#rows.get(write.name), this.#cases.get(write.name)];
     const populating = !this.#standing.settled && !this.#standing.vouched;
-    const copying = this.copies.isUnderWay(write.name);
-    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), copying, populating };
+    const copy = this.copies.of(write.name);
+    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), copy, populating };
     const cell = this.#policy.table[situationOf(known, write, writer, this.#policy, now)][write.verb];
     const rule = ruleOf(cell, known, write, writer);
     const text = answerText(rule, row, write, writer, now);

@@ -28,7 +28,8 @@ export type Situation = (typeof situations)[number];
  * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed or reserved the row (`handing`); of the
  * directory: its first population goes on (`populating`); of the row: the location is the very same (`exact`), the holder
  * has `released` it, its session has `ended`; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
- * a lease of which the writing server is the destination (`leased`), or is not (`barred`), or is being copied (`copying`).
+ * a lease of which the writing server is the destination (`leased`), or is not (`barred`), or is being copied (`copying`),
+ * or has a copy at the writing server (`copied`).
  */
 export type Condition =
   | 'push'
@@ -42,7 +43,8 @@ export type Condition =
   | 'duplicate'
   | 'leased'
   | 'barred'
-  | 'copying';
+  | 'copying'
+  | 'copied';
 
 /**
  * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age,
@@ -74,7 +76,7 @@ export type Effect =
   | 'demote';
 
 /** The texts of an answer; the first four are the very words of Cyrus' master. */
-export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign' | 'copying';
+export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign' | 'copying' | 'copied';
 
 export interface Rule {
   /** All of them must hold; left out: always. The first rule of a cell that holds is the answer. */
@@ -119,6 +121,8 @@ const strict: Table = {
   absent: {
     RESERVE: [yes('create')],
     ACTIVATE: [
+      // What is left of it there is older than the tree.
+      when(['push', 'copied'], no('copied')),
       when(['push', 'duplicate'], ring('a push claims a mailbox that was deleted elsewhere', no('duplicate'))),
       yes('activate'),
     ],

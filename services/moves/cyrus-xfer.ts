@@ -35,8 +35,11 @@ const never = new AbortController().signal;
 /** For a connection and its login, in milliseconds. */
 const login = 30_000;
 
-/** How much longer than we wait for it a copy is kept from becoming a cut. */
-const copyGoesOn = 2;
+const plainSession = (access: ImapAccess, options: SessionOptions): Promise<ImapSession> =>
+  ImapSession.connect(access, options);
+
+/** How much longer than we wait for it a copy is known of: so long it is kept from becoming a cut. */
+const known = 2;
 
 /** What a server says whose MUPDATE master has refused to let a name go. */
 const refusedToHand = 'unable to reserve mailbox on mupdate server';
@@ -89,9 +92,9 @@ export class CyrusXfer implements MoveDriver {
     const { name, from, to } = move;
     const { copies, registry, timeout } = this.#options;
     if (from.server === to.server || registry.find(from.server)?.mupdate !== true) return false;
-    await copies.begin(name, timeout * copyGoesOn);
+    await copies.begin(name, to.server, timeout * known);
     const told = await this.#handOver(move, signal);
-    await copies.end(name);
+    await copies.made(name, to.server, timeout * known);
     if (told.ok || told.said.includes(refusedToHand)) return true;
     throw new ImapFailure(`the copy of ${readable(name)} to ${readable(to.server)}: ${told.said}`, 'busy');
   }
@@ -104,7 +107,8 @@ export class CyrusXfer implements MoveDriver {
   async cut(move: Move, signal: AbortSignal): Promise<CutAnswer> {
     const { name, from, to } = move;
     if (from.server === to.server) return this.#laidInto(move, signal);
-    await this.#options.copies.end(name);
+    const { copies, timeout } = this.#options;
+    await copies.made(name, to.server, timeout * known);
     const held = await this.holds(from.server, name);
     if (held === 'moving') {
       const why = `${readable(from.server)} has marked it as moving, and must be restarted`;
@@ -114,6 +118,7 @@ export class CyrusXfer implements MoveDriver {
     if (told?.ok === false) return told;
     if (!told && (await this.holds(to.server, name)) !== 'has')
       return { ok: false, said: `not asked: neither ${readable(from.server)} nor ${readable(to.server)} has it` };
+    await copies.end(name);
     const laid = await this.#laidInto(move, signal);
     return { ok: laid.ok, said: [told?.said ?? 'not asked: the source has it no more', laid.said].join('; ') };
   }
@@ -124,7 +129,8 @@ export class CyrusXfer implements MoveDriver {
 
   async discard(server: Bytes, name: Bytes): Promise<void> {
     const forgets = (session: ImapSession): Promise<void> => forgetTree(session, name);
-    await this.#with(server, ImapSession.connect, never, `the end of ${readable(name)}`, forgets);
+    await this.#with(server, plainSession, never, `the end of ${readable(name)}`, forgets);
+    await this.#options.copies.end(name);
   }
 
   async #handOver(move: Move, signal: AbortSignal): Promise<Told> {
@@ -132,7 +138,7 @@ export class CyrusXfer implements MoveDriver {
     const plan = await this.#partitions.plan(move);
     if ('lacking' in plan)
       throw new ImapFailure(`${readable(to.server)} has no partition ${readable(plan.lacking)}`, 'refused');
-    return this.#with(from.server, ImapSession.connect, signal, `the XFER of ${readable(name)}`, (session) =>
+    return this.#with(from.server, plainSession, signal, `the XFER of ${readable(name)}`, (session) =>
       handOver(session, name, to.server, plan.handOver),
     );
   }
@@ -148,7 +154,7 @@ export class CyrusXfer implements MoveDriver {
     if (elsewhere.length === 0) return { ok: true, said: `in ${to.partition}` };
     // The root takes all with it.
     const asked = elsewhere.includes(name) ? [name] : elsewhere;
-    return this.#with(to.server, ImapSession.connect, signal, `the partition of ${readable(name)}`, async (session) => {
+    return this.#with(to.server, plainSession, signal, `the partition of ${readable(name)}`, async (session) => {
       const told: Told[] = [];
       for (const one of asked) told.push(await layInto(session, one, to.partition));
       return { ok: told.every(({ ok }) => ok), said: told.map(({ said }) => said).join('; ') };

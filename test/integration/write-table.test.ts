@@ -96,13 +96,22 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
   },
   'active, copied': async (directory) => {
     const session = await ready(directory, 'active');
-    await directory.copies.begin(name, 60_000);
+    await directory.copies.begin(name, 'mail2', 60_000);
     return session;
   },
   'active, was copied': async (directory) => {
     const session = await ready(directory, 'active, copied');
     now += 60_001;
     return session;
+  },
+  'active, copy made': async (directory) => {
+    const session = await ready(directory, 'active');
+    await directory.copies.made(name, 'mail2', 60_000);
+    return session;
+  },
+  'absent, copy made': async (directory) => {
+    await directory.copies.made(name, 'mail2', 60_000);
+    return '';
   },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
@@ -205,6 +214,10 @@ active, copied  | RESERVE    | same                  | OK | active mail1
 active, copied  | ACTIVATE   | same at mail1!u2      | OK | active mail1!u2
 active, copied  | ACTIVATE   | other push            | NO*| active mail1
 active, copied  | DELETE     | same                  | OK | tombstone mail1
+active, copy made | DEACTIVATE | same                | OK | handed mail1
+absent, copy made | ACTIVATE   | other push          | NO | absent
+absent, copy made | ACTIVATE   | other               | OK | active mail2
+absent, copy made | ACTIVATE   | third push          | OK | active mail3
 active, was copied | DEACTIVATE | same               | OK | handed mail1
 populating      | ACTIVATE   | other push            | NO*| contested mail1
 populating      | ACTIVATE   | other                 | NO*| active mail1

@@ -62,7 +62,7 @@ type Step = { pause: number } & (
   | { do: 'heard'; server: string; ago: number }
   | { do: 'lease'; name: string; token: string; destination: string }
   | { do: 'release'; name: string; token: string }
-  | { do: 'copy'; name: string }
+  | { do: 'copy'; name: string; destination: string; made: boolean }
   | { do: 'copied'; name: string }
   | { do: 'note'; name: string }
   | { do: 'suspect'; name: string }
@@ -84,7 +84,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lease'), pause, name, token, destination: server }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release'), pause, name, token }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('copy'), pause, name }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('copy'), pause, name, destination: server, made: fc.boolean() }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('copied'), pause, name }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('note'), pause, name }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('suspect'), pause, name }) },
@@ -150,7 +153,7 @@ async function done(directory: Directory, one: Step, clock: () => number): Promi
     case 'release':
       return directory.release(one.name, one.token);
     case 'copy':
-      return directory.copies.begin(one.name, 80_000);
+      return directory.copies[one.made ? 'made' : 'begin'](one.name, one.destination, 80_000);
     case 'copied':
       return directory.copies.end(one.name);
     case 'note':

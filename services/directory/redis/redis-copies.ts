@@ -1,4 +1,4 @@
-// Copies under way in Redis: a key of each tree beside its rows, with the moment of its end. write.lua looks at it.
+// Copies of trees in Redis: a key of each tree beside its rows, which write.lua looks at.
 import type { Redis } from 'ioredis';
 import type { Copies } from '../copies.ts';
 import type { Bytes } from '../entry.ts';
@@ -16,14 +16,23 @@ export class RedisCopies implements Copies {
     this.#clock = clock;
   }
 
-  async begin(name: Bytes, milliseconds: number): Promise<void> {
-    const ends = String(Math.round(this.#clock() + milliseconds));
-    // Redis may forget it later than that, never earlier, whatever its clock says.
-    await this.#redis.set(this.#keyOf(name), ends, 'PX', Math.round(milliseconds) + 60_000);
+  begin(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
+    return this.#note(name, `+ ${destination}`, milliseconds);
+  }
+
+  made(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
+    return this.#note(name, `- ${destination}`, milliseconds);
   }
 
   async end(name: Bytes): Promise<void> {
     await this.#redis.del(this.#keyOf(name));
+  }
+
+  /** Its end, `+` while it is made and `-` after that, its destination. */
+  async #note(name: Bytes, copy: Bytes, milliseconds: number): Promise<void> {
+    const value = Buffer.from(`${Math.round(this.#clock() + milliseconds)} ${copy}`, 'latin1');
+    // Redis may forget it later than that, never earlier.
+    await this.#redis.set(this.#keyOf(name), value, 'PX', Math.round(milliseconds) + 60_000);
   }
 
   #keyOf(name: Bytes): Buffer {

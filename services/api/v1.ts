@@ -13,6 +13,7 @@ import { audit as auditRoutes } from './resources/audit.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
+import { movePlans } from './resources/move-plans.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { replication } from './resources/replication.ts';
@@ -34,6 +35,7 @@ const resources: readonly Resource[] = [
     users,
     userImport,
     placement,
+    movePlans,
     replication,
     usage,
     scaling,

@@ -8,6 +8,7 @@ import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { moveCommand } from './move-command.ts';
 import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { replicateCommand } from './replicate-command.ts';
@@ -31,6 +32,7 @@ Examples:
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
+  rookery move plan --evacuate mail7 -o mail7.plan
   rookery queue list
   rookery placement simulate --users 5000
   rookery scaling simulate --trace burst.csv
@@ -63,6 +65,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     directoryCommand(surroundings),
     queueCommand(surroundings),
     userCommand(surroundings, ended),
+    moveCommand(surroundings),
     replicateCommand(surroundings, ended),
     usageCommand(surroundings),
     placementCommand(surroundings),

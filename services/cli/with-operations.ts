@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
+import type { MovePlanning } from '../operations/move-planning.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
 import type { ReplicationOperations } from '../operations/replication-operations.ts';
@@ -13,6 +14,7 @@ import {
   onAudit,
   onDirectory,
   onFigures,
+  onPlanning,
   onPools,
   onQueues,
   onReplication,
@@ -22,6 +24,7 @@ import {
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
+import { apiOnPlanning } from './api-on-moves.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -156,6 +159,16 @@ export const withUsage: Asking<UsageOperations> = (options, surroundings, ask) =
     {
       ...{ failing: 'the figures cannot be read', byApi: apiOnUsage },
       ...{ open: (config) => surroundings.openUsage(config), by: ({ usage }, config) => onUsage(usage, config) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have moves planned. */
+export const withPlanning: Asking<MovePlanning> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'moves cannot be planned', byApi: apiOnPlanning },
+      ...{ open: (config) => surroundings.openPlanning(config), by: onPlanning },
     },
     { options, surroundings, ask },
   );

@@ -10,8 +10,9 @@ import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
+import { planningBeside } from './open-planning.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import { onAudit, onDirectory, onPlanning, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -31,6 +32,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
       producer.ring('placement', { name });
     },
   });
+  const { registry, outages } = start;
+  const planning = planningBeside(config, { directory, registry, counts: events.counts }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
@@ -46,6 +49,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
+          planning: onPlanning(planning, config),
         },
       },
       ratePerMinute: config.api.rate_limit,
@@ -58,6 +62,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     await api.close();
     trail.close();
     users.close();
+    await planning.close();
   };
   try {
     // A copy: fastify writes into what it is given.

@@ -177,8 +177,8 @@ export class RunStore {
     return (await this.#eval(turnScript, all.length + 1, args)) === 1 ? { run, text } : undefined;
   }
 
-  /** Has failed rows wait again: one, or all. Gives how many; undefined where the run is not as it was read any more. */
-  async again(kept: KeptRun, only?: number): Promise<number | undefined> {
+  /** Has failed rows wait again: one, or all. `whole`: unless the run is not as it was read any more. */
+  async again(kept: KeptRun, only?: number): Promise<{ again: number; whole: boolean }> {
     const keys = keysOf(kept.run.id);
     const failed = only === undefined ? await membersOf(this.#redis, keys.failed) : [String(only)];
     let again = 0;
@@ -188,10 +188,16 @@ export class RunStore {
       const each = some.flatMap(({ index, text, state, octets }) => [index, text, state, octets]);
       const args = [keys.run, keys.counts, keys.ends, keys.failed, ...lines, kept.text, ...each];
       const done = Number(await this.#eval(againScript, 4 + lines.length, args));
-      if (done < 0) return undefined;
+      if (done < 0) return { again, whole: false };
       again += done;
     }
-    return again;
+    return { again, whole: true };
+  }
+
+  /** Whether the plan of a run has another one since. */
+  async isSuperseded({ id, plan }: Run): Promise<boolean> {
+    const now = await this.#redis.get(planKey(plan));
+    return now !== null && now !== id;
   }
 
   /** The place of a name in a plan. */
@@ -215,6 +221,11 @@ export class RunStore {
     return (await this.#redis.lrange(keysOf(id).log, after, after + most - 1)).map(
       (text) => JSON.parse(text) as LoggedEnd,
     );
+  }
+
+  /** How many ends there have been. */
+  async endCount(id: string): Promise<number> {
+    return this.#redis.llen(keysOf(id).log);
   }
 
   async #ofPlan(hash: string): Promise<[id: string, run: Run | undefined]> {

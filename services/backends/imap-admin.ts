@@ -11,6 +11,8 @@ import type { QuotaLimits, QuotaUse } from './imap-quota.ts';
 import { listed, quoted, rightsOf } from './imap-response.ts';
 import { ImapSession } from './imap-session.ts';
 import type { Effect, SessionOptions } from './imap-session.ts';
+import { countedSizes, quotaSizes } from './imap-sizes.ts';
+import type { TreeSize } from './imap-sizes.ts';
 import { freeSpace } from './imap-space.ts';
 import type { FreeSpace } from './imap-space.ts';
 import { subscribe } from './imap-subscriptions.ts';
@@ -100,6 +102,16 @@ export class ImapAdmin {
   /** The quota of a mailbox that is a quota root; undefined for one that is none. */
   quota(root: Bytes): Promise<QuotaUse | undefined> {
     return this.#asks(`the quota of ${readable(root)}`, (session) => quotaOf(session, root));
+  }
+
+  /** How much users' trees, or shared mailboxes, take by their quota roots; in their order. At most `mostAtOnce` (imap-sizes.ts). */
+  quotaSizes(roots: readonly Bytes[]): Promise<(TreeSize | undefined)[]> {
+    return this.#asks(`the quotas of ${roots.length} mailboxes`, (session) => quotaSizes(session, roots));
+  }
+
+  /** The same, told mailbox by mailbox: exact, with or without a quota, and dearer. */
+  countedSizes(roots: readonly Bytes[]): Promise<(TreeSize | undefined)[]> {
+    return this.#asks(`the sizes of ${roots.length} mailboxes`, (session) => countedSizes(session, roots));
   }
 
   /** Makes these the limits, and all: what is left out has none from then on. */

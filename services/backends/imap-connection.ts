@@ -94,6 +94,32 @@ export class ImapConnection {
     });
   }
 
+  /**
+   * Sends commands without waiting for the answers in between, and gives these in the order of the commands. None of them may
+   * need to be answered in the midst. Rejects as `command` does.
+   */
+  async commands(lines: readonly Bytes[]): Promise<Answer[]> {
+    if (lines.length === 0) return [];
+    const tags = lines.map(() => `R${(this.#tags += 1)}`);
+    const answers: Answer[] = [];
+    let untagged: Bytes[] = [];
+    this.#reader.restart();
+    if (!this.#broken) this.#socket.write(lines.map((line, at) => `${tags[at] ?? ''} ${line}\r\n`).join(''), 'latin1');
+    return this.#heard((response) => {
+      if (response.startsWith('* ')) {
+        untagged.push(response.slice(2));
+        return undefined;
+      }
+      const last = tagged(response, tags[answers.length] ?? '');
+      if (!last) throw this.broken(`answers with ${shown(response)}`);
+      answers.push({ ...last, untagged });
+      untagged = [];
+      // What is taken of a server is bounded for each answer.
+      this.#reader.restart();
+      return answers.length === lines.length ? answers : undefined;
+    });
+  }
+
   /** Breaks the connection, and gives the error that is told to whoever waits or asks from now on: the first one. */
   broken(reason: string, answer?: Tagged): ImapFailure {
     this.#broken ??= this.#failure(reason, 'away', answer);

@@ -79,6 +79,11 @@ export class ImapSession {
     return this.#connection.command(line);
   }
 
+  /** Several commands of a question, sent at once. */
+  commands(lines: readonly Bytes[]): Promise<Answer[]> {
+    return this.#connection.commands(lines);
+  }
+
   /** Whether the server offers it now that the user is let in. */
   async offers(capability: string): Promise<boolean> {
     this.#capabilities ??= capabilitiesOf(this.#connection);

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { sortByName } from '../order.ts';
 import { isGone } from '../settling.ts';
-import { placeOf } from '../tree.ts';
+import { placeOf, type WalkedTree } from '../tree.ts';
 import { CaseStore } from './case-store.ts';
 import { ChainWatch, type Place } from './chain-watch.ts';
 import { ChangeLog } from './change-log.ts';
@@ -12,7 +12,7 @@ import { LogTail } from './log-tail.ts';
 import { makeShard } from './make-shard.ts';
 import { NearbyNames } from './nearby.ts';
 import { RedisRoutingLeases } from './routing-leases.ts';
-import { RowReader, treesAtOnce } from './row-reader.ts';
+import { RowReader } from './row-reader.ts';
 import { vouchScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -171,15 +171,13 @@ export class RedisDirectory implements Directory {
     return this.#nearby.read(domain, isNear);
   }
 
+  trees(server: Bytes | undefined): AsyncIterable<WalkedTree> {
+    return this.#reader.walk(server);
+  }
+
   async snapshot(): Promise<Snapshot> {
-    const shards = await Promise.all(
-      this.#logs.map((log) =>
-        takeSnapshot({
-          ...{ redis: this.#redis, log, treesAtOnce },
-          readTrees: (trees) => this.#reader.trees(log.shard, trees),
-        }),
-      ),
-    );
+    const [redis, reader] = [this.#redis, this.#reader];
+    const shards = await Promise.all(this.#logs.map((log) => takeSnapshot({ redis, log, reader })));
     return { entries: sortByName(shards.flatMap((shard) => shard.entries)), at: shards.map((shard) => shard.at) };
   }
 

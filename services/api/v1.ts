@@ -13,6 +13,7 @@ import { audit as auditRoutes } from './resources/audit.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
+import { moves } from './resources/moves.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { replication } from './resources/replication.ts';
@@ -28,6 +29,7 @@ import { requestValidator } from './validation.ts';
 const resources: readonly Resource[] = [
   ...[
     queues,
+    moves,
     directory,
     mailboxes,
     route,

@@ -8,6 +8,7 @@ import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { moveCommand } from './move-command.ts';
 import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { replicateCommand } from './replicate-command.ts';
@@ -32,6 +33,7 @@ Examples:
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
   rookery queue list
+  rookery move watch 20261127-171408-3f9a
   rookery placement simulate --users 5000
   rookery scaling simulate --trace burst.csv
   rookery audit list --newer-than 7d
@@ -63,6 +65,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     directoryCommand(surroundings),
     queueCommand(surroundings),
     userCommand(surroundings, ended),
+    moveCommand(surroundings, ended),
     replicateCommand(surroundings, ended),
     usageCommand(surroundings),
     placementCommand(surroundings),

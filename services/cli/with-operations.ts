@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
+import type { MoveOperations } from '../operations/move-operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
 import type { ReplicationOperations } from '../operations/replication-operations.ts';
@@ -13,6 +14,7 @@ import {
   onAudit,
   onDirectory,
   onFigures,
+  onMoves,
   onPools,
   onQueues,
   onReplication,
@@ -22,6 +24,7 @@ import {
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
+import { apiOnMoves } from './api-on-moves.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -99,6 +102,16 @@ export const withQueues: Asking<QueueOperations> = (options, surroundings, ask) 
     {
       ...{ failing: 'the queues cannot be opened', byApi: apiOnQueues },
       ...{ open: (config) => surroundings.openBacklog(config), by: (there) => onQueues(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have runs of plans, and moves. */
+export const withMoves: Asking<MoveOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the runs cannot be opened', byApi: apiOnMoves },
+      ...{ open: (config) => surroundings.openMoves(config), by: (there) => onMoves(there) },
     },
     { options, surroundings, ask },
   );

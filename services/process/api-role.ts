@@ -10,8 +10,9 @@ import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
+import { openRuns, operatorsMoves } from './open-runs.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import { onAudit, onDirectory, onMoves, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -25,6 +26,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const users = openUsers(config, start.outages.of('events'));
   const { orders, decisions, history } = users;
   const { producer } = events;
+  const runs = openRuns(config, start.outages.of('events'));
   const ordering = new Ordering({
     ...{ orders, directory, lacks: lackAsked(config) },
     ring: (name) => {
@@ -43,6 +45,11 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
           queues: onQueues({ ...events, names: queuesOf(config) }),
+          moves: onMoves(
+            operatorsMoves(config, runs, directory, (run) => {
+              producer.ring('plans', { run });
+            }),
+          ),
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
@@ -58,6 +65,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     await api.close();
     trail.close();
     users.close();
+    runs.close();
   };
   try {
     // A copy: fastify writes into what it is given.

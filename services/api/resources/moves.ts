@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { bytesFromText } from '../../directory/entry.ts';
 import type { RunWish } from '../../moves/starting.ts';
 import { followRun } from '../../operations/following-run.ts';
-import { reportAnswer, retryAnswer, runsAnswer } from '../../operations/move-operations.ts';
+import { endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../../operations/move-operations.ts';
 import type { MoveOperations } from '../../operations/move-operations.ts';
 import { reportLines } from '../../operations/report-csv.ts';
 import { moveValue, runValue, wholeRunValue } from '../../operations/run-value.ts';
@@ -72,7 +72,12 @@ function given<T extends object>(all: T): { [K in keyof T]?: Exclude<T[K], undef
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as never;
 }
 
-async function* newsOf(moves: MoveOperations, run: string, after: number, signal: AbortSignal): AsyncGenerator<StreamedEvent> {
+async function* newsOf(
+  moves: MoveOperations,
+  run: string,
+  after: number,
+  signal: AbortSignal,
+): AsyncGenerator<StreamedEvent> {
   let ended = after;
   for await (const news of followRun(moves, run, { after, every: lookEvery, signal })) {
     if (news.is === 'end') ended = news.end.number;
@@ -161,6 +166,26 @@ function following(server: Parameters<Resource>[0], moves: MoveOperations): void
       const after = lastEventId(request) ?? request.query.after ?? 0;
       await streamEvents(request, reply, (signal) => newsOf(moves, run, after, signal));
     },
+  );
+  server.get(
+    '/v1/moves/:run/ends',
+    {
+      config: { role: 'read' },
+      schema: {
+        ...{
+          operationId: 'listEnds',
+          summary: 'What has ended of a run, in that order',
+          tags: ['moves'],
+          params: aRun,
+        },
+        querystring: z.strictObject({
+          after: numberField(0, 999_999_999, 'What ended after so many ends.').default(0),
+          limit: limitField(1000, 500),
+        }),
+        response: { 200: endsAnswer },
+      },
+    },
+    async ({ params, query }) => ({ ends: await moves.ends(params.run, query.after, query.limit) }),
   );
   server.get(
     '/v1/moves/:run/report',

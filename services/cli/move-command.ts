@@ -1,0 +1,17 @@
+// rookery move: whole plans of mailboxes are moved between backends, and followed.
+import { Command } from 'commander';
+import { listCommand, reportCommand, retryCommand, showCommand, turnCommands } from './move-runs.ts';
+import { startCommand } from './move-start.ts';
+import { watchCommand } from './move-watch.ts';
+import type { Surroundings } from './surroundings.ts';
+
+export function moveCommand(surroundings: Surroundings, end: (code: number) => void): Command {
+  const command = new Command('move').description('move mailboxes between backends by plans, and follow that');
+  const children = [
+    ...[startCommand(surroundings, end), listCommand(surroundings), showCommand(surroundings)],
+    ...[watchCommand(surroundings, end), ...turnCommands(surroundings)],
+    ...[retryCommand(surroundings), reportCommand(surroundings)],
+  ];
+  for (const child of children) command.addCommand(child);
+  return command;
+}

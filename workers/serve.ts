@@ -7,7 +7,7 @@ import type { Counts } from '../services/changes/counts.ts';
 import { unreadable } from '../services/changes/tally.ts';
 import { replicaQueue } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
-import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
+import type { Processor, Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
 import { treeProcessor } from '../services/events/tree-drain.ts';
 import type { ApplyTreeEvents } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
@@ -18,7 +18,15 @@ import type { UserForm } from '../services/placement/new-user.ts';
 import type { UsageHistory } from '../services/placement/usage-history.ts';
 import type { OrderStore } from '../services/users/order-store.ts';
 import type { Placing } from '../services/users/placing.ts';
+import type { ManifestStore } from '../services/moves/manifest-store.ts';
+import type { Move } from '../services/moves/move.ts';
+import type { MoveStore } from '../services/moves/move-store.ts';
+import type { MoveTools } from '../services/moves/tools.ts';
+import type { RoutingLeases } from '../services/directory/routing-lease.ts';
 import { startWorkers } from './host.ts';
+import { defaultPauses } from './move-steps.ts';
+import type { MoveSettings } from './move-steps.ts';
+import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
 import { reconcileProcessor } from './reconcile.ts';
 import { ReplicaGate } from './replica-gate.ts';
@@ -46,6 +54,16 @@ export interface ServeStart extends WorkersStart {
     placing: (registry: Registry, admins: ImapAdmins, counts: Counts) => Placing;
     form: UserForm;
   };
+  /** Where moves are kept, with what they are carried out, and who is told of each that is over. */
+  moves: {
+    store: MoveStore;
+    manifests: ManifestStore;
+    tools: MoveTools;
+    settings: MoveSettings;
+    ended?: (move: Move) => void;
+  };
+  /** Who goes by what he remembers of the directory. */
+  routing: Pick<RoutingLeases, 'held'>;
 }
 
 /** How events of a tree are applied again that could not be, in milliseconds: soon at first, then once a minute. */
@@ -64,7 +82,8 @@ export function serve(start: ServeStart): RunningWorkers {
   };
   const stopping = new AbortController();
   const processors: Processors = {
-    reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
+    reconcile: reconcileProcessor({ directory, registry, admins, times, moves: start.moves.store, log }),
+    moves: movesOf(start, admins),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is
@@ -89,6 +108,15 @@ export function serve(start: ServeStart): RunningWorkers {
       await admins.close();
     },
   };
+}
+
+function movesOf({ directory, routing, registry, moves, log }: ServeStart, admins: ImapAdmins): Processor<'moves'> {
+  const { store, manifests, tools, settings, ended } = moves;
+  const driver = tools.driver(registry, admins);
+  return movesProcessor({
+    ...{ directory, routing, registry, moves: store, manifests, driver, differences: tools.differences },
+    ...{ settings, pauses: defaultPauses, clock: Date.now, ...(ended && { ended }), log },
+  });
 }
 
 /** A processor for the replica of each backend: a worker may be told to work off a queue that is not named for its machine. */

@@ -109,7 +109,9 @@ const forms: { readonly [Q in keyof Payloads]: QueueForm<Payloads[Q]> } = {
 export const queueNames = Object.keys(forms) as (keyof Payloads)[];
 
 /** Those of them that this version has workers for (workers/serve.ts): the others wait for a later one. */
-export const workedQueueNames: readonly QueueName[] = ['placement', 'plans', 'replication', 'reconcile', 'usage', 'counts'];
+export const workedQueueNames: readonly QueueName[] = [
+  ...(['placement', 'moves', 'plans', 'replication', 'reconcile', 'usage', 'counts'] as const),
+];
 
 /** BullMQ allows no `:` in a queue's name. */
 const replicaQueuePattern = /^replication@[A-Za-z0-9_.-]{1,255}$/;

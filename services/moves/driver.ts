@@ -29,6 +29,11 @@ export interface MoveDriver {
   /** What the server holds of the tree. */
   holds(server: Bytes, name: Bytes): Promise<Held>;
   /**
+   * The unique id of the server's root mailbox, the same wherever it is moved; undefined where it has none. Left out: two
+   * mailboxes of one name can't be told apart before the manifests are compared.
+   */
+  uniqueId?(server: Bytes, name: Bytes): Promise<string | undefined>;
+  /**
    * Looks, before anything is begun, at whether the move can come about: the destination is alive and has that partition and
    * the room, the versions go together, the quota fits, the source really has it.
    */

@@ -192,7 +192,7 @@ function roleStart(
   let nearCache: NearCache | undefined;
   const node = nodeName(config.servername);
   return {
-    ...{ config, directory, registry, log, outages, metrics, trusted, grace },
+    ...{ config, directory, routing: directory.routing, registry, log, outages, metrics, trusted, grace },
     mailLog: new MailLog(mail),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),

@@ -9,6 +9,7 @@ import { Registry } from '../../services/backends/registry.ts';
 import type { Directory, Verb, Writer } from '../../services/directory/directory.ts';
 import type { Holding } from '../../services/directory/reconciliation.ts';
 import { policyOf } from '../../services/directory/rules.ts';
+import type { Move } from '../../services/moves/move.ts';
 import type { Outcome } from '../../services/events/processor.ts';
 import { reconcileProcessor } from '../../workers/reconcile.ts';
 import { quietDesk } from '../harness/events.ts';
@@ -30,6 +31,8 @@ class World {
   readonly silent = new Set<string>();
   /** Those that speak no MUPDATE. */
   readonly untelling = new Set<string>();
+  /** What is being moved. */
+  move: Move | undefined;
   /** Called before each question. */
   asked: () => Promise<void> | void = () => undefined;
   #sessions = 0;
@@ -63,7 +66,9 @@ class World {
     );
     const log = { info: () => undefined, warn: () => undefined };
     const admins = { ask: this.#ask };
-    const process = reconcileProcessor({ directory: this.directory, registry, admins, times, log, secondLook: 1 });
+    const moves = { read: () => Promise.resolve(this.move && { move: this.move, text: '' }) };
+    const known = { directory: this.directory, registry, admins, moves };
+    const process = reconcileProcessor({ ...known, times, log, secondLook: 1 });
     return process({ name }, new AbortController().signal, quietDesk);
   }
 

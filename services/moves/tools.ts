@@ -1,0 +1,13 @@
+// What one kind of mail server needs to be moved: its driver, and how its manifests are written and compared.
+import type { ImapAdmins } from '../backends/imap-admins.ts';
+import type { Registry } from '../backends/registry.ts';
+import type { MoveDriver } from './driver.ts';
+import type { Difference, Manifest } from './manifest.ts';
+import type { ManifestCodec } from './manifest-store.ts';
+
+export interface MoveTools {
+  codec: ManifestCodec;
+  /** What `found` lacks of a manifest that was taken before, or has otherwise than it may have become since. */
+  differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
+  driver: (registry: Registry, admins: ImapAdmins) => MoveDriver;
+}

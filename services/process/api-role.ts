@@ -10,7 +10,8 @@ import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
-import { openRuns, operatorsMoves } from './open-runs.ts';
+import { openMoves } from './open-moves.ts';
+import { operatorsMoves, watchRuns } from './open-runs.ts';
 import { openUsers } from './open-users.ts';
 import { onAudit, onDirectory, onMoves, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
@@ -26,13 +27,14 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const users = openUsers(config, start.outages.of('events'));
   const { orders, decisions, history } = users;
   const { producer } = events;
-  const runs = openRuns(config, start.outages.of('events'));
+  const moves = openMoves(config, start.outages.of('events'));
   const ordering = new Ordering({
     ...{ orders, directory, lacks: lackAsked(config) },
     ring: (name) => {
       producer.ring('placement', { name });
     },
   });
+  watchRuns(moves.runs, start.watch);
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
@@ -46,7 +48,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         ...{
           queues: onQueues({ ...events, names: queuesOf(config) }),
           moves: onMoves(
-            operatorsMoves(config, runs, directory, (run) => {
+            operatorsMoves(config, moves, directory, (run) => {
               producer.ring('plans', { run });
             }),
           ),
@@ -65,7 +67,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     await api.close();
     trail.close();
     users.close();
-    runs.close();
+    moves.close();
   };
   try {
     // A copy: fastify writes into what it is given.

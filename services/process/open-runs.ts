@@ -4,46 +4,16 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { Producer } from '../events/producer.ts';
 import { QueueSet } from '../events/queue-set.ts';
-import { MinuteFigures } from '../moves/minute-figures.ts';
-import { MoveStore } from '../moves/move-store.ts';
-import { RunStore } from '../moves/run-store.ts';
+import { rowStates, runStates } from '../moves/run.ts';
+import type { RunStore } from '../moves/run-store.ts';
 import type { RunSettings } from '../moves/starting.ts';
 import type { OperatorsMoves } from '../operations/move-operations.ts';
-import { commandConnection, connected, unheard } from '../redis/connection.ts';
-import type { ConnectionHearer } from '../redis/connection.ts';
 import { lookedAt } from './open-directory.ts';
+import { openMoves } from './open-moves.ts';
+import type { Moves } from './open-moves.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
+import type { RoleStart } from './role.ts';
 import { registryOf } from './settings.ts';
-
-/** How long Redis may take to answer, in milliseconds. */
-const patience = 5000;
-
-export interface Runs {
-  runs: RunStore;
-  moves: MoveStore;
-  /** What proxies and workers tell of the last minute. */
-  figures: MinuteFigures;
-  /** Resolves when Redis answers. */
-  begun(): Promise<void>;
-  close(): void;
-}
-
-/** Opens them whether or not Redis answers. */
-export function openRuns(config: Config, hearer: ConnectionHearer = unheard): Runs {
-  const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
-  const keep = config.moves.keep_done;
-  return {
-    ...{
-      runs: new RunStore(redis, keep),
-      moves: new MoveStore(redis, keep),
-      figures: new MinuteFigures(redis, Date.now),
-    },
-    begun: () => connected(redis, patience),
-    close() {
-      redis.disconnect();
-    },
-  };
-}
 
 export function runSettings({ moves }: Config): RunSettings {
   const { failed, failed_percent: failedPercent, deferred, latency } = moves.stop_when;
@@ -65,7 +35,7 @@ export function newRunId(now = new Date()): string {
 /** What operators may ask of moves. */
 export function operatorsMoves(
   config: Config,
-  { runs, moves }: Pick<Runs, 'runs' | 'moves'>,
+  { runs, store: moves }: Pick<Moves, 'runs' | 'store'>,
   directory: Pick<Directory, 'trees' | 'snapshot' | 'tree'>,
   ring: (run: string) => void,
 ): OperatorsMoves {
@@ -74,15 +44,15 @@ export function operatorsMoves(
   return { runs, moves, starting, ring, clock: Date.now };
 }
 
-export interface OpenMoves extends OperatorsMoves {
+interface OpenMoves extends OperatorsMoves {
   close(): Promise<void>;
 }
 
 /** The same for one command of an operator. Rejects, naming the place, when the events' Redis does not answer. */
 export async function openMovesNow(config: Config): Promise<OpenMoves> {
-  const opened = openRuns(config);
+  const opened = openMoves(config);
   try {
-    await opened.begun();
+    await opened.store.begun();
   } catch (error) {
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
     throw new Error(`Redis does not answer at ${redisName(eventsPlace(config))}${hint}`, { cause: error });
@@ -114,4 +84,20 @@ export async function openMovesNow(config: Config): Promise<OpenMoves> {
       if (directory) await (await directory).close();
     },
   };
+}
+
+/** How many runs are looked at for the gauges. */
+const mostRuns = 100;
+
+/** Has the gauges of runs that are not over read. */
+export function watchRuns(runs: Pick<RunStore, 'list' | 'progress'>, watch: RoleStart['watch']): void {
+  const open = async () => (await runs.list(mostRuns)).filter((run) => run.ended === undefined);
+  watch('rookery_runs', async () => {
+    const all = await open();
+    return runStates.map((state) => [all.filter((run) => run.state === state).length, state]);
+  });
+  watch('rookery_moves', async () => {
+    const all = await Promise.all((await open()).map((run) => runs.progress(run)));
+    return rowStates.map((state) => [all.reduce((sum, { counts }) => sum + counts[state], 0), state]);
+  });
 }

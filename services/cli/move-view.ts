@@ -8,7 +8,7 @@ import type { Table } from './render.ts';
 const ends = ['done', 'back', 'refused', 'stopped', 'skipped', 'dropped'] as const;
 
 export function countOf({ counts }: Pick<RunValue, 'counts'>, ...states: (typeof ends)[number][]): number {
-  return states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  return states.reduce((sum, state) => sum + counts[state], 0);
 }
 
 /** How many have failed, or never began. */
@@ -35,7 +35,7 @@ export function isAtItsEnd(run: WholeRunValue): boolean {
 export function runsTable(runs: readonly RunValue[]): Table {
   const rows = runs.map((run) => [
     ...[run.run, run.state, String(run.moves), String(countOf(run, 'done')), String(failuresOf(run))],
-    ...[String(run.counts.moving ?? 0), sizeText(run.octets), run.by, run.since, run.why],
+    ...[String(run.counts.moving), sizeText(run.octets), run.by, run.since, run.why],
   ]);
   return { columns: ['run', 'state', 'trees', 'done', 'failed', 'moving', 'size', 'by', 'since', 'why'], rows };
 }

@@ -63,7 +63,7 @@ export function progressText(run: WholeRunValue): string {
   return [
     `${passedOf(run)} of ${run.moves} trees`,
     ...(failed > 0 ? [`${failed} failed`] : []),
-    ...[`${run.counts.moving ?? 0} under way`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
+    ...[`${run.counts.moving} under way`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
     ...(speed === '' ? [] : [speed]),
     ...(run.state === 'running' ? [] : [`${run.state}: ${run.why}`]),
   ].join(', ');

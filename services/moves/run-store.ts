@@ -2,10 +2,10 @@
 import type { commandConnection } from '../redis/connection.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { keysOf, paceKey, planKey, progressIn, runIn, runText, runsKey, underWayKey } from './run-keys.ts';
-import type { Begun, KeptRow, Line, LoggedEnd, RunKeys } from './run-keys.ts';
+import type { Begun, KeptRow, Line, LoggedEnd } from './run-keys.ts';
 import { admitScript, againScript, beginScript, settleScript, turnScript } from './run-scripts.ts';
 import { failedStates, isOver } from './run.ts';
-import type { Progress, RowEnd, Run, RunMove, RunRow } from './run.ts';
+import type { Progress, RowEnd, Run, RunMove } from './run.ts';
 import type { Bucket } from './pacing.ts';
 import { allKeys, failedRows, membersOf, page, readRows, writeRows } from './run-rows.ts';
 import type { NewRow } from './run-rows.ts';

@@ -10,7 +10,7 @@ const page = 500;
 
 /** Whether nothing more will come of it by itself. */
 export function isAtRest({ state, counts }: Pick<WholeRunValue, 'state' | 'counts'>): boolean {
-  return state !== 'running' && (counts.moving ?? 0) === 0;
+  return state !== 'running' && counts.moving === 0;
 }
 
 export function isOverValue({ ended }: Pick<WholeRunValue, 'ended'>): boolean {

@@ -18,6 +18,11 @@ import type { UserForm } from '../services/placement/new-user.ts';
 import type { UsageHistory } from '../services/placement/usage-history.ts';
 import type { OrderStore } from '../services/users/order-store.ts';
 import type { Placing } from '../services/users/placing.ts';
+import { Conducting } from '../services/moves/conducting.ts';
+import { timed } from '../services/moves/timed-driver.ts';
+import type { MinuteFigures } from '../services/moves/minute-figures.ts';
+import type { RunStore } from '../services/moves/run-store.ts';
+import type { Bytes } from '../services/directory/entry.ts';
 import type { ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
 import type { MoveStore } from '../services/moves/move-store.ts';
@@ -28,6 +33,7 @@ import { defaultPauses } from './move-steps.ts';
 import type { MoveSettings } from './move-steps.ts';
 import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
+import { moveEnded, plansProcessor } from './plans.ts';
 import { reconcileProcessor } from './reconcile.ts';
 import { ReplicaGate } from './replica-gate.ts';
 import { replicationProcessor } from './replication.ts';
@@ -60,14 +66,22 @@ export interface ServeStart extends WorkersStart {
     manifests: ManifestStore;
     tools: MoveTools;
     settings: MoveSettings;
-    ended?: (move: Move) => void;
+    ended: (move: Move) => void;
+    /** Their plans, and what they are stopped by. */
+    runs: RunStore;
+    figures: MinuteFigures;
   };
+  /** Has a worker look at the move of a name. */
+  ringMove: (name: Bytes) => void;
   /** Who goes by what he remembers of the directory. */
   routing: Pick<RoutingLeases, 'held'>;
 }
 
 /** How events of a tree are applied again that could not be, in milliseconds: soon at first, then once a minute. */
 const pause = { first: 1_000, longest: 60_000 };
+
+/** From one look at a run to the next, in milliseconds, where no move of it ends. */
+const planPause = 1_000;
 
 /** How many events of a tree are counted at once, and how many trees a job works on at a time: what is asked of Redis goes together. */
 const atOnce = { batch: 100, trees: 10 };
@@ -80,10 +94,12 @@ export function serve(start: ServeStart): RunningWorkers {
   const counted: ApplyTreeEvents = async (work) => {
     for (const server of await counts.apply(work)) await placer.counted(work.tree, server);
   };
+  const conducting = conductingOf(start);
   const stopping = new AbortController();
   const processors: Processors = {
     reconcile: reconcileProcessor({ directory, registry, admins, times, moves: start.moves.store, log }),
-    moves: movesOf(start, admins),
+    moves: movesOf(start, admins, conducting),
+    plans: plansProcessor({ conducting, pause: planPause }),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is
@@ -110,12 +126,28 @@ export function serve(start: ServeStart): RunningWorkers {
   };
 }
 
-function movesOf({ directory, routing, registry, moves, log }: ServeStart, admins: ImapAdmins): Processor<'moves'> {
-  const { store, manifests, tools, settings, ended } = moves;
-  const driver = tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout });
+function conductingOf({ moves: { runs, store: moves, figures }, ringMove: ring, log }: ServeStart): Conducting {
+  const weather = (servers: readonly string[]) => figures.weather(servers);
+  return new Conducting({ runs, moves, ring, weather, clock: Date.now, log });
+}
+
+function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting): Processor<'moves'> {
+  const { directory, routing, registry, moves, log } = start;
+  const { store, manifests, tools, settings, figures } = moves;
+  const driver = timed(
+    tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout }),
+    (server, took) => {
+      figures.answered(server, took);
+    },
+  );
+  const next = moveEnded({ conducting, log });
+  const ended = (move: Move) => {
+    moves.ended(move);
+    next(move);
+  };
   return movesProcessor({
     ...{ directory, routing, registry, moves: store, manifests, driver, differences: tools.differences },
-    ...{ settings, pauses: defaultPauses, clock: Date.now, ...(ended && { ended }), log },
+    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, log },
   });
 }
 

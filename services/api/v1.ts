@@ -14,6 +14,7 @@ import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
 import { movePlans } from './resources/move-plans.ts';
+import { moves } from './resources/moves.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { replication } from './resources/replication.ts';
@@ -29,6 +30,7 @@ import { requestValidator } from './validation.ts';
 const resources: readonly Resource[] = [
   ...[
     queues,
+    moves,
     directory,
     mailboxes,
     route,

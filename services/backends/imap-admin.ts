@@ -106,12 +106,12 @@ export class ImapAdmin {
 
   /** How much users' trees, or shared mailboxes, take by their quota roots; in their order. At most `mostAtOnce` (imap-sizes.ts). */
   quotaSizes(roots: readonly Bytes[]): Promise<(TreeSize | undefined)[]> {
-    return this.#asks(`the quotas of ${roots.length} mailboxes`, (session) => quotaSizes(session, roots));
+    return this.asks(`the quotas of ${roots.length} mailboxes`, (session) => quotaSizes(session, roots));
   }
 
   /** The same, told mailbox by mailbox: exact, with or without a quota, and dearer. */
   countedSizes(roots: readonly Bytes[]): Promise<(TreeSize | undefined)[]> {
-    return this.#asks(`the sizes of ${roots.length} mailboxes`, (session) => countedSizes(session, roots));
+    return this.asks(`the sizes of ${roots.length} mailboxes`, (session) => countedSizes(session, roots));
   }
 
   /** Makes these the limits, and all: what is left out has none from then on. */

@@ -27,11 +27,20 @@ const scaling: ScalingHands = {
 // Loaded when needed: most commands want neither servers nor Redis, and start the faster for it.
 const surroundings: Surroundings = {
   env: process.env,
+  terminal: process.stdout.isTTY
+    ? {
+        get columns() {
+          return process.stdout.columns;
+        },
+        write: (text) => process.stdout.write(text),
+      }
+    : undefined,
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
   openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
+  openMoves: async (config) => (await import('../process/open-runs.ts')).openMovesNow(config),
   openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
   openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),

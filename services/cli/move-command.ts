@@ -1,10 +1,19 @@
-// rookery move: mailboxes from server to server, planned before anything is done.
+// rookery move: whole plans of mailboxes are moved between backends, and followed.
 import { Command } from 'commander';
 import { movePlanCommand } from './move-plan.ts';
+import { listCommand, reportCommand, retryCommand, showCommand, turnCommands } from './move-runs.ts';
+import { startCommand } from './move-start.ts';
+import { watchCommand } from './move-watch.ts';
 import type { Surroundings } from './surroundings.ts';
 
-export function moveCommand(surroundings: Surroundings): Command {
-  const command = new Command('move').description('move users and shared mailboxes from server to server');
-  for (const child of [movePlanCommand(surroundings)]) command.addCommand(child);
+export function moveCommand(surroundings: Surroundings, end: (code: number) => void): Command {
+  const command = new Command('move').description('move mailboxes between backends by plans, and follow that');
+  const children = [
+    movePlanCommand(surroundings),
+    ...[startCommand(surroundings, end), listCommand(surroundings), showCommand(surroundings)],
+    ...[watchCommand(surroundings, end), ...turnCommands(surroundings)],
+    ...[retryCommand(surroundings), reportCommand(surroundings)],
+  ];
+  for (const child of children) command.addCommand(child);
   return command;
 }

@@ -34,6 +34,7 @@ Examples:
   rookery user create jdoe@example.org
   rookery move plan --evacuate mail7 -o mail7.plan
   rookery queue list
+  rookery move watch 20261127-171408-3f9a
   rookery placement simulate --users 5000
   rookery scaling simulate --trace burst.csv
   rookery audit list --newer-than 7d
@@ -65,7 +66,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     directoryCommand(surroundings),
     queueCommand(surroundings),
     userCommand(surroundings, ended),
-    moveCommand(surroundings),
+    moveCommand(surroundings, ended),
     replicateCommand(surroundings, ended),
     usageCommand(surroundings),
     placementCommand(surroundings),

@@ -4,6 +4,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
+import type { OperatorsMoves } from '../operations/move-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { ReplicaRings } from '../operations/replication-operations.ts';
 import type { OperatorsUsers } from '../process/operations.ts';
@@ -41,6 +42,11 @@ export interface OpenOrders extends OperatorsUsers {
   close(): Promise<void>;
 }
 
+/** Runs and moves, as a command has to do with them. */
+export interface OpenMoves extends OperatorsMoves {
+  close(): Promise<void>;
+}
+
 /** The replicas of backends, as a command rings for them. */
 export interface OpenReplicas extends ReplicaRings {
   close(): Promise<void>;
@@ -60,7 +66,15 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** A terminal, on which lines can be drawn over. */
+export interface Terminal {
+  readonly columns: number;
+  write: (text: string) => void;
+}
+
 export interface Surroundings {
+  /** Where standard output is one. */
+  terminal?: Terminal | undefined;
   env: Readonly<Record<string, string | undefined>>;
   /** One line each, to standard output and to standard error. */
   out: (line: string) => void;
@@ -71,6 +85,8 @@ export interface Surroundings {
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
+  /** Rejects when the events' Redis does not answer. */
+  openMoves: (config: Config) => Promise<OpenMoves>;
   openUsage: (config: Config) => Promise<OpenUsage>;
   /** Rejects when the events' Redis does not answer. */
   openReplicas: (config: Config) => Promise<OpenReplicas>;

@@ -5,6 +5,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import type { MovePlanning } from '../operations/move-planning.ts';
+import type { MoveOperations } from '../operations/move-operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
 import type { ReplicationOperations } from '../operations/replication-operations.ts';
@@ -15,6 +16,7 @@ import {
   onDirectory,
   onFigures,
   onPlanning,
+  onMoves,
   onPools,
   onQueues,
   onReplication,
@@ -24,7 +26,8 @@ import {
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
-import { apiOnPlanning } from './api-on-moves.ts';
+import { apiOnPlanning } from './api-on-planning.ts';
+import { apiOnMoves } from './api-on-moves.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -102,6 +105,16 @@ export const withQueues: Asking<QueueOperations> = (options, surroundings, ask) 
     {
       ...{ failing: 'the queues cannot be opened', byApi: apiOnQueues },
       ...{ open: (config) => surroundings.openBacklog(config), by: (there) => onQueues(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have runs of plans, and moves. */
+export const withMoves: Asking<MoveOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the runs cannot be opened', byApi: apiOnMoves },
+      ...{ open: (config) => surroundings.openMoves(config), by: (there) => onMoves(there) },
     },
     { options, surroundings, ask },
   );

@@ -36,8 +36,16 @@ const stopWhen = z.strictObject({
   }),
 });
 
-/** A window of a day; one that ends before it begins goes over midnight. */
-const timeWindow = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/);
+const day = '(sun|mon|tue|wed|thu|fri|sat)';
+
+/** Days, a window of each, or both (services/moves/windows.ts); one that ends before it begins goes over midnight. */
+const timeWindow = z
+  .string()
+  .regex(
+    new RegExp(
+      `^(?=.)(${day}(-${day})?(,${day}(-${day})?)*( +(?=.)|$))?(([01]\\d|2[0-3]):[0-5]\\d-(([01]\\d|2[0-3]):[0-5]\\d|24:00))?$`,
+    ),
+  );
 
 export const movesSection = key(
   z
@@ -80,7 +88,7 @@ export const movesSection = key(
       }),
       windows: key(z.array(timeWindow).max(100).default([]), {
         doc: 'At what times of a day moves are begun, by the clock of this host. None: at any time.',
-        expects: 'a list of times like 22:00-06:00',
+        expects: 'a list of times like 22:00-06:00 or mon-fri 22:00-06:00',
         example: ['22:00-06:00'],
       }),
       keep_done: count({

@@ -73,6 +73,11 @@ const gauges = {
     labels: ['server'],
   },
   rookery_users: { help: 'Those of them that are root mailboxes of users.', labels: ['server'] },
+  rookery_runs: { help: 'Plans of moves that are not over, by state.', labels: ['state'] },
+  rookery_moves: {
+    help: 'Trees of those plans: waiting, moving (under way), and those that have ended, by how: done, back, refused, stopped, skipped, dropped.',
+    labels: ['state'],
+  },
   rookery_scaler_desired_replicas: {
     help: 'How many workers a pool should have, by the last decision.',
     labels: ['pool'],

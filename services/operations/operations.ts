@@ -3,6 +3,7 @@ import type { AuditOperations } from './audit-operations.ts';
 import type { DirectoryOperations } from './directory-operations.ts';
 import type { MailboxOperations } from './mailbox-operations.ts';
 import type { MovePlanning } from './move-planning.ts';
+import type { MoveOperations } from './move-operations.ts';
 import type { PlacementOperations } from './placement-operations.ts';
 import type { QueueOperations } from './queue-operations.ts';
 import type { ReplicationOperations } from './replication-operations.ts';
@@ -26,6 +27,7 @@ export interface OnUsers {
 
 export interface Operations extends OnDirectory, OnUsers {
   queues: QueueOperations;
+  moves: MoveOperations;
   replication: ReplicationOperations;
   scaling: ScalingOperations;
   usage: UsageOperations;

@@ -11,8 +11,20 @@ import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
 import { planningBeside } from './open-planning.ts';
+import { openMoves } from './open-moves.ts';
+import { operatorsMoves, watchRuns } from './open-runs.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onPlanning, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import {
+  onAudit,
+  onDirectory,
+  onMoves,
+  onPlanning,
+  onPools,
+  onQueues,
+  onReplication,
+  onUsage,
+  onUsers,
+} from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -26,6 +38,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const users = openUsers(config, start.outages.of('events'));
   const { orders, decisions, history } = users;
   const { producer } = events;
+  const moves = openMoves(config, start.outages.of('events'));
   const ordering = new Ordering({
     ...{ orders, directory, lacks: lackAsked(config) },
     ring: (name) => {
@@ -34,6 +47,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   });
   const { registry, outages } = start;
   const planning = planningBeside(config, { directory, registry, counts: events.counts }, outages.of('events'));
+  watchRuns(moves.runs, start.watch);
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
@@ -46,6 +60,11 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
           queues: onQueues({ ...events, names: queuesOf(config) }),
+          moves: onMoves(
+            operatorsMoves(config, moves, directory, (run) => {
+              producer.ring('plans', { run });
+            }),
+          ),
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
@@ -63,6 +82,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     trail.close();
     users.close();
     await planning.close();
+    moves.close();
   };
   try {
     // A copy: fastify writes into what it is given.

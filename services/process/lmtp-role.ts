@@ -11,12 +11,14 @@ import { Router } from '../lmtp/router.ts';
 import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
 import type { ProxyOptions } from '../lmtp/transaction.ts';
+import type { MinuteFigures } from '../moves/minute-figures.ts';
 import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { contradictionsOf } from './contradictions.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
+import { openFigures } from './open-figures.ts';
 import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
 import { backendSettings, lmtpSettings, registryOf } from './settings.ts';
@@ -31,12 +33,13 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
   const unheard = await openUnheard(start);
   const users = await autocreateOf(start);
+  const opened = openFigures(config, start.outages.of('events'));
   const replicas = await replicasTold(start);
   const backing = {
     ...{ pools, memory, spool, unheard: unheard.replies, contradicted: contradictionsOf(start) },
     delivered: replicas && replicas.delivered.bind(replicas),
   };
-  const handler = handlerOf(start, await start.nearCache(), backing, users?.autocreate);
+  const handler = handlerOf(start, await start.nearCache(), backing, users?.autocreate, opened.figures);
   const listener = new LmtpListener({
     ...{ servername: config.servername, settings: lmtpSettings(config), handler: handler(config), log },
   });
@@ -46,6 +49,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
     await pools.close(grace);
     unheard.close();
     users?.close();
+    await opened.close();
   };
   const addresses: Address[] = [];
   try {
@@ -108,6 +112,7 @@ function handlerOf(
   directory: NearCache,
   backing: Pick<ProxyOptions, 'pools' | 'memory' | 'spool' | 'unheard' | 'contradicted' | 'delivered'>,
   autocreate: Autocreate | undefined,
+  figures: Pick<MinuteFigures, 'deferred'>,
 ) {
   return (config: Config): Proxy => {
     const router = new Router(directory, registry, config.lmtp, autocreate);
@@ -120,6 +125,7 @@ function handlerOf(
       report: (outcome) => {
         mailLog.recipient(outcome);
         metrics.observeOutcome(outcome);
+        if (outcome.reason === 'lease') figures.deferred();
       },
     });
   };

@@ -8,6 +8,8 @@ import { directoryOperations } from '../operations/directory-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import { movePlanning } from '../operations/move-planning.ts';
 import type { MovePlanning } from '../operations/move-planning.ts';
+import { moveOperations } from '../operations/move-operations.ts';
+import type { MoveOperations, OperatorsMoves } from '../operations/move-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import { placementExplaining } from '../operations/placement-operations.ts';
 import { simulating } from '../operations/placement-simulation.ts';
@@ -49,6 +51,10 @@ export function onDirectory(directory: Directory, config: Config, ring: (name: B
 
 export function onQueues(queues: OperatorsQueues): QueueOperations {
   return asked('the queues', queueOperations(queues));
+}
+
+export function onMoves(moves: OperatorsMoves): MoveOperations {
+  return asked('the runs', moveOperations(moves));
 }
 
 /** `directory`: where users are. */

@@ -19,6 +19,9 @@ const ringEvery = 60_000;
 /** How many cases are rung for at a time; of more than these, others each time. */
 const mostRings = 5000;
 
+/** How many runs are looked at: the newest. */
+const mostRuns = 1000;
+
 export interface Sweeping {
   /** Sweeps once more, and no more after that. */
   stop(): Promise<void>;
@@ -35,6 +38,7 @@ export async function startSweeping(start: RoleStart, server: MupdateServer, eve
     setInterval(() => void ringNow(start, events), ringEvery),
     setInterval(() => void ringForOrders(orders, start, events), ringEvery),
     setInterval(() => void ringForMoves({ moves: moves.store }, start, events), ringEvery),
+    setInterval(() => void ringForRuns(moves, start, events), ringEvery),
     setInterval(() => {
       // Of the others nobody can tell how full they are.
       const told = start.registry.all().filter(({ imap, space }) => imap ?? space);
@@ -83,6 +87,19 @@ export function ringForMoves(
   events: Bells,
 ): Promise<void> {
   return ringForOpen('moves', moves, start, events);
+}
+
+/** And for runs that are not over: their conductor's job may have been given up, or lost. */
+export async function ringForRuns(
+  { runs }: { runs: Pick<Moves['runs'], 'list'> },
+  { log }: Told,
+  { producer }: Pick<Bells, 'producer'>,
+): Promise<void> {
+  try {
+    for (const { id, ended } of await runs.list(mostRuns)) if (ended === undefined) producer.ring('plans', { run: id });
+  } catch (error) {
+    if (!isAway(error)) log.error({ err: error }, 'events: runs could not be rung for');
+  }
 }
 
 interface Told {

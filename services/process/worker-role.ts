@@ -12,7 +12,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const { queues, concurrency = config.workers.concurrency, drain } = workers.wish;
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
-  const { backlog, trees, counts, replicas } = await start.events();
+  const { backlog, trees, counts, replicas, producer } = await start.events();
   const users = openUsers(config, start.outages.of('events'));
   const moves = openMoves(config, start.outages.of('events'));
   const close = () => {
@@ -23,7 +23,16 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const begin = async () =>
     workers.start({
       ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
-      ...{ trees, counts, replicas, users: { ...users, form: formOf(config) }, moves, routing },
+      ...{ trees, counts, replicas, users: { ...users, form: formOf(config) }, routing },
+      moves: {
+        ...moves,
+        ended: (move) => {
+          metrics.observeMove(move);
+        },
+      },
+      ringMove: (name) => {
+        producer.ring('moves', { name });
+      },
       worked: workedHere(config),
       replication: { access: replicasOf(config), unixhierarchysep: config.lmtp.unixhierarchysep },
       times: timesOf(config),

@@ -383,6 +383,7 @@ export class World {
     if (!server.mailboxes.has(root)) return undefined;
     const mailboxes = [...server.mailboxes].map(([name, { uniqueId, messages }]) => ({
       ...{ name, uniqueId, partition: 'default', uidValidity: 1, lastUid: 0, highestModseq: 0, acl: 'a' },
+      folderModseq: 0,
       messages: structuredClone([...messages.values()]),
     }));
     return { at: this.now, server: server.name, mailboxes, quotas: new Map(), subscriptions: [], sieve: [] };

@@ -44,7 +44,7 @@ test('queues are listed, jobs shown with their reasons, failed ones tried again,
   const [head, ...lines] = rows(list.out);
   assert.deepEqual(
     lines.map(([queue]) => queue),
-    ['placement', 'moves', 'replication', 'reconcile', 'usage', 'counts'],
+    ['placement', 'moves', 'plans', 'replication', 'reconcile', 'usage', 'counts'],
   );
   const [queue, ...numbers] = lines[3] ?? [];
   assert.deepEqual(head, ['QUEUE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'COMPLETED', 'OLDEST']);

@@ -128,6 +128,7 @@ const manifest: Manifest = {
   mailboxes: [
     {
       ...{ name: 'user.m', uniqueId: 'u1', partition: 'p', uidValidity: 1, lastUid: 0, highestModseq: 1, acl: '' },
+      folderModseq: 1,
       messages: [],
     },
   ],

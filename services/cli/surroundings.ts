@@ -1,4 +1,5 @@
 // What the commands need of the world; main.ts has the real one.
+import type { Word } from '../backends/lifecycle.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
@@ -66,6 +67,8 @@ export interface Surroundings {
   err: (line: string) => void;
   /** Rejects when the directory's Redis does not answer. */
   openDirectory: (config: Config) => Promise<Directory>;
+  /** What operators have said of backends. Rejects when the directory's Redis does not answer. */
+  wordsOf: (config: Config) => Promise<ReadonlyMap<string, Word>>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */

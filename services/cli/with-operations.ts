@@ -19,6 +19,7 @@ import {
   onUsage,
   onUsers,
 } from '../process/operations.ts';
+import { registryOf } from '../process/settings.ts';
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
@@ -47,7 +48,9 @@ export async function withDirectory<T>(
   const directory = await opened('the directory cannot be opened', surroundings.openDirectory(config));
   const rung: Bytes[] = [];
   try {
-    return await ask(onDirectory(directory, config, (name) => rung.push(name)));
+    const registry = registryOf(config);
+    registry.hear(await opened('what is said of backends cannot be read', surroundings.wordsOf(config)));
+    return await ask(onDirectory(directory, registry, config, (name) => rung.push(name)));
   } finally {
     await directory.close();
     await ringFor(rung, config, surroundings);

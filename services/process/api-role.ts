@@ -17,7 +17,7 @@ import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
 export async function startApiRole(start: RoleStart): Promise<StartedRole> {
-  const { config, directory, checks, notes, metrics, log } = start;
+  const { config, directory, registry, checks, notes, metrics, log } = start;
   const tokens = tokensOf(config);
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
@@ -37,7 +37,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
-        ...onDirectory(directory, config, (name) => {
+        ...onDirectory(directory, registry, config, (name) => {
           producer.ring('reconcile', { name });
         }),
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },

@@ -1,5 +1,6 @@
 // What operators may ask of this process, put together by its configuration, for the API and for the commands.
 import type { Bytes } from '../address/bytes.ts';
+import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { auditOperations } from '../operations/audit-operations.ts';
@@ -29,12 +30,16 @@ import { replicasOf } from './replicas.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
 import { scalingStates } from './scaling-state.ts';
-import { directoryPatience, registryOf } from './settings.ts';
+import { directoryPatience } from './settings.ts';
 
 /** `ring`: has the workers look into a name at once. */
-export function onDirectory(directory: Directory, config: Config, ring: (name: Bytes) => void): OnDirectory {
+export function onDirectory(
+  directory: Directory,
+  registry: Registry,
+  config: Config,
+  ring: (name: Bytes) => void,
+): OnDirectory {
   const whom = 'the directory';
-  const registry = registryOf(config);
   const imapTimeout = config.workers.imap_timeout * 1000;
   const routing = { addresses: config.lmtp, patience: directoryPatience(config) };
   return {

@@ -32,6 +32,7 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     out: (line) => out.push(line),
     err: (line) => err.push(line),
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
+    wordsOf: () => Promise.resolve(new Map()),
     openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
     openOrders: () => Promise.reject(new Error('Redis does not answer at /x')),
     openReplicas: () => Promise.reject(new Error('Redis does not answer at /x')),

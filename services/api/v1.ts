@@ -10,6 +10,7 @@ import type { BoardOptions } from './board.ts';
 import { describeRoutes } from './openapi.ts';
 import type { Resource, ResourceContext, ResourceServer } from './resource.ts';
 import { audit as auditRoutes } from './resources/audit.ts';
+import { backends } from './resources/backends.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
@@ -28,6 +29,7 @@ import { requestValidator } from './validation.ts';
 const resources: readonly Resource[] = [
   ...[
     queues,
+    backends,
     directory,
     mailboxes,
     route,

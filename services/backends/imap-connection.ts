@@ -69,14 +69,14 @@ export class ImapConnection {
 
   /**
    * Sends one command and gives the whole answer, whatever its status; one command at a time. `secret` is what the
-   * server's one `+` is answered with (AUTHENTICATE). Rejects on BYE, on what is no answer, and when the connection
+   * server's one `+` is answered with (AUTHENTICATE), `most` how many octets are taken. Rejects on BYE, on what is no answer, and when the connection
    * breaks; it is then of no more use.
    */
-  async command(line: Bytes, secret?: Bytes): Promise<Answer> {
+  async command(line: Bytes, secret?: Bytes, most?: number): Promise<Answer> {
     const tag = `R${(this.#tags += 1)}`;
     const untagged: Bytes[] = [];
     let wanted = secret;
-    this.#reader.restart();
+    this.#reader.restart(most);
     if (!this.#broken) this.#socket.write(`${tag} ${line}\r\n`, 'latin1');
     return this.#heard((response) => {
       if (response.startsWith('* ')) {

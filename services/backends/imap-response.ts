@@ -19,14 +19,16 @@ const limits = { response: 65_536, answer: 1_048_576 };
 export class ResponseReader {
   #received = '';
   #taken = 0;
+  #most = limits.answer;
 
   push(bytes: Bytes): void {
     this.#received += bytes;
   }
 
-  /** A new command: what comes from here on is counted anew. */
-  restart(): void {
+  /** A new command: what comes from here on is counted anew, and no more than `most` octets of it are taken. */
+  restart(most: number = limits.answer): void {
     this.#taken = 0;
+    this.#most = most;
   }
 
   /** The next response without its line end; undefined when it is not all here. Throws when it is longer than we take. */
@@ -36,7 +38,7 @@ export class ResponseReader {
       const end = this.#received.indexOf('\r\n', from);
       const length = end < 0 ? undefined : /\{(\d{1,9})\}$/.exec(this.#received.slice(from, end))?.[1];
       const next = end < 0 ? this.#received.length : length === undefined ? end : end + 2 + Number(length);
-      if (next > limits.response || this.#taken + next > limits.answer) throw new Error('more than we take');
+      if (next > limits.response || this.#taken + next > this.#most) throw new Error('more than we take');
       if (end < 0 || next > this.#received.length) return undefined;
       if (length === undefined) {
         const response = this.#received.slice(0, end);

@@ -4,6 +4,7 @@ import { ConfigError } from '../config/config-error.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { RefusalKind } from '../operations/refusal.ts';
 import { auditCommand } from './audit-command.ts';
+import { backendCommand } from './backend-command.ts';
 import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -31,6 +32,7 @@ Examples:
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
+  rookery backend drain mail2.example.org
   rookery queue list
   rookery placement simulate --users 5000
   rookery scaling simulate --trace burst.csv
@@ -59,6 +61,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
   const commands = [
     ...runCommands(surroundings),
     mailboxCommand(surroundings, ended),
+    backendCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),

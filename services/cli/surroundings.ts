@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
+import type { BackendMeans } from '../operations/backend-operations.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { ReplicaRings } from '../operations/replication-operations.ts';
@@ -46,6 +47,11 @@ export interface OpenReplicas extends ReplicaRings {
   close(): Promise<void>;
 }
 
+/** All that backends are asked and told by. */
+export interface OpenBackends extends BackendMeans {
+  close(): Promise<void>;
+}
+
 /** What is remembered of the backends' room. */
 export interface OpenUsage {
   usage: Pick<UsageHistory, 'latest' | 'history'>;
@@ -69,6 +75,8 @@ export interface Surroundings {
   openDirectory: (config: Config) => Promise<Directory>;
   /** What operators have said of backends. Rejects when the directory's Redis does not answer. */
   wordsOf: (config: Config) => Promise<ReadonlyMap<string, Word>>;
+  /** Rejects when Redis does not answer. */
+  openBackends: (config: Config) => Promise<OpenBackends>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */

@@ -3,6 +3,7 @@ import type { Bytes } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
+import type { BackendOperations } from '../operations/backend-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
@@ -11,6 +12,7 @@ import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import type { UsageOperations } from '../operations/usage-operations.ts';
 import {
   onAudit,
+  onBackends,
   onDirectory,
   onFigures,
   onPools,
@@ -22,6 +24,7 @@ import {
 import { registryOf } from '../process/settings.ts';
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
+import { apiOnBackends } from './api-on-backends.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
@@ -95,6 +98,16 @@ async function along<O, Opened extends { close(): void | Promise<void> }, T>(
 }
 
 type Asking<O> = <T>(options: ApiOptions, surroundings: Surroundings, ask: (operations: O) => Promise<T>) => Promise<T>;
+
+/** Lets `ask` have the backends. */
+export const withBackends: Asking<BackendOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'what is known of backends cannot be read', byApi: apiOnBackends },
+      ...{ open: (config) => surroundings.openBackends(config), by: (there) => onBackends(there) },
+    },
+    { options, surroundings, ask },
+  );
 
 /** Lets `ask` have the queues. */
 export const withQueues: Asking<QueueOperations> = (options, surroundings, ask) =>

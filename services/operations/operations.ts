@@ -1,5 +1,6 @@
 // All that operators may ask, by what is asked about: carried out here (process/operations.ts), or by the API of another.
 import type { AuditOperations } from './audit-operations.ts';
+import type { BackendOperations } from './backend-operations.ts';
 import type { DirectoryOperations } from './directory-operations.ts';
 import type { MailboxOperations } from './mailbox-operations.ts';
 import type { PlacementOperations } from './placement-operations.ts';
@@ -24,6 +25,7 @@ export interface OnUsers {
 }
 
 export interface Operations extends OnDirectory, OnUsers {
+  backends: BackendOperations;
   queues: QueueOperations;
   replication: ReplicationOperations;
   scaling: ScalingOperations;

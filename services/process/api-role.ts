@@ -11,7 +11,8 @@ import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import { openMeans } from './open-backends.ts';
+import { onAudit, onBackends, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -31,6 +32,9 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
       producer.ring('placement', { name });
     },
   });
+  const { backlog } = events;
+  const hearer = start.outages.of('directory');
+  const backends = openMeans(config, { directory, registry, backlog, users }, { hearer });
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
@@ -42,6 +46,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         }),
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
+          backends: onBackends(backends),
           queues: onQueues({ ...events, names: queuesOf(config) }),
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
@@ -57,6 +62,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const stop = async () => {
     await api.close();
     trail.close();
+    backends.close();
     users.close();
   };
   try {

@@ -5,6 +5,8 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { auditOperations } from '../operations/audit-operations.ts';
 import type { AuditOperations, KeptAudit } from '../operations/audit-operations.ts';
+import { backendOperations } from '../operations/backend-operations.ts';
+import type { BackendMeans, BackendOperations } from '../operations/backend-operations.ts';
 import { directoryOperations } from '../operations/directory-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
@@ -47,6 +49,10 @@ export function onDirectory(
     mailboxes: asked(whom, mailboxOperations({ directory, registry, imapTimeout, ring })),
     route: asked(whom, routeOperations(directory, registry, routing)),
   };
+}
+
+export function onBackends(means: BackendMeans): BackendOperations {
+  return asked('what is known of backends', backendOperations(means));
 }
 
 export function onQueues(queues: OperatorsQueues): QueueOperations {

@@ -15,20 +15,27 @@ export interface Answer extends Tagged {
 /** What is taken from a server, in octets: a line of CAPABILITY has 1,300, and no answer that we ask for is long. */
 const limits = { response: 65_536, answer: 1_048_576 };
 
+/** Cuts what arrives into pieces that are handed on. */
+export interface ResponseSource {
+  push(bytes: Bytes): void;
+  /** A new command begins. */
+  restart(): void;
+  /** The next piece without its line end; undefined when it is not all here. Throws when there is more than is taken. */
+  next(): Bytes | undefined;
+}
+
 /** Cuts what arrives into responses: a line, and after each `{n}` at a line's end n octets and the rest of the line. */
-export class ResponseReader {
+export class ResponseReader implements ResponseSource {
   #received = '';
   #taken = 0;
-  #most = limits.answer;
 
   push(bytes: Bytes): void {
     this.#received += bytes;
   }
 
-  /** A new command: what comes from here on is counted anew, and no more than `most` octets of it are taken. */
-  restart(most: number = limits.answer): void {
+  /** A new command: what comes from here on is counted anew. */
+  restart(): void {
     this.#taken = 0;
-    this.#most = most;
   }
 
   /** The next response without its line end; undefined when it is not all here. Throws when it is longer than we take. */
@@ -38,7 +45,7 @@ export class ResponseReader {
       const end = this.#received.indexOf('\r\n', from);
       const length = end < 0 ? undefined : /\{(\d{1,9})\}$/.exec(this.#received.slice(from, end))?.[1];
       const next = end < 0 ? this.#received.length : length === undefined ? end : end + 2 + Number(length);
-      if (next > limits.response || this.#taken + next > this.#most) throw new Error('more than we take');
+      if (next > limits.response || this.#taken + next > limits.answer) throw new Error('more than we take');
       if (end < 0 || next > this.#received.length) return undefined;
       if (length === undefined) {
         const response = this.#received.slice(0, end);

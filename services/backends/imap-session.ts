@@ -6,7 +6,7 @@ import type { Bytes } from '../address/bytes.ts';
 import { ImapConnection } from './imap-connection.ts';
 import { ImapFailure } from './imap-failure.ts';
 import { quoted, separatorsOf } from './imap-response.ts';
-import type { Answer } from './imap-response.ts';
+import type { Answer, ResponseSource } from './imap-response.ts';
 import { addressText } from './registry.ts';
 import type { ImapAccess } from './registry.ts';
 
@@ -18,6 +18,8 @@ export interface SessionOptions {
   timeout: number;
   /** The name the server must not contradict in its greeting, so that no other one answers for it. */
   server?: string;
+  /** How its answers are cut into responses; left out: whole, and none that is long. */
+  reader?: ResponseSource;
 }
 
 export class ImapSession {
@@ -46,7 +48,8 @@ export class ImapSession {
   static async connect(access: ImapAccess, options: SessionOptions, actAs?: Bytes): Promise<ImapSession> {
     const address = addressText(access);
     const { server } = options;
-    const connection = new ImapConnection(server === undefined ? address : `${server} (${address})`, access);
+    const name = server === undefined ? address : `${server} (${address})`;
+    const connection = new ImapConnection(name, access, options.reader);
     try {
       return await connection.within(options.timeout, `the login of ${access.username}`, async () => {
         requireServer(connection, await connection.greeting(), server);
@@ -74,9 +77,14 @@ export class ImapSession {
     return answer;
   }
 
-  /** One command of a question. `most`: how many octets of an answer are taken, where it may be long. */
-  command(line: Bytes, most?: number): Promise<Answer> {
-    return this.#connection.command(line, undefined, most);
+  /** One command of a question; `take` gets its untagged responses as they come, in place of the answer. */
+  command(line: Bytes, take?: (response: Bytes) => void): Promise<Answer> {
+    return this.#connection.command(line, take && { take });
+  }
+
+  /** Ends it at once; whoever waits for an answer is told why. What the server was told goes on there. */
+  abandon(why: string): void {
+    this.#connection.broken(why);
   }
 
   /** Whether the server offers it now that the user is let in. */
@@ -140,7 +148,7 @@ async function logIn(
     throw connection.broken(`does not offer AUTH=PLAIN, and LOGIN cannot carry the credentials of ${username}`);
   }
   const answer = plain
-    ? await connection.command('AUTHENTICATE PLAIN', secret)
+    ? await connection.command('AUTHENTICATE PLAIN', { secret })
     : await connection.command(`LOGIN ${quoted(username)} ${quoted(password)}`);
   const whom = actAs === undefined ? username : `${username} as ${readable(actAs)}`;
   if (answer.status === 'OK') return;

@@ -14,6 +14,7 @@ import { backends } from './resources/backends.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
+import { moveAudit } from './resources/move-audit.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { replication } from './resources/replication.ts';
@@ -30,6 +31,7 @@ const resources: readonly Resource[] = [
   ...[
     queues,
     backends,
+    moveAudit,
     directory,
     mailboxes,
     route,

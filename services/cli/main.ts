@@ -32,6 +32,7 @@ const surroundings: Surroundings = {
   openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
   wordsOf: async (config) => (await import('../process/follow-lifecycle.ts')).wordsOf(config),
   openBackends: async (config) => (await import('../process/open-backends.ts')).openBackends(config),
+  openLeftOvers: async (config) => (await import('../process/open-left-overs.ts')).openLeftOvers(config),
   openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
   openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
   openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),

@@ -9,6 +9,7 @@ import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { moveCommand } from './move-command.ts';
 import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { replicateCommand } from './replicate-command.ts';
@@ -62,6 +63,7 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     ...runCommands(surroundings),
     mailboxCommand(surroundings, ended),
     backendCommand(surroundings, ended),
+    moveCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),

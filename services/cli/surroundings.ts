@@ -6,6 +6,7 @@ import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
 import type { BackendMeans } from '../operations/backend-operations.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
+import type { LeftOverMeans } from '../operations/left-over-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { ReplicaRings } from '../operations/replication-operations.ts';
 import type { OperatorsUsers } from '../process/operations.ts';
@@ -52,6 +53,11 @@ export interface OpenBackends extends BackendMeans {
   close(): Promise<void>;
 }
 
+/** All that audits of moves are carried out with. */
+export interface OpenLeftOvers extends LeftOverMeans {
+  close(): Promise<void>;
+}
+
 /** What is remembered of the backends' room. */
 export interface OpenUsage {
   usage: Pick<UsageHistory, 'latest' | 'history'>;
@@ -77,6 +83,8 @@ export interface Surroundings {
   wordsOf: (config: Config) => Promise<ReadonlyMap<string, Word>>;
   /** Rejects when Redis does not answer. */
   openBackends: (config: Config) => Promise<OpenBackends>;
+  /** Rejects when Redis does not answer. */
+  openLeftOvers: (config: Config) => Promise<OpenLeftOvers>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */

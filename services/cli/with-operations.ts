@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
 import type { BackendOperations } from '../operations/backend-operations.ts';
+import type { LeftOverOperations } from '../operations/left-over-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
@@ -14,6 +15,7 @@ import {
   onAudit,
   onBackends,
   onDirectory,
+  onLeftOvers,
   onFigures,
   onPools,
   onQueues,
@@ -25,6 +27,7 @@ import { registryOf } from '../process/settings.ts';
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnBackends } from './api-on-backends.ts';
+import { apiOnLeftOvers } from './api-on-left-overs.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
@@ -105,6 +108,16 @@ export const withBackends: Asking<BackendOperations> = (options, surroundings, a
     {
       ...{ failing: 'what is known of backends cannot be read', byApi: apiOnBackends },
       ...{ open: (config) => surroundings.openBackends(config), by: (there) => onBackends(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the audits of moves, and what they have found. */
+export const withLeftOvers: Asking<LeftOverOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'nothing can be audited', byApi: apiOnLeftOvers },
+      ...{ open: (config) => surroundings.openLeftOvers(config), by: (there) => onLeftOvers(there) },
     },
     { options, surroundings, ask },
   );

@@ -2,6 +2,7 @@
 import type { AuditOperations } from './audit-operations.ts';
 import type { BackendOperations } from './backend-operations.ts';
 import type { DirectoryOperations } from './directory-operations.ts';
+import type { LeftOverOperations } from './left-over-operations.ts';
 import type { MailboxOperations } from './mailbox-operations.ts';
 import type { PlacementOperations } from './placement-operations.ts';
 import type { QueueOperations } from './queue-operations.ts';
@@ -26,6 +27,7 @@ export interface OnUsers {
 
 export interface Operations extends OnDirectory, OnUsers {
   backends: BackendOperations;
+  leftOvers: LeftOverOperations;
   queues: QueueOperations;
   replication: ReplicationOperations;
   scaling: ScalingOperations;

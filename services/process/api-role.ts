@@ -12,7 +12,18 @@ import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
 import { openUsers } from './open-users.ts';
 import { openMeans } from './open-backends.ts';
-import { onAudit, onBackends, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import { openLeftOverMeans } from './open-left-overs.ts';
+import {
+  onAudit,
+  onBackends,
+  onDirectory,
+  onLeftOvers,
+  onPools,
+  onQueues,
+  onReplication,
+  onUsage,
+  onUsers,
+} from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -35,6 +46,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { backlog } = events;
   const hearer = start.outages.of('directory');
   const backends = openMeans(config, { directory, registry, backlog, users }, { hearer });
+  const leftOvers = openLeftOverMeans(config, { directory, registry }, { hearer: start.outages.of('events') });
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
@@ -47,6 +59,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
           backends: onBackends(backends),
+          leftOvers: onLeftOvers(leftOvers),
           queues: onQueues({ ...events, names: queuesOf(config) }),
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
@@ -63,6 +76,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     await api.close();
     trail.close();
     backends.close();
+    leftOvers.close();
     users.close();
   };
   try {

@@ -8,6 +8,8 @@ import type { AuditOperations, KeptAudit } from '../operations/audit-operations.
 import { backendOperations } from '../operations/backend-operations.ts';
 import type { BackendMeans, BackendOperations } from '../operations/backend-operations.ts';
 import { directoryOperations } from '../operations/directory-operations.ts';
+import { leftOverOperations } from '../operations/left-over-operations.ts';
+import type { LeftOverMeans, LeftOverOperations } from '../operations/left-over-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import { placementExplaining } from '../operations/placement-operations.ts';
@@ -53,6 +55,10 @@ export function onDirectory(
 
 export function onBackends(means: BackendMeans): BackendOperations {
   return asked('what is known of backends', backendOperations(means));
+}
+
+export function onLeftOvers(means: LeftOverMeans): LeftOverOperations {
+  return asked('the directory, or a server,', leftOverOperations(means));
 }
 
 export function onQueues(queues: OperatorsQueues): QueueOperations {

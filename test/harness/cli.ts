@@ -34,6 +34,7 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     openDirectory: () => Promise.reject(new Error('Redis does not answer at /x')),
     wordsOf: () => Promise.resolve(new Map()),
     openBackends: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openLeftOvers: () => Promise.reject(new Error('Redis does not answer at /x')),
     openBacklog: () => Promise.reject(new Error('Redis does not answer at /x')),
     openOrders: () => Promise.reject(new Error('Redis does not answer at /x')),
     openReplicas: () => Promise.reject(new Error('Redis does not answer at /x')),

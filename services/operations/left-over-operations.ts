@@ -11,7 +11,7 @@ import type { MoveDriver } from '../moves/driver.ts';
 import type { FindingStore } from '../moves/finding-store.ts';
 import type { Manifest } from '../moves/manifest.ts';
 import type { Move } from '../moves/move.ts';
-import { discardLeftOver, discardValue } from './discarding.ts';
+import { discardLeftOver } from './discarding.ts';
 import type { DiscardValue } from './discarding.ts';
 import { mailboxLists } from './mailbox-lists.ts';
 import type { MailboxLists } from './mailbox-lists.ts';

@@ -166,6 +166,17 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     const choice = { server: 'mail2', dryRun: false, by: 'test' };
     await assert.rejects(now.discard('user.twin', choice), /the active copy has all of it: no, \d+ differences/);
     assert.ok((await murder.holdings('mail2')).has('user.twin'));
+
+    await murder.create('mail1', ['user.newer'], 3);
+    murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'refuse' : 'pass');
+    await murder.say('mail1', 'XFER user.newer mail2');
+    murder.relays.mail1.rule = undefined;
+    await murder.admin('mail2', (imap) =>
+      imap.ok('APPEND user.newer ', { literal: 'Subject: only here\r\n\r\nx\r\n' }),
+    );
+    await audit('user.newer');
+    await assert.rejects(now.discard('user.newer', choice), /1 differences: user\.newer: 4 is missing/);
+    assert.ok((await murder.holdings('mail2')).has('user.newer'));
   });
 
   test('what the directory does not know, and what a server has lost, is told apart from a left-over', async () => {

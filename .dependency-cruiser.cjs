@@ -30,6 +30,8 @@ const pure = [
   '^services/lookup/(socketmap|key|answer)[.]ts$',
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
+  '^services/backends/lifecycle[.]ts$',
+  '^services/moves/(audit|left-over)[.]ts$',
   '^services/sasl/',
   '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',

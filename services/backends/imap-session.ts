@@ -1,5 +1,5 @@
 // An administrator's session at a Cyrus server: let in as whom, at which server, and one question after another.
-import { externalName } from '../address/external-name.ts';
+import { externalName, internalName } from '../address/external-name.ts';
 import type { Separator } from '../address/external-name.ts';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
@@ -105,6 +105,11 @@ export class ImapSession {
     const external = externalName(name, this.#separator);
     if (external !== undefined) return external;
     throw this.refuses(`no mailbox of this server can be called ${readable(name)}`);
+  }
+
+  /** The internal name of what the server lists; undefined for what is no mailbox of the directory, as his own INBOX. */
+  internal(external: Bytes): Bytes | undefined {
+    return internalName(external, this.#separator);
   }
 
   /** For what the server need not be asked. */

@@ -1,5 +1,6 @@
 // rookery move: whole plans of mailboxes are moved between backends, and followed.
 import { Command } from 'commander';
+import { auditCommands } from './move-audit.ts';
 import { movePlanCommand } from './move-plan.ts';
 import { listCommand, reportCommand, retryCommand, showCommand, turnCommands } from './move-runs.ts';
 import { startCommand } from './move-start.ts';
@@ -13,6 +14,7 @@ export function moveCommand(surroundings: Surroundings, end: (code: number) => v
     ...[startCommand(surroundings, end), listCommand(surroundings), showCommand(surroundings)],
     ...[watchCommand(surroundings, end), ...turnCommands(surroundings)],
     ...[retryCommand(surroundings), reportCommand(surroundings)],
+    ...auditCommands(surroundings, end),
   ];
   for (const child of children) command.addCommand(child);
   return command;

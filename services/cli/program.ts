@@ -4,6 +4,7 @@ import { ConfigError } from '../config/config-error.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { RefusalKind } from '../operations/refusal.ts';
 import { auditCommand } from './audit-command.ts';
+import { backendCommand } from './backend-command.ts';
 import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -33,6 +34,7 @@ Examples:
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
   rookery move plan --evacuate mail7 -o mail7.plan
+  rookery backend drain mail2.example.org
   rookery queue list
   rookery move watch 20261127-171408-3f9a
   rookery placement simulate --users 5000
@@ -62,6 +64,8 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
   const commands = [
     ...runCommands(surroundings),
     mailboxCommand(surroundings, ended),
+    backendCommand(surroundings, ended),
+    moveCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),

@@ -1,10 +1,13 @@
 // What the commands need of the world; main.ts has the real one.
+import type { Word } from '../backends/lifecycle.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
+import type { BackendMeans } from '../operations/backend-operations.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
 import type { OperatorsMoves } from '../operations/move-operations.ts';
+import type { LeftOverMeans } from '../operations/left-over-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { ReplicaRings } from '../operations/replication-operations.ts';
 import type { OperatorsUsers } from '../process/operations.ts';
@@ -52,6 +55,16 @@ export interface OpenReplicas extends ReplicaRings {
   close(): Promise<void>;
 }
 
+/** All that backends are asked and told by. */
+export interface OpenBackends extends BackendMeans {
+  close(): Promise<void>;
+}
+
+/** All that audits of moves are carried out with. */
+export interface OpenLeftOvers extends LeftOverMeans {
+  close(): Promise<void>;
+}
+
 /** What is remembered of the backends' room. */
 export interface OpenUsage {
   usage: Pick<UsageHistory, 'latest' | 'history'>;
@@ -81,6 +94,12 @@ export interface Surroundings {
   err: (line: string) => void;
   /** Rejects when the directory's Redis does not answer. */
   openDirectory: (config: Config) => Promise<Directory>;
+  /** What operators have said of backends. Rejects when the directory's Redis does not answer. */
+  wordsOf: (config: Config) => Promise<ReadonlyMap<string, Word>>;
+  /** Rejects when Redis does not answer. */
+  openBackends: (config: Config) => Promise<OpenBackends>;
+  /** Rejects when Redis does not answer. */
+  openLeftOvers: (config: Config) => Promise<OpenLeftOvers>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */

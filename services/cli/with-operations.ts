@@ -3,6 +3,8 @@ import type { Bytes } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
+import type { BackendOperations } from '../operations/backend-operations.ts';
+import type { LeftOverOperations } from '../operations/left-over-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import type { MovePlanning } from '../operations/move-planning.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
@@ -13,7 +15,9 @@ import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import type { UsageOperations } from '../operations/usage-operations.ts';
 import {
   onAudit,
+  onBackends,
   onDirectory,
+  onLeftOvers,
   onFigures,
   onPlanning,
   onMoves,
@@ -23,8 +27,11 @@ import {
   onUsage,
   onUsers,
 } from '../process/operations.ts';
+import { registryOf } from '../process/settings.ts';
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
+import { apiOnBackends } from './api-on-backends.ts';
+import { apiOnLeftOvers } from './api-on-left-overs.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
 import { apiOnPlanning } from './api-on-planning.ts';
 import { apiOnMoves } from './api-on-moves.ts';
@@ -53,7 +60,9 @@ export async function withDirectory<T>(
   const directory = await opened('the directory cannot be opened', surroundings.openDirectory(config));
   const rung: Bytes[] = [];
   try {
-    return await ask(onDirectory(directory, config, (name) => rung.push(name)));
+    const registry = registryOf(config);
+    registry.hear(await opened('what is said of backends cannot be read', surroundings.wordsOf(config)));
+    return await ask(onDirectory(directory, registry, config, (name) => rung.push(name)));
   } finally {
     await directory.close();
     await ringFor(rung, config, surroundings);
@@ -98,6 +107,26 @@ async function along<O, Opened extends { close(): void | Promise<void> }, T>(
 }
 
 type Asking<O> = <T>(options: ApiOptions, surroundings: Surroundings, ask: (operations: O) => Promise<T>) => Promise<T>;
+
+/** Lets `ask` have the backends. */
+export const withBackends: Asking<BackendOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'what is known of backends cannot be read', byApi: apiOnBackends },
+      ...{ open: (config) => surroundings.openBackends(config), by: (there) => onBackends(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the audits of moves, and what they have found. */
+export const withLeftOvers: Asking<LeftOverOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'nothing can be audited', byApi: apiOnLeftOvers },
+      ...{ open: (config) => surroundings.openLeftOvers(config), by: (there) => onLeftOvers(there) },
+    },
+    { options, surroundings, ask },
+  );
 
 /** Lets `ask` have the queues. */
 export const withQueues: Asking<QueueOperations> = (options, surroundings, ask) =>

@@ -27,6 +27,14 @@ const gauges = {
     help: '1 when nothing is delivered to a backend by the word of an operator, else 0.',
     labels: ['backend'],
   },
+  rookery_backend_state: {
+    help: '1 for the state of a backend by the configuration and the word of operators (new, canary, active, draining, retired), else 0.',
+    labels: ['backend', 'state'],
+  },
+  rookery_backend_words_age_seconds: {
+    help: 'How long ago this process heard last what operators say of backends; it looks some times a second.',
+    labels: [],
+  },
   rookery_lmtp_memory_bytes: { help: 'Bytes held of messages under way.', labels: [] },
   rookery_lmtp_spool_bytes: { help: 'Bytes of messages in files, for backends that have not kept up.', labels: [] },
   rookery_mupdate_sessions: {

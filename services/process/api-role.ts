@@ -14,9 +14,13 @@ import { planningBeside } from './open-planning.ts';
 import { openMoves } from './open-moves.ts';
 import { operatorsMoves, watchRuns } from './open-runs.ts';
 import { openUsers } from './open-users.ts';
+import { openMeans } from './open-backends.ts';
+import { openLeftOverMeans } from './open-left-overs.ts';
 import {
   onAudit,
+  onBackends,
   onDirectory,
+  onLeftOvers,
   onMoves,
   onPlanning,
   onPools,
@@ -30,7 +34,7 @@ import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
 export async function startApiRole(start: RoleStart): Promise<StartedRole> {
-  const { config, directory, checks, notes, metrics, log } = start;
+  const { config, directory, registry, checks, notes, metrics, log, outages } = start;
   const tokens = tokensOf(config);
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
@@ -45,20 +49,25 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
       producer.ring('placement', { name });
     },
   });
-  const { registry, outages } = start;
   const planning = planningBeside(config, { directory, registry, counts: events.counts }, outages.of('events'));
   watchRuns(moves.runs, start.watch);
+  const { backlog } = events;
+  const hearer = start.outages.of('directory');
+  const backends = openMeans(config, { directory, registry, backlog, users }, { hearer });
+  const leftOvers = openLeftOverMeans(config, { directory, registry }, { hearer: start.outages.of('events') });
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
-        ...onDirectory(directory, config, (name) => {
+        ...onDirectory(directory, registry, config, (name) => {
           producer.ring('reconcile', { name });
         }),
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
+          backends: onBackends(backends),
+          leftOvers: onLeftOvers(leftOvers),
           queues: onQueues({ ...events, names: queuesOf(config) }),
           moves: onMoves(
             operatorsMoves(config, moves, directory, (run) => {
@@ -80,6 +89,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const stop = async () => {
     await api.close();
     trail.close();
+    backends.close();
+    leftOvers.close();
     users.close();
     await planning.close();
     moves.close();

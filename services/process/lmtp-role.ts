@@ -21,7 +21,7 @@ import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
 import { openFigures } from './open-figures.ts';
 import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, lmtpSettings, registryOf } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
@@ -68,8 +68,6 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
     const certificates = certificatesOf(next);
     return Promise.resolve(() => {
       config = next;
-      // Addresses, fences and drains hold from the next message on.
-      registry.replace(registryOf(next).all());
       listener.reload(changed, certificates);
     });
   };

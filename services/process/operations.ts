@@ -1,10 +1,15 @@
 // What operators may ask of this process, put together by its configuration, for the API and for the commands.
 import type { Bytes } from '../address/bytes.ts';
+import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { auditOperations } from '../operations/audit-operations.ts';
 import type { AuditOperations, KeptAudit } from '../operations/audit-operations.ts';
+import { backendOperations } from '../operations/backend-operations.ts';
+import type { BackendMeans, BackendOperations } from '../operations/backend-operations.ts';
 import { directoryOperations } from '../operations/directory-operations.ts';
+import { leftOverOperations } from '../operations/left-over-operations.ts';
+import type { LeftOverMeans, LeftOverOperations } from '../operations/left-over-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import { movePlanning } from '../operations/move-planning.ts';
 import type { MovePlanning } from '../operations/move-planning.ts';
@@ -34,12 +39,16 @@ import { replicasOf } from './replicas.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
 import { scalingStates } from './scaling-state.ts';
-import { directoryPatience, registryOf } from './settings.ts';
+import { directoryPatience } from './settings.ts';
 
 /** `ring`: has the workers look into a name at once. */
-export function onDirectory(directory: Directory, config: Config, ring: (name: Bytes) => void): OnDirectory {
+export function onDirectory(
+  directory: Directory,
+  registry: Registry,
+  config: Config,
+  ring: (name: Bytes) => void,
+): OnDirectory {
   const whom = 'the directory';
-  const registry = registryOf(config);
   const imapTimeout = config.workers.imap_timeout * 1000;
   const routing = { addresses: config.lmtp, patience: directoryPatience(config) };
   return {
@@ -47,6 +56,14 @@ export function onDirectory(directory: Directory, config: Config, ring: (name: B
     mailboxes: asked(whom, mailboxOperations({ directory, registry, imapTimeout, ring })),
     route: asked(whom, routeOperations(directory, registry, routing)),
   };
+}
+
+export function onBackends(means: BackendMeans): BackendOperations {
+  return asked('what is known of backends', backendOperations(means));
+}
+
+export function onLeftOvers(means: LeftOverMeans): LeftOverOperations {
+  return asked('the directory, or a server,', leftOverOperations(means));
 }
 
 export function onQueues(queues: OperatorsQueues): QueueOperations {

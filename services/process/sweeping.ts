@@ -41,7 +41,9 @@ export async function startSweeping(start: RoleStart, server: MupdateServer, eve
     setInterval(() => void ringForRuns(moves, start, events), ringEvery),
     setInterval(() => {
       // Of the others nobody can tell how full they are.
-      const told = start.registry.all().filter(({ imap, space }) => imap ?? space);
+      const { registry } = start;
+      const isThere = (name: string) => registry.standing(name).stage !== 'retired';
+      const told = registry.all().filter(({ name, imap, space }) => (imap ?? space) && isThere(name));
       for (const { name } of told) events.producer.ring('usage', { server: name });
     }, start.config.usage.interval * 1000),
   ];

@@ -54,7 +54,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { backlog } = events;
   const hearer = start.outages.of('directory');
   const backends = openMeans(config, { directory, registry, backlog, users }, { hearer });
-  const leftOvers = openLeftOverMeans(config, { directory, registry }, { hearer: start.outages.of('events') });
+  const leftOvers = openLeftOverMeans(config, { directory, registry }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },

@@ -7,12 +7,10 @@ import { FindingStore } from '../moves/finding-store.ts';
 import type { LeftOverMeans } from '../operations/left-over-operations.ts';
 import { commandConnection, connected, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
+import { openMoves } from './open-moves.ts';
 import { lookedAt } from './open-directory.ts';
 import { eventsPlace } from './redis-access.ts';
 import { registryOf } from './settings.ts';
-
-/** What is known of moves, and how mailboxes are moved here. */
-export type MovesKnown = Pick<LeftOverMeans, 'moveOf' | 'ofRun' | 'driver' | 'differences'>;
 
 /** How long Redis may take to answer, in milliseconds. */
 const patience = 5000;
@@ -20,35 +18,30 @@ const patience = 5000;
 /** A second of the configuration in milliseconds. */
 const second = 1000;
 
-class NoMoves extends Error {
-  override readonly name = 'NoMoves';
-  readonly kind = 'refused';
-}
-
-const refused = () => Promise.reject(new NoMoves('nothing in this version can compare mailboxes of these backends'));
-
-/** Where nothing is moved: there are no runs, and nothing can be proven. */
-const noMoves: MovesKnown = {
-  moveOf: () => Promise.resolve(undefined),
-  ofRun: () => Promise.resolve(undefined),
-  driver: { manifest: refused, discard: refused },
-  differences: () => ['nothing in this version can compare them'],
-};
-
 /** Opens it whether or not Redis answers. */
 export function openLeftOverMeans(
   config: Config,
   { directory, registry }: { directory: Directory; registry: Registry },
-  { moves = noMoves, hearer = unheard }: { moves?: MovesKnown; hearer?: ConnectionHearer } = {},
+  hearer: ConnectionHearer = unheard,
 ): LeftOverMeans & { begun(): Promise<void>; close(): void } {
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
   const imapTimeout = config.workers.imap_timeout * second;
+  const admins = new ImapAdmins(registry, imapTimeout);
+  const moves = openMoves(config, hearer);
+  const { cutTimeout: timeout } = moves.settings;
   return {
-    ...{ directory, registry, imapTimeout, findings: new FindingStore(redis), ...moves },
-    admins: new ImapAdmins(registry, imapTimeout),
+    ...{ directory, registry, imapTimeout, findings: new FindingStore(redis), admins },
+    moveOf: async (name) => (await moves.store.read(name))?.move,
+    async ofRun(run) {
+      const all = await moves.store.ofRun(run);
+      return all.length === 0 ? undefined : all;
+    },
+    driver: moves.tools.driver({ registry, admins, copies: directory.copies, timeout }),
+    differences: moves.tools.differences,
     retention: config.moves.retention * second,
     begun: () => connected(redis, patience),
     close: () => {
+      moves.close();
       redis.disconnect();
     },
   };

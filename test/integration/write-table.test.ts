@@ -189,7 +189,7 @@ active          | RESERVE    | mail1 for mail2       | NO | active mail1
 absent          | RESERVE    | mail1 for mail2       | NO | absent
 absent          | ACTIVATE   | mail1 for mail2       | NO | absent
 active, leased to mail2 | ACTIVATE | other           | OK | active mail2
-active, leased to mail2 | ACTIVATE | third           | NO*| active mail1
+active, leased to mail2 | ACTIVATE | third, other push | NO*| active mail1
 populating      | ACTIVATE   | other push            | NO*| contested mail1
 populating      | ACTIVATE   | other                 | NO*| active mail1
 contested       | RESERVE    | same, other, third    | NO | contested mail1

@@ -32,6 +32,7 @@ const pure = [
   '^services/users/order[.]ts$',
   '^services/backends/lifecycle[.]ts$',
   '^services/moves/(audit|left-over)[.]ts$',
+  '^services/moves/(saga|standing|step|moved-case|move|driver|manifest)[.]ts$',
   '^services/sasl/',
   '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',

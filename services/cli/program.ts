@@ -65,7 +65,6 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
     ...runCommands(surroundings),
     mailboxCommand(surroundings, ended),
     backendCommand(surroundings, ended),
-    moveCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),

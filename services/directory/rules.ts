@@ -191,6 +191,8 @@ const strict: Table = {
     ACTIVATE: [
       when(['push', 'populating'], ring('two servers hold it in the first population', no('held', 'contest'))),
       when('admin', ring('taken over by an operator', yes('take'))),
+      // A destination that is restarted pushes what was copied ahead: the source has more by now.
+      when(['push', 'leased'], heldElsewhere('duplicate')),
       when('leased', yes('activate')),
       heldElsewhere('duplicate'),
     ],

@@ -208,7 +208,7 @@ active          | RESERVE    | mail1 for mail2       | NO | active mail1
 absent          | RESERVE    | mail1 for mail2       | NO | absent
 absent          | ACTIVATE   | mail1 for mail2       | NO | absent
 active, leased to mail2 | ACTIVATE | other           | OK | active mail2
-active, leased to mail2 | ACTIVATE | third           | NO*| active mail1
+active, leased to mail2 | ACTIVATE | third, other push | NO*| active mail1
 active, copied  | DEACTIVATE | same, same push, admin| NO | active mail1
 active, copied  | RESERVE    | same                  | OK | active mail1
 active, copied  | ACTIVATE   | same at mail1!u2      | OK | active mail1!u2

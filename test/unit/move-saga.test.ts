@@ -45,20 +45,11 @@ function stepIn(root: RootAt, source: Said, destination: Said, cell: Cell = {}):
 
 /** A step as its verb, with what it is about. */
 function shown(step: Step): string {
-  switch (step.do) {
-    case 'push':
-      return `push at ${step.server}: ${step.names.join(' ')}`;
-    case 'write':
-      return `write: ${step.names.join(' ')}`;
-    case 'verify':
-      return step.source ? 'verify with source' : 'verify';
-    case 'finish':
-      return step.as;
-    case 'wait':
-      return step.person ? 'wait for a person' : 'wait';
-    default:
-      return step.do;
-  }
+  if (step.do === 'push') return `push at ${step.server}: ${step.names.join(' ')}`;
+  if (step.do === 'write') return `write: ${step.names.join(' ')}`;
+  if (step.do === 'verify') return step.source ? 'verify with source' : 'verify';
+  if (step.do === 'finish') return step.as;
+  return step.do === 'wait' && step.person ? 'wait for a person' : step.do;
 }
 
 const held = { lease: 'ours', heard: true } as const;

@@ -24,7 +24,9 @@ const above = (floor) =>
 /** Rules and values: no socket, no clock, no chance, no Redis. */
 const pure = [
   '^services/address/',
-  '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
+  '^services/moves/(move|driver|manifest|manifest-comparison)[.]ts$',
+  '^services/backends/(imap-dlist)[.]ts$',
+  '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory|copies)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
   '^services/lookup/(socketmap|key|answer)[.]ts$',

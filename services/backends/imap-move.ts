@@ -33,7 +33,9 @@ export interface Told {
  * - Sessions that have a mailbox of it selected are closed. Deliveries, APPENDs and logins wait while it copies.
  * - Refused by the MUPDATE master (DEACTIVATE: NO) it asks once more and gives up, `unable to reserve mailbox on mupdate
  *   server`: all is as it was here, and a whole copy stays there, which the next one goes on from.
- * - Its files stay in the source's spool.
+ * - Over a copy that is older than a folder's new name, or its deletion, it fails with `The remote Server(s) denied the operation`
+ *   (the destination says ACTIVATE of the new name, which is refused), and succeeds when it is told again.
+ * - The messages' files stay in the source's spool (its log: `Could not delete local mailbox during move`).
  */
 export async function handOver(session: ImapSession, name: Bytes, server: Bytes, partition?: Bytes): Promise<Told> {
   const external = quoted(session.external(name));

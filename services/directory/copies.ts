@@ -8,7 +8,8 @@ import type { Bytes } from './entry.ts';
  *
  * The copy grows old: a folder that its owner has renamed since is there still, under a name that nobody has any more. Where
  * the server starts anew it pushes that name, and would be given it. So names of the tree that are absent are refused
- * to its pushes.
+ * to its pushes. And names that are active where they were are refused to it outright, also under a lease: Cyrus says ACTIVATE
+ * as soon as it renames a folder of the copy, the tree being elsewhere yet.
  */
 export interface Copies {
   /** A copy is being made at `destination`; DEACTIVATE is refused for each name of the tree. May be repeated. */

@@ -121,7 +121,6 @@ const strict: Table = {
   absent: {
     RESERVE: [yes('create')],
     ACTIVATE: [
-      // What is left of it there is older than the tree.
       when(['push', 'copied'], no('copied')),
       when(['push', 'duplicate'], ring('a push claims a mailbox that was deleted elsewhere', no('duplicate'))),
       yes('activate'),
@@ -189,6 +188,7 @@ const strict: Table = {
   'active/other': {
     RESERVE: [no('exists')],
     ACTIVATE: [
+      when('copied', no('copied')),
       when(['push', 'populating'], ring('two servers hold it in the first population', no('held', 'contest'))),
       when('admin', ring('taken over by an operator', yes('take'))),
       // A destination that is restarted pushes what was copied ahead: the source has more by now.

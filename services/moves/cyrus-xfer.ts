@@ -44,6 +44,12 @@ const known = 2;
 /** What a server says whose MUPDATE master has refused to let a name go. */
 const refusedToHand = 'unable to reserve mailbox on mupdate server';
 
+/** What a server says when the other one has refused something. */
+const refusedThere = 'The remote Server(s) denied the operation';
+
+/** How many folders may have been renamed or deleted since a copy was made, and one. */
+const mostTries = 30;
+
 export class CyrusXfer implements MoveDriver {
   readonly name = 'cyrus-xfer';
   readonly #options: CyrusXferOptions;
@@ -114,7 +120,7 @@ export class CyrusXfer implements MoveDriver {
       const why = `${readable(from.server)} has marked it as moving, and must be restarted`;
       return { ok: false, said: `not asked: ${why}` };
     }
-    const told = held === 'has' ? await this.#handOver(move, signal) : undefined;
+    const told = held === 'has' ? await this.#cut(move, signal) : undefined;
     if (told?.ok === false) return told;
     if (!told && (await this.holds(to.server, name)) !== 'has')
       return { ok: false, said: `not asked: neither ${readable(from.server)} nor ${readable(to.server)} has it` };
@@ -124,6 +130,8 @@ export class CyrusXfer implements MoveDriver {
   }
 
   async push(server: Bytes, names: readonly Bytes[]): Promise<void> {
+    // What is pushed is the tree itself.
+    for (const name of names) await this.#options.copies.end(name);
     for (const name of names) await this.#options.admins.ask(server, (admin) => admin.push(name));
   }
 
@@ -131,6 +139,17 @@ export class CyrusXfer implements MoveDriver {
     const forgets = (session: ImapSession): Promise<void> => forgetTree(session, name);
     await this.#with(server, plainSession, never, `the end of ${readable(name)}`, forgets);
     await this.#options.copies.end(name);
+  }
+
+  /**
+   * Over an earlier copy, each folder that was renamed or deleted since makes an XFER fail, before anything is handed over,
+   * and is right at the next one: the destination says ACTIVATE of its new name at once, and is refused.
+   */
+  async #cut(move: Move, signal: AbortSignal): Promise<Told> {
+    let told = await this.#handOver(move, signal);
+    for (let tries = 1; tries < mostTries && !told.ok && told.said.includes(refusedThere); tries++)
+      told = await this.#handOver(move, signal);
+    return told;
   }
 
   async #handOver(move: Move, signal: AbortSignal): Promise<Told> {

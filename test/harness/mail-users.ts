@@ -45,19 +45,23 @@ export async function makeUsers(
 ): Promise<void> {
   const left = users.values();
   const work = async (): Promise<void> => {
-    const admin = await (await ImapClient.connect(node.imap)).login('cyrus', CYRUS_PASSWORD.cyrus);
-    for (const user of left) await makeUser(node, admin, user, separator);
-    admin.close();
+    for (const user of left) await makeUser(node, user, separator);
   };
   await Promise.all(Array.from({ length: sideBySide }, work));
 }
 
-async function makeUser(node: CyrusNode, admin: ImapClient, user: MailUser, separator: Separator): Promise<void> {
-  const inbox = { literal: externalName(user.inbox, separator) ?? '' };
+async function makeUser(node: CyrusNode, user: MailUser, separator: Separator): Promise<void> {
   const login = loginOf(user.inbox);
-  await admin.ok('CREATE ', inbox);
-  await admin.ok('SETQUOTA ', inbox, ` (STORAGE ${user.storageKiB} MESSAGE 100000)`);
-  if (user.script !== undefined) await putScript(admin, login, 'main', user.script);
+  const admin = await ImapClient.connect(node.imap);
+  try {
+    await admin.login('cyrus', CYRUS_PASSWORD.cyrus);
+    const inbox = { literal: externalName(user.inbox, separator) ?? '' };
+    await admin.ok('CREATE ', inbox);
+    await admin.ok('SETQUOTA ', inbox, ` (STORAGE ${user.storageKiB} MESSAGE 100000)`);
+    if (user.script !== undefined) await putScript(admin, login, 'main', user.script);
+  } finally {
+    admin.close();
+  }
   const own = await ImapClient.connect(node.imap);
   try {
     await own.login('mailproxy', CYRUS_PASSWORD.mailproxy, login);

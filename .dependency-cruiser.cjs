@@ -25,12 +25,12 @@ const above = (floor) =>
 const pure = [
   '^services/address/',
   '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory)[.]ts$',
+  '^services/moves/(move|plan|plan-(duration|notes|order|rate|trees|wish)|destinations|rebalance|room)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|status-map)[.]ts$',
   '^services/lookup/(socketmap|key|answer)[.]ts$',
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
-  '^services/moves/(move|plan|plan-(duration|notes|order|rate|trees|wish)|destinations|rebalance|room)[.]ts$',
   '^services/sasl/',
   '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',

@@ -32,6 +32,8 @@ interface Task {
 
 interface Cost {
   seconds: number;
+  /** Of the process, with its start; in seconds. */
+  cpu: number;
   /** Of the whole process, in bytes. */
   peak: number;
   moves: number;
@@ -78,7 +80,8 @@ function answerTo(line: string, hasQuotas: boolean): string {
 let authenticating = '';
 
 async function load(socket: string, users: number, folders: number, writers: number): Promise<number> {
-  const { directory, close } = await openScratchDirectory(socket);
+  const scratch = await openScratchDirectory(socket);
+  const { directory } = scratch;
   const begin = performance.now();
   let next = 0;
   const lane = async () => {
@@ -91,7 +94,7 @@ async function load(socket: string, users: number, folders: number, writers: num
     }
   };
   await Promise.all(Array.from({ length: writers }, lane));
-  await close();
+  await scratch.close();
   return (performance.now() - begin) / 1000;
 }
 
@@ -115,8 +118,9 @@ async function plan({ socket, port, file, sizes }: Task): Promise<void> {
   await writePlan(made, file, true);
   await opened.close();
   const seconds = (performance.now() - begin) / 1000;
-  const peak = process.resourceUsage().maxRSS * 1024;
-  process.send?.({ seconds, peak, moves: made.moves.length, summary: planSummary(made) } satisfies Cost);
+  const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+  const [peak, cpu] = [maxRSS * 1024, (userCPUTime + systemCPUTime) / 1e6];
+  process.send?.({ seconds, cpu, peak, moves: made.moves.length, summary: planSummary(made) } satisfies Cost);
   process.disconnect();
 }
 
@@ -133,7 +137,7 @@ async function bench(users: number, folders: number, writers: number): Promise<v
   try {
     const loading = await load(redis.socket, users, folders, writers);
     console.log(`${users} users, ${users * (folders + 1)} rows, loaded in ${figure(loading)} s`);
-    const rows = [['sizes', 'moves', 'seconds', 'peak MiB', 'file MiB']];
+    const rows = [['sizes', 'moves', 'seconds', 'CPU s', 'peak MiB', 'file MiB']];
     for (const way of ['quotas', 'counted', 'no sizes']) {
       const [port, server] = await inProcess<number>('--serve', way);
       const file = join(folder, 'bench.plan');
@@ -145,6 +149,7 @@ async function bench(users: number, folders: number, writers: number): Promise<v
         way,
         String(cost.moves),
         figure(cost.seconds, 1),
+        figure(cost.cpu, 1),
         figure(cost.peak / 2 ** 20),
         figure(size / 2 ** 20),
       ]);

@@ -16,7 +16,11 @@ async function admin(t: TestContext, reaction: Reaction, verb = 'GETQUOTA', time
       if (logins === 1) socket.write(`${line.split(' ')[0] ?? ''} NO Quota root does not exist\r\n`);
       else act(line, socket);
     },
-    ...(verb === 'LIST' && { LIST: (socket) => act(imap.heard.at(-1) ?? '', socket) }),
+    ...(verb === 'LIST' && {
+      LIST: (socket) => {
+        act(imap.heard.at(-1) ?? '', socket);
+      },
+    }),
   });
   const act = (line: string, socket: Parameters<Exclude<Reaction, string>>[0]) => {
     if (typeof reaction !== 'string') reaction(socket);

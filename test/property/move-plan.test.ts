@@ -35,7 +35,7 @@ const moves: fc.Arbitrary<PlannedMove> = fc
     },
     { noNullPrototype: true, requiredKeys: ['name', 'from', 'to', 'octets', 'sized', 'version', 'seconds'] },
   )
-  .filter(({ from, to }) => !alreadyAt(from, to)) as fc.Arbitrary<PlannedMove>;
+  .filter(({ from, to }) => !alreadyAt(from, to));
 
 const limits = { total: 8, perSource: 4, perDestination: 4, perPartition: 4, bytesPerSecond: 0 };
 

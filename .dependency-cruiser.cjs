@@ -30,6 +30,7 @@ const pure = [
   '^services/lookup/(socketmap|key|answer)[.]ts$',
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
+  '^services/moves/(saga|standing|step|moved-case)[.]ts$',
   '^services/sasl/',
   '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',

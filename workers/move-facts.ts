@@ -5,6 +5,7 @@ import type { Directory, Lookup } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { finding } from '../services/directory/freshness.ts';
+import { isDeletedName } from '../services/directory/settling.ts';
 import { JobFailure, kindOf } from '../services/events/failure.ts';
 import type { MoveDriver } from '../services/moves/driver.ts';
 import type { LeaseKeeper } from '../services/moves/lease-keeper.ts';
@@ -12,6 +13,7 @@ import type { Difference } from '../services/moves/manifest.ts';
 import type { ManifestHead, ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
 import { isWithinServer, standingOf } from '../services/moves/standing.ts';
+import type { Standing } from '../services/moves/standing.ts';
 import type { Facts, Said } from '../services/moves/step.ts';
 
 export interface Looking {
@@ -29,8 +31,13 @@ export interface Memory {
   keeper: LeaseKeeper | undefined;
   checked: boolean;
   copied: boolean;
-  /** Of the manifest of this hold. */
-  compared: { hold?: string; manifest?: readonly Difference[]; source?: readonly Difference[] };
+  /** With the manifest of a hold; with the source itself, under a hold. */
+  compared: {
+    hold?: string;
+    under?: string | undefined;
+    manifest?: readonly Difference[];
+    source?: readonly Difference[];
+  };
 }
 
 /** Rows that change under every look are somebody's work. */
@@ -40,7 +47,7 @@ const mostLooks = 5;
 export async function look(move: Move, memory: Memory, options: Looking): Promise<Facts> {
   for (let looks = 0; looks < mostLooks; looks += 1) {
     const before = await options.directory.tree(move.name);
-    const servers = await askServers(move, options);
+    const servers = await askServers(move, standingOf(move, before), options);
     const asked = options.clock();
     const [rows, lookup] = await Promise.all([
       options.directory.tree(move.name),
@@ -52,9 +59,10 @@ export async function look(move: Move, memory: Memory, options: Looking): Promis
   throw new JobFailure('busy', 'its rows change under every look');
 }
 
-type Servers = Pick<Facts, 'source' | 'destination' | 'twin'> & { head: ManifestHead | undefined };
+type Servers = Pick<Facts, 'source' | 'destination' | 'twin' | 'lacked'> & { head: ManifestHead | undefined };
 
-async function askServers(move: Move, { driver, manifests }: Looking): Promise<Servers> {
+async function askServers(move: Move, rows: Standing, looking: Looking): Promise<Servers> {
+  const { driver, manifests } = looking;
   const { name, from, to } = move;
   const [source, there, head] = await Promise.all([
     said(driver, from.server, name),
@@ -62,23 +70,36 @@ async function askServers(move: Move, { driver, manifests }: Looking): Promise<S
     manifests.head(move),
   ]);
   const destination = there ?? source;
-  return { source, destination, head, twin: await isTwin(move, { source, destination, head }, driver) };
+  const twin = await isTwin(move, { source, destination, head }, driver);
+  const asked = source === 'silent' || isWithinServer(move) ? [] : doubtful(move, rows, looking);
+  const held = await Promise.all(asked.map((folder) => said(driver, from.server, folder)));
+  return {
+    ...{ destination, head, twin, lacked: asked.filter((_, at) => held[at] === 'lacks') },
+    source: held.includes('silent') ? 'silent' : source,
+  };
+}
+
+/** Folders of which the directory does not prove that the source has them. */
+function doubtful(move: Move, { root, handed, atSource }: Standing, { registry }: Looking): Bytes[] {
+  const isWritten = registry.find(move.from.server)?.mupdate === false;
+  const active = root === 'destination' || isWritten ? atSource : [];
+  return [...handed, ...active].filter((name) => name !== move.name && !isDeletedName(name));
 }
 
 type Read = Servers & { rows: readonly Entry[]; lookup: Lookup; asked: number };
 
 function factsOf(move: Move, memory: Memory, read: Read, { registry, settings, clock }: Looking): Facts {
-  const { source, destination, twin, head, rows, lookup } = read;
+  const { source, destination, twin, lacked, head, rows, lookup } = read;
   const { released } = move.times;
   const doubt = doubtOf(read, { name: move.name, registry, now: clock() });
   const keeper = memory.keeper?.holds === true ? memory.keeper : undefined;
   const isWrittenByUs = (server: Bytes) => registry.find(server)?.mupdate === false;
   return {
-    ...{ rows: standingOf(move, rows), source, destination, twin },
+    ...{ rows: standingOf(move, rows), source, destination, twin, lacked },
     lease: keeper ? 'ours' : lookup.concerns[0]?.kind === 'lease' ? 'another' : 'none',
     heard: keeper?.heard === true,
     manifest: head === undefined ? 'none' : head.hold === keeper?.token ? 'held' : 'older',
-    compared: comparedTo(head, memory),
+    compared: comparedTo(head, memory, keeper),
     ours: { source: isWrittenByUs(move.from.server), destination: isWrittenByUs(move.to.server) },
     ...(doubt !== undefined && { doubt }),
     ready: { checked: memory.checked, copied: memory.copied },
@@ -100,7 +121,7 @@ async function said(driver: Looking['driver'], server: Bytes, name: Bytes): Prom
 /** Whether the destination has another mailbox of the name; where nobody can tell, it is taken for the same. */
 async function isTwin(
   { name, from, to }: Move,
-  { source, destination, head }: Omit<Servers, 'twin'>,
+  { source, destination, head }: Omit<Servers, 'twin' | 'lacked'>,
   driver: Looking['driver'],
 ): Promise<boolean> {
   if (from.server === to.server || destination !== 'has' || !driver.uniqueId) return false;
@@ -111,10 +132,12 @@ async function isTwin(
 }
 
 /** That all is there is known to the next worker, too; what is missing only to the one who has found it missing. */
-function comparedTo(head: ManifestHead | undefined, { compared }: Memory): Facts['compared'] {
+function comparedTo(head: ManifestHead | undefined, { compared }: Memory, keeper?: LeaseKeeper): Facts['compared'] {
   if (head === undefined) return {};
-  const { hold, ...found } = compared;
-  if (hold === head.hold) return found;
+  const { hold, under, source, ...found } = compared;
+  // The source may have got more since another hold.
+  const isNow = source !== undefined && under !== undefined && under === keeper?.token;
+  if (hold === head.hold) return { ...found, ...(isNow && { source }) };
   return head.whole ? { manifest: [] } : {};
 }
 

@@ -1,8 +1,9 @@
 // The steps of a move, each taken once: what the servers, the lease and the directory are told.
+import { isDeepStrictEqual } from 'node:util';
 import { readable } from '../services/address/bytes.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory, Writer } from '../services/directory/directory.ts';
-import type { Bytes } from '../services/directory/entry.ts';
+import type { Bytes, Entry } from '../services/directory/entry.ts';
 import type { RoutingLeases } from '../services/directory/routing-lease.ts';
 import { JobFailure, kindOf } from '../services/events/failure.ts';
 import type { Desk, Outcome } from '../services/events/processor.ts';
@@ -12,6 +13,7 @@ import type { Difference, Manifest } from '../services/moves/manifest.ts';
 import type { ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
 import type { Kept, MoveStore } from '../services/moves/move-store.ts';
+import { standingOf } from '../services/moves/standing.ts';
 import type { Step } from '../services/moves/step.ts';
 import type { Memory } from './move-facts.ts';
 
@@ -175,13 +177,24 @@ async function takeManifest(kept: Kept, work: Work): Promise<undefined> {
   if (!at || !keeper) return;
   const before = await directory.tree(name);
   const manifest = await driver.manifest(at.move.from.server, name, limits(work));
-  if (!manifest || JSON.stringify(before) !== JSON.stringify(await directory.tree(name))) return;
+  if (!manifest || !isDeepStrictEqual(before, await directory.tree(name))) return;
+  const missing = unlisted(at.move, manifest, before);
+  // A cut would have the destination lose what the source does not have.
+  if (missing.length > 0)
+    throw new JobFailure('refused', `${readable(at.move.from.server)} lacks ${missing.join(', ')}`);
   await keeper.confirm();
   memory.compared = {};
   await manifests.keep(at.move, manifest, keeper.token);
   const messages = manifest.mailboxes.flatMap((one) => one.messages.filter(({ expunged }) => !expunged));
   const octets = messages.reduce((sum, { size }) => sum + size, 0);
   await shown(at, { messages: messages.length, octets }, work);
+}
+
+/** Folders that the directory has at the source, and the source does not show. */
+function unlisted(move: Move, { mailboxes }: Manifest, rows: readonly Entry[]): string[] {
+  const shown = new Set(mailboxes.map(({ name }) => name));
+  const { atSource } = standingOf(move, rows);
+  return atSource.filter((name) => !shown.has(name)).map(readable);
 }
 
 /** Counted before it is told, for a worker may end at any line. What comes of it the next look tells. */
@@ -222,11 +235,16 @@ async function verify(withSource: boolean, kept: Kept, work: Work): Promise<unde
   if (!at || !head || !manifest) return;
   const found = await driver.manifest(to.server, name, limits(work));
   if (!found) return;
-  const source = withSource ? await driver.manifest(from.server, name, limits(work)) : undefined;
-  if (withSource && !source) return;
+  const source = withSource ? await sourceLacking(found, from.server, work) : undefined;
   const lacking = [...differences(manifest, found), ...misplaced(at.move, found)];
-  memory.compared = { hold: head.hold, manifest: lacking, ...(source && { source: differences(source, found) }) };
+  memory.compared = { hold: head.hold, under: memory.keeper?.token, manifest: lacking, ...(source && { source }) };
   await manifests.compared(at.move, head.hold, lacking.length === 0);
+}
+
+/** What the source shows now, and `found` lacks. */
+async function sourceLacking(found: Manifest, server: Bytes, work: Work): Promise<readonly Difference[]> {
+  const source = await work.driver.manifest(server, work.name, limits(work));
+  return source ? work.differences(source, found) : [`${readable(server)} shows nothing of it`];
 }
 
 /** Which of its mailboxes are not on the partition that the move names. */

@@ -60,6 +60,7 @@ function wholeAtSource(move: Move, facts: Facts): Step {
   const { rows, destination, ready, manifest } = facts;
   const { from, to } = move;
   const isHanded = rows.handed.length > 0;
+  if (facts.lacked.length > 0) return partlyGone(move, facts);
   // While something is handed its mail is put off: nothing is waited for in this state.
   const orReturn = (step: Step): Step => (isHanded ? held(facts, push(from.server, rows.handed)) : step);
   if (move.cancelled) return orReturn(back(move));
@@ -77,6 +78,23 @@ function wholeAtSource(move: Move, facts: Facts): Step {
   return held(facts, isUntold ? { do: 'verify', source: false } : { do: 'cut' });
 }
 
+/**
+ * The source has the root, and not all of its folders: a cut died while it deleted. Copied or cut once more, the destination
+ * would lose what only it has. Where its copy is behind, each part is served where it is whole, and a person has to join them.
+ */
+function partlyGone(move: Move, facts: Facts): Step {
+  const { destination, manifest, compared, lacked } = facts;
+  if (destination === 'silent')
+    return wait(`${silence(move.to.server)}, and it alone has ${lacked.map(readable).join(', ')}`);
+  if (destination !== 'has' || facts.twin)
+    return stop(move, facts, `its source lacks ${lacked.map(readable).join(', ')}`);
+  const isComparable = manifest !== 'none';
+  if (isComparable && (compared.manifest === undefined || compared.source === undefined))
+    return held(facts, { do: 'verify', source: true });
+  const isWhole = isComparable && compared.manifest?.length === 0 && compared.source?.length === 0;
+  return held(facts, telling(move, facts, isWhole ? leftNames(move, facts) : lacked));
+}
+
 /** Under this very hold the destination has all of it; nobody but us tells the directory of that. */
 function isProvenCopy({ ours, destination, manifest, compared }: Facts): boolean {
   return ours.destination && destination === 'has' && manifest === 'held' && compared.manifest?.length === 0;
@@ -86,7 +104,7 @@ function isProvenCopy({ ours, destination, manifest, compared }: Facts): boolean
 function goneAtSource(move: Move, facts: Facts): Step {
   const { destination, manifest, compared } = facts;
   if (destination === 'silent') return wait(`${silence(move.to.server)}, and the source does not have it`);
-  if (destination !== 'has' || facts.twin || manifest === 'none' || isWithinServer(move))
+  if (destination !== 'has' || facts.twin || manifest === 'none' || isWithinServer(move) || kept(facts).length > 0)
     return stop(move, facts, 'its source does not have it');
   if (compared.manifest === undefined) return held(facts, { do: 'verify', source: false });
   if (compared.manifest.length > 0) return stop(move, facts, differing(compared.manifest));
@@ -158,11 +176,20 @@ function mixed(move: Move, facts: Facts, left: readonly Bytes[]): Step {
     if (facts.manifest !== 'held') return held(facts, { do: 'manifest' });
     return held(facts, { do: 'cut' });
   }
-  // What the source has as well, and nobody has handed over, is not ours to take.
-  const isKept = facts.rows.atSource.length > 0 && facts.source !== 'lacks' && !facts.ours.destination;
-  if (facts.source === 'silent' && isKept) return wait(silence(move.from.server));
-  if (isKept) return stop(move, facts, `${facts.rows.atSource.map(readable).join(', ')} stayed at its source`);
+  const staying = kept(facts);
+  if (staying.length === 0) return held(facts, telling(move, facts, left));
+  if (facts.source === 'silent') return wait(silence(move.from.server));
+  const why = `${staying.map(readable).join(', ')} stayed at its source`;
+  // Whoever has died while he wrote the rows has left some; mail may have come there since.
+  if (!facts.ours.destination) return stop(move, facts, why);
+  if (facts.compared.source === undefined) return held(facts, { do: 'verify', source: true });
+  if (facts.compared.source.length > 0) return stop(move, facts, `${why}, and ${differing(facts.compared.source)}`);
   return held(facts, telling(move, facts, left));
+}
+
+/** Folders that nobody has handed over, and that the source still has, or may have: not ours to take. */
+function kept({ rows, lacked }: Facts): Bytes[] {
+  return rows.atSource.filter((name) => !lacked.includes(name));
 }
 
 /** The directory does not have it. */

@@ -15,6 +15,11 @@ export interface Facts {
   rows: Standing;
   source: Said;
   destination: Said;
+  /**
+   * Folders that the source does not have, of those that are handed, or whose rows nobody but us writes, or that are not where
+   * their root is: a cut that died while it deleted has left these at the destination alone.
+   */
+  lacked: readonly Bytes[];
   /** The lease on the tree: held by this worker for this move, by somebody else, or by nobody. */
   lease: 'ours' | 'another' | 'none';
   /** With our lease: everybody who routes mail by what he remembers has heard of it. */
@@ -93,7 +98,7 @@ export function twin(move: Move, facts: Facts): Step {
 export function stop(move: Move, { rows, source, destination }: Facts, why: string): Step {
   const { from, to } = move;
   const said = `${readable(from.server)} ${words[source]}, ${readable(to.server)} ${words[destination]}`;
-  return { do: 'stop', why: `${why}. Directory: ${rows.text}; ${said}.` };
+  return { do: 'stop', why: `${why}. Directory: ${rows.text}; ${said}` };
 }
 
 const words: Record<Said, string> = {
@@ -105,7 +110,7 @@ const words: Record<Said, string> = {
 
 export function differing(differences: readonly Difference[]): string {
   const more = differences.length > 3 ? `, and ${differences.length - 3} more` : '';
-  return `its copy differs from the manifest: ${differences.slice(0, 3).join('; ')}${more}`;
+  return `its copy is not whole: ${differences.slice(0, 3).join('; ')}${more}`;
 }
 
 /** What is left at the source is never deleted by the move. */

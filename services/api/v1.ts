@@ -14,6 +14,7 @@ import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
 import { moves } from './resources/moves.ts';
+import { movePlans } from './resources/move-plans.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { replication } from './resources/replication.ts';
@@ -36,6 +37,7 @@ const resources: readonly Resource[] = [
     users,
     userImport,
     placement,
+    movePlans,
     replication,
     usage,
     scaling,

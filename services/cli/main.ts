@@ -44,6 +44,7 @@ const surroundings: Surroundings = {
   openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),
   openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
   openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),
+  openPlanning: async (config) => (await import('../process/open-planning.ts')).openPlanning(config),
   ring: async (config, names) => (await import('../process/open-events.ts')).ringReconcile(config, names),
   placementFigures: async (config, now) =>
     (await import('../process/placement-settings.ts')).configuredFacts(config, now),

@@ -32,6 +32,7 @@ Examples:
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
+  rookery move plan --evacuate mail7 -o mail7.plan
   rookery queue list
   rookery move watch 20261127-171408-3f9a
   rookery placement simulate --users 5000

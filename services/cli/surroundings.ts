@@ -8,6 +8,7 @@ import type { OperatorsMoves } from '../operations/move-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { ReplicaRings } from '../operations/replication-operations.ts';
 import type { OperatorsUsers } from '../process/operations.ts';
+import type { OpenPlanning } from '../process/open-planning.ts';
 import type { Events } from '../process/role.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { ServerFacts } from '../placement/facts.ts';
@@ -90,6 +91,8 @@ export interface Surroundings {
   /** Rejects when the events' Redis does not answer. */
   openReplicas: (config: Config) => Promise<OpenReplicas>;
   openAudit: (config: Config) => Promise<KeptAudit & { close(): void }>;
+  /** Rejects when a Redis does not answer. */
+  openPlanning: (config: Config) => Promise<OpenPlanning>;
   /** Has the workers look into these names at once. Rejects when the events' Redis does not answer. */
   ring: (config: Config, names: readonly Bytes[]) => Promise<void>;
   /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */

@@ -5,6 +5,7 @@ import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
+import type { MovePlanning } from '../operations/move-planning.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
 import type { ReplicationOperations } from '../operations/replication-operations.ts';
@@ -15,6 +16,7 @@ import {
   onDirectory,
   onFigures,
   onMoves,
+  onPlanning,
   onPools,
   onQueues,
   onReplication,
@@ -24,7 +26,8 @@ import {
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
-import { apiOnMoves } from './api-on-moves.ts';
+import { apiOnMoves } from './api-on-runs.ts';
+import { apiOnPlanning } from './api-on-moves.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -169,6 +172,16 @@ export const withUsage: Asking<UsageOperations> = (options, surroundings, ask) =
     {
       ...{ failing: 'the figures cannot be read', byApi: apiOnUsage },
       ...{ open: (config) => surroundings.openUsage(config), by: ({ usage }, config) => onUsage(usage, config) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have moves planned. */
+export const withPlanning: Asking<MovePlanning> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'moves cannot be planned', byApi: apiOnPlanning },
+      ...{ open: (config) => surroundings.openPlanning(config), by: onPlanning },
     },
     { options, surroundings, ask },
   );

@@ -6,7 +6,7 @@ import type { Place } from './move.ts';
 import type { Policy } from '../placement/policy.ts';
 import { alreadyAt, locationOf } from './plan.ts';
 import type { Candidate } from './plan-trees.ts';
-import type { Room } from './room.ts';
+import type { Load, Room } from './room.ts';
 
 export interface Destination {
   /** The servers to choose from, with a partition or none; nothing: by placement. One alone is taken whatever placement says. */
@@ -38,19 +38,19 @@ export class Destinations {
 
   /** It goes there. */
   move(tree: Candidate, to: Place): void {
-    const load = loadOf(tree);
+    const load = this.#load(tree);
     this.#room.take(textPlace(to), load);
     this.#room.free(textPlace(tree.from), load);
   }
 
   /** Whether a tree may go to a server, by placement's rules. */
   may(tree: Candidate, server: string): boolean {
-    return this.#room.objection(server, this.requestOf(tree), loadOf(tree)) === undefined;
+    return this.#room.objection(server, this.requestOf(tree), this.#load(tree)) === undefined;
   }
 
   /** Where on a server that it may go to. */
   on(tree: Candidate, server: string): Place {
-    const chosen = this.#room.choose({ ...this.requestOf(tree), server }, loadOf(tree));
+    const chosen = this.#room.choose({ ...this.requestOf(tree), server }, this.#load(tree));
     return bytesPlace('place' in chosen ? chosen.place : { server, partition: '' });
   }
 
@@ -59,11 +59,16 @@ export class Destinations {
     return { name: textFromBytes(name), zone: zone === '*' ? undefined : zone, tags };
   }
 
+  /** One of whose size nothing is known takes what a new user does, so that many of them spread all the same. */
+  #load(tree: Candidate): Load {
+    return tree.sized === 'not' ? { KiB: this.#policy.promisedKiB, user: tree.user } : loadOf(tree);
+  }
+
   #choose(tree: Candidate): { to: Place } | { why: string } {
     const [only, ...others] = this.#wish.to;
     if (only && others.length === 0) return this.#named(tree, only);
     const here = { server: textFromBytes(tree.from.server), is: 'refused' as const, why: 'it is there' };
-    const chosen = this.#room.choose({ ...this.requestOf(tree), not: [here] }, loadOf(tree), this.#among);
+    const chosen = this.#room.choose({ ...this.requestOf(tree), not: [here] }, this.#load(tree), this.#among);
     if ('why' in chosen) return chosen;
     const to = bytesPlace(chosen.place);
     const partition = this.#wish.to.find(({ server }) => server === to.server)?.partition ?? '';
@@ -75,12 +80,12 @@ export class Destinations {
     if (alreadyAt(tree.from, to)) return { why: `it is at ${readable(locationOf(tree.from))} already` };
     const partition = to.partition === '' ? undefined : textFromBytes(to.partition);
     const request = { name: textFromBytes(tree.name), server: textFromBytes(to.server), partition };
-    const chosen = this.#room.choose(request, loadOf(tree));
+    const chosen = this.#room.choose(request, this.#load(tree));
     return 'why' in chosen ? chosen : { to: bytesPlace(chosen.place) };
   }
 }
 
-export function loadOf({ octets, user }: Pick<Candidate, 'octets' | 'user'>) {
+export function loadOf({ octets, user }: Pick<Candidate, 'octets' | 'user'>): Load {
   return { KiB: Math.ceil(octets / 1024), user };
 }
 

@@ -111,6 +111,9 @@ interface Rules<Tree> {
   may: (tree: Tree, server: string) => boolean;
 }
 
+/** One tree that is just a little too large is better than many. */
+const overshoot = 1.1;
+
 /** So many trees are tried for one destination: others are as large, and most may go wherever one may. */
 const tries = 20;
 
@@ -127,7 +130,8 @@ function nextShift<Tree extends Weight>(source: Bin, bins: readonly Bin[], stock
     const end = firstAbove(stock, most);
     const below = Array.from({ length: Math.min(tries, end) }, (_, step) => end - 1 - step);
     const above = Array.from({ length: Math.min(tries, stock.length - end) }, (_, step) => end + step);
-    for (const at of excess > 0 ? [...below, ...above] : []) {
+    const isEnough = (stock[end]?.KiB ?? Infinity) <= overshoot * most;
+    for (const at of excess > 0 ? (isEnough ? [...above, ...below] : [...below, ...above]) : []) {
       const tree = stock[at];
       if (tree && betters(tree, source, to) && rules.may(tree, to.name)) return { tree, at, to };
     }

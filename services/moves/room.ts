@@ -46,7 +46,9 @@ export class Room {
     for (const server of this.#servers) {
       if (among && !among.has(server.name)) continue;
       const fit = withRoom(server, KiB);
-      if (fit) servers.push(fit);
+      // An operator's word stands, also where there is too little room: the plan's notes tell of that.
+      if (request.server === server.name) servers.push(fit && hasPartition(fit, request.partition) ? fit : server);
+      else if (fit) servers.push(fit);
       else {
         servers.push(server);
         full.push({ server: server.name, is: 'refused' as const, why: `has no room for ${KiB} KiB` });
@@ -101,6 +103,10 @@ export class Room {
   #find(name: string) {
     return this.#servers.find((server) => server.name === name);
   }
+}
+
+function hasPartition({ partitions }: ServerFacts, wanted: string | undefined): boolean {
+  return wanted === undefined || partitions.some(({ name }) => name === wanted);
 }
 
 /** The server with those of its partitions that have the room; undefined where none has. */

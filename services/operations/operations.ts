@@ -3,6 +3,7 @@ import type { AuditOperations } from './audit-operations.ts';
 import type { DirectoryOperations } from './directory-operations.ts';
 import type { MailboxOperations } from './mailbox-operations.ts';
 import type { MoveOperations } from './move-operations.ts';
+import type { MovePlanning } from './move-planning.ts';
 import type { PlacementOperations } from './placement-operations.ts';
 import type { QueueOperations } from './queue-operations.ts';
 import type { ReplicationOperations } from './replication-operations.ts';
@@ -31,4 +32,5 @@ export interface Operations extends OnDirectory, OnUsers {
   scaling: ScalingOperations;
   usage: UsageOperations;
   audit: AuditOperations;
+  planning: MovePlanning;
 }

@@ -1,7 +1,18 @@
 // A report as CSV (RFC 4180), line by line: a heading, then each tree of the plan.
 import type { ReportRow } from './run-value.ts';
 
-const columns = ['name', 'from', 'to', 'state', 'octets', 'messages', 'ended', 'seconds', 'held_seconds', 'note'] as const;
+const columns = [
+  'name',
+  'from',
+  'to',
+  'state',
+  'octets',
+  'messages',
+  'ended',
+  'seconds',
+  'held_seconds',
+  'note',
+] as const;
 
 export const reportColumns: readonly (keyof ReportRow)[] = columns;
 

@@ -12,8 +12,10 @@ import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
 import { openMoves } from './open-moves.ts';
 import { operatorsMoves, watchRuns } from './open-runs.ts';
+import { planningBeside } from './open-planning.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onMoves, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import { onAudit, onDirectory, onMoves, onPlanning, onPools, onQueues, onReplication } from './operations.ts';
+import { onUsage, onUsers } from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
@@ -35,6 +37,8 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     },
   });
   watchRuns(moves.runs, start.watch);
+  const { registry, outages } = start;
+  const planning = planningBeside(config, { directory, registry, counts: events.counts }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
@@ -55,6 +59,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
+          planning: onPlanning(planning, config),
         },
       },
       ratePerMinute: config.api.rate_limit,
@@ -68,6 +73,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     trail.close();
     users.close();
     moves.close();
+    await planning.close();
   };
   try {
     // A copy: fastify writes into what it is given.

@@ -8,6 +8,8 @@ import { directoryOperations } from '../operations/directory-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
 import { moveOperations } from '../operations/move-operations.ts';
 import type { MoveOperations, OperatorsMoves } from '../operations/move-operations.ts';
+import { movePlanning } from '../operations/move-planning.ts';
+import type { MovePlanning } from '../operations/move-planning.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import { placementExplaining } from '../operations/placement-operations.ts';
 import { simulating } from '../operations/placement-simulation.ts';
@@ -22,6 +24,7 @@ import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import { usageOperations } from '../operations/usage-operations.ts';
 import type { UsageOperations } from '../operations/usage-operations.ts';
 import { userOperations } from '../operations/user-operations.ts';
+import type { PlanningMeans } from '../moves/planning.ts';
 import type { ServerFacts } from '../placement/facts.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
@@ -104,4 +107,13 @@ export function onUsage(usage: Pick<UsageHistory, 'latest' | 'history'>, config:
 
 export function onAudit(trail: KeptAudit): AuditOperations {
   return asked('the audit', auditOperations(trail));
+}
+
+export function onPlanning({ means }: { means: PlanningMeans }, config: Config): MovePlanning {
+  const { total, per_source, per_destination, per_partition, bytes_per_second } = config.moves.limits;
+  const limits = {
+    ...{ total, perSource: per_source, perDestination: per_destination, perPartition: per_partition },
+    bytesPerSecond: bytes_per_second,
+  };
+  return asked('the directory', movePlanning(means, { limits, addresses: config.lmtp }));
 }

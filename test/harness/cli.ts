@@ -38,6 +38,7 @@ export async function rookery(args: string[], more: Partial<Surroundings> = {}):
     openReplicas: () => Promise.reject(new Error('Redis does not answer at /x')),
     openUsage: () => Promise.reject(new Error('Redis does not answer at /x')),
     openAudit: () => Promise.reject(new Error('Redis does not answer at /x')),
+    openPlanning: () => Promise.reject(new Error('Redis does not answer at /x')),
     ring: () => Promise.reject(new Error('Redis does not answer at /x')),
     placementFigures: (config, now) => Promise.resolve(configuredFacts(config, now)),
     startRoles: () => Promise.reject(new Error('address taken')),

@@ -31,7 +31,7 @@ const pure = [
   '^services/placement/(?!placer|promises|make-user|usage)',
   '^services/users/order[.]ts$',
   '^services/moves/(saga|standing|step|moved-case)[.]ts$',
-  '^services/moves/(run|run-eta|pacing|windows)[.]ts$',
+  '^services/moves/(driver|manifest|run|run-eta|pacing|windows)[.]ts$',
   '^services/moves/(move|plan|plan-(duration|notes|order|rate|trees|wish)|destinations|rebalance|room)[.]ts$',
   '^services/sasl/',
   '^services/replication/(user-id|sync-words)[.]ts$',

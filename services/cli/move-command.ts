@@ -1,4 +1,4 @@
-// rookery move: whole plans of mailboxes are moved between backends, and followed.
+// rookery move: mailboxes from server to server, planned before anything is done, followed until it is, and audited after.
 import { Command } from 'commander';
 import { auditCommands } from './move-audit.ts';
 import { movePlanCommand } from './move-plan.ts';

@@ -91,12 +91,15 @@ export class MoveStore {
     await connected(this.#redis, commandTimeout);
   }
 
-  /** Keeps a new move, unless another one of the same name is open: there is one at a time. */
+  /**
+   * Keeps a new move, unless another one of the same name is open: there is one at a time. What a run has ordered at that very
+   * moment was placed before, and may be over: it is not begun twice.
+   */
   async place(move: Move): Promise<Placed> {
     for (;;) {
       const text = await this.#redis.get(keyOf(move.name));
       const before = text === null ? undefined : moveIn(text);
-      if (before?.state === 'open') return { is: 'open', move: before };
+      if (before && (before.state === 'open' || isSame(before, move))) return { is: 'open', move: before };
       if (await this.#replace(text ?? '', move)) return { is: 'placed' };
     }
   }
@@ -157,6 +160,11 @@ export class MoveStore {
     const args = [...keys, text, written(move), name, ...keep];
     return (await this.#redis.call('EVAL', [replaceScript, 3, ...args])) === 1;
   }
+}
+
+/** Whether it is the same order of a run: a conductor may place it after another one has. */
+function isSame(before: Move, { run, since }: Move): boolean {
+  return run !== undefined && before.run === run && before.since === since;
 }
 
 function keyOf(name: Bytes): string {

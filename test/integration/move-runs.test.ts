@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Move } from '../../services/moves/move.ts';
+import { MoveStore } from '../../services/moves/move-store.ts';
+import { MinuteFigures } from '../../services/moves/minute-figures.ts';
 import { retried, turned } from '../../services/moves/run.ts';
 import type { Run } from '../../services/moves/run.ts';
 import type { RunStore } from '../../services/moves/run-store.ts';
 import { limits, rowsOf, runOf, runsFor } from '../harness/runs.ts';
 import { redisOfFile } from '../harness/redis.ts';
+import { until } from '../harness/until.ts';
 
 const redis = redisOfFile();
 
@@ -277,4 +280,56 @@ test('what changed since it was planned is skipped; a tree that another moves is
     (await store.ends(id, 1, 10)).map(({ name }) => name),
     [second.name, odd],
   );
+});
+
+test('the figures of a minute are summed up over processes, and fade with it', async (t) => {
+  const { redis: connection } = await runsFor(t, redis.socket);
+  let now = 600_000;
+  const processes = [new MinuteFigures(connection, () => now), new MinuteFigures(connection, () => now)];
+  const [one, other] = processes;
+  assert.ok(one && other);
+  assert.deepEqual(await one.weather(['mail1']), { deferred: 0, slowest: undefined });
+  for (let at = 0; at < 3; at += 1) one.deferred();
+  other.deferred();
+  one.answered('mail1', 1000);
+  other.answered('mail1', 3000);
+  one.answered('mail2', 9000);
+  for (const figures of processes) await figures.close();
+  assert.deepEqual(await one.weather(['mail1', 'mail2']), { deferred: 4, slowest: undefined }, 'too few answers');
+  other.answered('mail1', 2000);
+  await other.close();
+  assert.deepEqual((await one.weather(['mail1', 'mail2'])).slowest, { server: 'mail1', seconds: 2 });
+  assert.equal((await one.weather(['mail2'])).slowest, undefined);
+  now += 90_000;
+  assert.deepEqual(await one.weather(['mail1']), { deferred: 2, slowest: undefined }, 'half of it is gone');
+  now += 60_000;
+  assert.deepEqual(await one.weather(['mail1']), { deferred: 0, slowest: undefined });
+});
+
+test('what one conductor has placed, and a worker has ended, another one who is late does not place again', async (t) => {
+  const { store, redis: connection, conducting } = await runsFor(t, redis.socket);
+  const moves = new MoveStore(connection, 1000);
+  const { id } = await started(store, rowsOf(1));
+  // It has seen that nothing is placed yet, and is held up until the other one's move is over.
+  let late = Promise.resolve();
+  const slow = {
+    read: () => Promise.resolve(undefined),
+    replace: moves.replace.bind(moves),
+    place: async (move: Move) => {
+      await late;
+      return moves.place(move);
+    },
+  };
+  let go: () => void = () => undefined;
+  late = new Promise((resolve) => (go = resolve));
+  const looking = conducting({ moves: slow }).look(id);
+  await until('it is admitted', async () => (await store.pace()).underWay.length === 1);
+  await conducting({ moves }).look(id);
+  const kept = await moves.read('user.u0');
+  assert.ok(kept);
+  await moves.replace(kept, { ...kept.move, state: 'done', note: 'moved', times: { ended: 1 } });
+  go();
+  await looking;
+  assert.equal((await moves.read('user.u0'))?.move.state, 'done');
+  assert.equal((await conducting({ moves }).look(id)).is, 'over');
 });

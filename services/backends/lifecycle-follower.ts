@@ -61,7 +61,10 @@ export class LifecycleFollower {
     if (newest !== this.#newest) {
       const { words, unreadable } = await store.all();
       if (unreadable.length > 0) {
-        log.warn({ backends: unreadable }, 'lifecycle: what was said of these backends is of another version: not heard');
+        log.warn(
+          { backends: unreadable },
+          'lifecycle: what was said of these backends is of another version: not heard',
+        );
       }
       const known = registry.words();
       const lost = forgotten(known, words);

@@ -17,12 +17,9 @@ export const backendValue = z
     }),
     share: z.number().optional().meta({ description: 'Of a canary: so many of 100 new users.' }),
     fenced: z.boolean().meta({ description: 'Mail for its mailboxes is put off.' }),
-    fence: z
-      .object({ until: time.optional(), reason: z.string(), by: z.string(), since: time })
-      .optional()
-      .meta({
-        description: 'What an operator said of that; left out where the configuration fences it, or nobody does.',
-      }),
+    fence: z.object({ until: time.optional(), reason: z.string(), by: z.string(), since: time }).optional().meta({
+      description: 'What an operator said of that; left out where the configuration fences it, or nobody does.',
+    }),
     configured: z
       .array(z.enum(['drain', 'fence']))
       .meta({ description: 'What the configuration says of it: that holds whatever operators say.' }),

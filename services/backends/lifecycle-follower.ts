@@ -44,11 +44,15 @@ export class LifecycleFollower {
 
   async #follow(): Promise<void> {
     const { signal } = this.#closing;
-    while (!signal.aborted) {
+    while (!this.#isClosing()) {
       await pause(this.#options.every ?? usually, undefined, { signal, ref: false }).catch(() => undefined);
       // The last word holds. That Redis is away is told by its connections.
-      if (!signal.aborted) await this.#look().catch(() => undefined);
+      if (!this.#isClosing()) await this.#look().catch(() => undefined);
     }
+  }
+
+  #isClosing(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   async #look(): Promise<void> {

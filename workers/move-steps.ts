@@ -40,7 +40,7 @@ export interface MovePauses {
 export const defaultPauses: MovePauses = { wait: 2_000, person: 60_000, failed: 5_000 };
 
 export interface MovesOptions {
-  directory: Pick<Directory, 'lookup' | 'tree' | 'lease' | 'release' | 'head' | 'write' | 'end'>;
+  directory: Pick<Directory, 'lookup' | 'tree' | 'lease' | 'release' | 'head' | 'write' | 'end' | 'case'>;
   routing: Pick<RoutingLeases, 'held'>;
   registry: Registry;
   moves: Pick<MoveStore, 'read' | 'replace'>;
@@ -56,6 +56,8 @@ export interface MovesOptions {
   leaseClock?: () => number;
   /** Told of each move that is over. */
   ended?: (move: Move) => void;
+  /** Has the open case of a mailbox looked into. */
+  ringCase?: (name: Bytes) => void;
   log: Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
 }
 

@@ -111,9 +111,16 @@ async function over(
   if (state === 'stopped') log.error(fields, 'move: stopped, and somebody has to look at it');
   else log.info(fields, `move: ${state}`);
   work.ended?.(ended);
+  await ringCases(work).catch(() => undefined);
   // What a stopped one is to be compared with is kept.
   if (state !== 'stopped') await manifests.drop(move.name).catch(() => undefined);
   return { is: 'done', note };
+}
+
+/** What the cut has left in doubt was left to the move: it is looked into now, or else within a minute. */
+async function ringCases({ directory, name, ringCase }: Work): Promise<void> {
+  if (!ringCase) return;
+  for (const row of await directory.tree(name)) if (await directory.case(row.name)) ringCase(row.name);
 }
 
 /**

@@ -71,8 +71,9 @@ export interface ServeStart extends WorkersStart {
     runs: RunStore;
     figures: MinuteFigures;
   };
-  /** Has a worker look at the move of a name. */
+  /** Has a worker look at the move of a name; into the open case of one. */
   ringMove: (name: Bytes) => void;
+  ringCase: (name: Bytes) => void;
   /** Who goes by what he remembers of the directory. */
   routing: Pick<RoutingLeases, 'held'>;
 }
@@ -132,7 +133,7 @@ function conductingOf({ moves: { runs, store: moves, figures }, ringMove: ring, 
 }
 
 function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting): Processor<'moves'> {
-  const { directory, routing, registry, moves, log } = start;
+  const { directory, routing, registry, moves, ringCase, log } = start;
   const { store, manifests, tools, settings, figures } = moves;
   const driver = timed(
     tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout }),
@@ -147,7 +148,7 @@ function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting):
   };
   return movesProcessor({
     ...{ directory, routing, registry, moves: store, manifests, driver, differences: tools.differences },
-    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, log },
+    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, ringCase, log },
   });
 }
 

@@ -456,6 +456,7 @@ export class World {
     const directory: MovesOptions['directory'] = {
       lookup: (names) => ask(() => this.truth.lookup(names)),
       tree: (name) => ask(() => this.truth.tree(name)),
+      case: (name) => ask(() => this.truth.case(name)),
       lease: (name, lease, ms) => ask(() => this.truth.lease(name, lease, ms)),
       release: (name, token) => ask(() => this.truth.release(name, token)),
       head: () => ask(() => this.truth.head()),

@@ -1,6 +1,7 @@
 // A backend is emptied on real Cyrus servers, by a plan, while mail comes for everybody and people read; then back again, while
 // everything is killed in turn. Each message is where its user is, once, and nobody was bounced.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -47,9 +48,14 @@ describe('a backend is emptied', { skip: withoutCyrus() }, () => {
   const rookery = (...words: string[]) => murder.rookery.command(...words);
 
   async function plan(from: Backend, name: string): Promise<string> {
+    const settled = async () => (await rookery('directory', 'cases', '-f', 'json')).out.trim() === '';
+    await until('what moves have left in doubt is looked into', settled, 30_000);
     const file = join(murder.rookery.folder, name);
     const made = await rookery('move', 'plan', '--evacuate', from, '--output', file);
     assert.equal(made.code, 0, made.err);
+    const { moves, left_out } = JSON.parse(await readFile(file, 'utf8')) as { moves: unknown[]; left_out: unknown[] };
+    assert.deepEqual(left_out, []);
+    assert.ok(moves.length > 0);
     return file;
   }
 

@@ -30,6 +30,8 @@ export class MailRound {
   readonly #stop = new AbortController();
   readonly #senders: Promise<void>[];
   readonly #again: Brought[] = [];
+  /** Of no other round. */
+  readonly #name = `round.${process.pid}.${Date.now()}`;
   #turn = 0;
 
   /** `pause`: how long each of the senders waits between two messages, in milliseconds. */
@@ -55,7 +57,7 @@ export class MailRound {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const user = this.#users[this.#turn % this.#users.length] ?? '';
-      const id = `round.${process.pid}.${(this.#turn += 1)}@test`;
+      const id = `${this.#name}.${(this.#turn += 1)}@test`;
       const fresh: Brought = { user, id, replies: [], since: Date.now(), unclear: false };
       this.messages.push(fresh);
       const due = this.#again.filter(({ since }) => Date.now() - since > AGAIN_AFTER_MS).slice(0, 20);

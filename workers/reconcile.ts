@@ -12,12 +12,16 @@ import { verdictOn } from '../services/directory/reconciliation.ts';
 import type { Holding, Verdict } from '../services/directory/reconciliation.ts';
 import type { Times } from '../services/directory/rules.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
+import { rootOf, settles } from '../services/moves/moved-case.ts';
+import type { MoveStore } from '../services/moves/move-store.ts';
 
 export interface ReconcileOptions {
   directory: Directory;
   registry: Registry;
   admins: Pick<ImapAdmins, 'ask'>;
   times: Times;
+  /** What is being moved is left to its move. */
+  moves: Pick<MoveStore, 'read'>;
   log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
   /** Between two looks at what is to be taken away, in milliseconds: a RENAME has no mailbox for a moment. Default 2000. */
   secondLook?: number;
@@ -52,6 +56,12 @@ async function lookInto(name: Bytes, look: Look): Promise<Outcome | undefined> {
   const open = await directory.case(name);
   if (!open) return { is: 'done', note: 'settled' };
   const row = await rowOf(name, directory);
+  const move = (await look.moves.read(rootOf(name)))?.move;
+  if (move && settles(move, row, open)) {
+    const why = `it is being moved from ${readable(move.from.server)} to ${readable(move.to.server)}`;
+    await directory.note(name, why);
+    return { is: 'open', note: why };
+  }
   const verdict = await judged(name, row, open, look);
   const fields = { mailbox: readable(name), reason: open.reason, state: row?.state ?? 'absent' };
   if (verdict.is === 'wait') {

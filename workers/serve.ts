@@ -7,7 +7,7 @@ import type { Counts } from '../services/changes/counts.ts';
 import { unreadable } from '../services/changes/tally.ts';
 import { replicaQueue } from '../services/events/queues.ts';
 import type { QueueName } from '../services/events/queues.ts';
-import type { Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
+import type { Processor, Processors, RunningWorkers, WorkersStart } from '../services/events/processor.ts';
 import { treeProcessor } from '../services/events/tree-drain.ts';
 import type { ApplyTreeEvents } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
@@ -18,8 +18,22 @@ import type { UserForm } from '../services/placement/new-user.ts';
 import type { UsageHistory } from '../services/placement/usage-history.ts';
 import type { OrderStore } from '../services/users/order-store.ts';
 import type { Placing } from '../services/users/placing.ts';
+import { Conducting } from '../services/moves/conducting.ts';
+import { timed } from '../services/moves/timed-driver.ts';
+import type { MinuteFigures } from '../services/moves/minute-figures.ts';
+import type { RunStore } from '../services/moves/run-store.ts';
+import type { Bytes } from '../services/directory/entry.ts';
+import type { ManifestStore } from '../services/moves/manifest-store.ts';
+import type { Move } from '../services/moves/move.ts';
+import type { MoveStore } from '../services/moves/move-store.ts';
+import type { MoveTools } from '../services/moves/tools.ts';
+import type { RoutingLeases } from '../services/directory/routing-lease.ts';
 import { startWorkers } from './host.ts';
+import { defaultPauses } from './move-steps.ts';
+import type { MoveSettings } from './move-steps.ts';
+import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
+import { moveEnded, plansProcessor } from './plans.ts';
 import { reconcileProcessor } from './reconcile.ts';
 import { ReplicaGate } from './replica-gate.ts';
 import { replicationProcessor } from './replication.ts';
@@ -46,10 +60,29 @@ export interface ServeStart extends WorkersStart {
     placing: (registry: Registry, admins: ImapAdmins, counts: Counts) => Placing;
     form: UserForm;
   };
+  /** Where moves are kept, with what they are carried out, and who is told of each that is over. */
+  moves: {
+    store: MoveStore;
+    manifests: ManifestStore;
+    tools: MoveTools;
+    settings: MoveSettings;
+    ended: (move: Move) => void;
+    /** Their plans, and what they are stopped by. */
+    runs: RunStore;
+    figures: MinuteFigures;
+  };
+  /** Has a worker look at the move of a name; into the open case of one. */
+  ringMove: (name: Bytes) => void;
+  ringCase: (name: Bytes) => void;
+  /** Who goes by what he remembers of the directory. */
+  routing: Pick<RoutingLeases, 'held'>;
 }
 
 /** How events of a tree are applied again that could not be, in milliseconds: soon at first, then once a minute. */
 const pause = { first: 1_000, longest: 60_000 };
+
+/** From one look at a run to the next, in milliseconds, where no move of it ends. */
+const planPause = 1_000;
 
 /** How many events of a tree are counted at once, and how many trees a job works on at a time: what is asked of Redis goes together. */
 const atOnce = { batch: 100, trees: 10 };
@@ -62,9 +95,12 @@ export function serve(start: ServeStart): RunningWorkers {
   const counted: ApplyTreeEvents = async (work) => {
     for (const server of await counts.apply(work)) await placer.counted(work.tree, server);
   };
+  const conducting = conductingOf(start);
   const stopping = new AbortController();
   const processors: Processors = {
-    reconcile: reconcileProcessor({ directory, registry, admins, times, log }),
+    reconcile: reconcileProcessor({ directory, registry, admins, times, moves: start.moves.store, log }),
+    moves: movesOf(start, admins, conducting),
+    plans: plansProcessor({ conducting, pause: planPause }),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is
@@ -89,6 +125,31 @@ export function serve(start: ServeStart): RunningWorkers {
       await admins.close();
     },
   };
+}
+
+function conductingOf({ moves: { runs, store: moves, figures }, ringMove: ring, log }: ServeStart): Conducting {
+  const weather = (servers: readonly string[]) => figures.weather(servers);
+  return new Conducting({ runs, moves, ring, weather, clock: Date.now, log });
+}
+
+function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting): Processor<'moves'> {
+  const { directory, routing, registry, moves, ringCase, log } = start;
+  const { store, manifests, tools, settings, figures } = moves;
+  const driver = timed(
+    tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout }),
+    (server, took) => {
+      figures.answered(server, took);
+    },
+  );
+  const next = moveEnded({ conducting, log });
+  const ended = (move: Move) => {
+    moves.ended(move);
+    next(move);
+  };
+  return movesProcessor({
+    ...{ directory, routing, registry, moves: store, manifests, driver, differences: tools.differences },
+    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, ringCase, log },
+  });
 }
 
 /** A processor for the replica of each backend: a worker may be told to work off a queue that is not named for its machine. */

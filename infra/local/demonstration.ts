@@ -13,6 +13,7 @@ import type { Directory } from '../../services/directory/directory.ts';
 import { bytesFromText } from '../../services/directory/entry.ts';
 import { makeLogger } from '../../services/logging/logger.ts';
 import { onDirectory } from '../../services/process/operations.ts';
+import { registryOf } from '../../services/process/settings.ts';
 import { startRoles } from '../../services/process/start-roles.ts';
 import type { Running } from '../../services/process/start-roles.ts';
 import { stopAsked } from '../../services/process/stop-asked.ts';
@@ -113,7 +114,7 @@ async function firstMessage(running: Running, config: Config): Promise<void> {
     '',
     'It came in by LMTP, was looked up in the directory, and went where its mailboxes live.',
   ]);
-  const { route } = onDirectory(running.directory, config, () => undefined);
+  const { route } = onDirectory(running.directory, registryOf(config), config, () => undefined);
   for (const { recipient, reply } of told) {
     out('');
     out(`  ${recipient}`);

@@ -23,3 +23,12 @@ export function externalName(name: Bytes, separator: Separator): Bytes | undefin
   const local = components.map((part) => (separator === '/' ? part.replaceAll('^', '.') : part)).join(separator);
   return domain === undefined ? local : `${local}@${domain}`;
 }
+
+/** The way back; undefined for what `externalName` gives for no mailbox. */
+export function internalName(external: Bytes, separator: Separator): Bytes | undefined {
+  const mark = external.lastIndexOf('@');
+  const local = mark < 0 ? external : external.slice(0, mark);
+  const components = local.split(separator).map((part) => (separator === '/' ? part.replaceAll('.', '^') : part));
+  const name = `${mark < 0 ? '' : `${external.slice(mark + 1)}!`}${components.join('.')}`;
+  return externalName(name, separator) === external ? name : undefined;
+}

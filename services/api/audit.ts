@@ -20,6 +20,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** It changes nothing, though it asks by POST, for it names many. */
     asks?: true;
+    /** Its body is too large to be kept, or to be written down only to be cut. */
+    large?: true;
   }
 }
 
@@ -34,8 +36,9 @@ function entryOf(request: FastifyRequest, status: number): AuditValue {
   const { caller, method, routeOptions, url, params, body } = request;
   // Of a Unix socket there is none, whatever fastify's types say.
   const from = (request.ip as string | undefined) ?? '';
+  const isKept = routeOptions.config.large !== true;
   const query = Object.fromEntries(new URLSearchParams(url.split('?')[1]));
-  const named = { ...query, ...(params as object), ...(typeof body === 'object' ? body : {}) };
+  const named = { ...query, ...(params as object), ...(typeof body === 'object' && isKept ? body : {}) };
   return {
     time: timeText(Date.now()),
     ...{ who: caller?.name ?? '', role: caller?.role ?? '', from },

@@ -10,9 +10,13 @@ import type { BoardOptions } from './board.ts';
 import { describeRoutes } from './openapi.ts';
 import type { Resource, ResourceContext, ResourceServer } from './resource.ts';
 import { audit as auditRoutes } from './resources/audit.ts';
+import { backends } from './resources/backends.ts';
 import { directory } from './resources/directory.ts';
 import { mailboxes } from './resources/mailboxes.ts';
 import { health } from './resources/health.ts';
+import { movePlans } from './resources/move-plans.ts';
+import { moves } from './resources/moves.ts';
+import { moveAudit } from './resources/move-audit.ts';
 import { placement } from './resources/placement.ts';
 import { queues } from './resources/queues.ts';
 import { replication } from './resources/replication.ts';
@@ -28,12 +32,16 @@ import { requestValidator } from './validation.ts';
 const resources: readonly Resource[] = [
   ...[
     queues,
+    backends,
+    moves,
+    moveAudit,
     directory,
     mailboxes,
     route,
     users,
     userImport,
     placement,
+    movePlans,
     replication,
     usage,
     scaling,

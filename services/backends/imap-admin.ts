@@ -11,6 +11,8 @@ import type { QuotaLimits, QuotaUse } from './imap-quota.ts';
 import { listed, quoted, rightsOf } from './imap-response.ts';
 import { ImapSession } from './imap-session.ts';
 import type { Effect, SessionOptions } from './imap-session.ts';
+import { countedSizes, quotaSizes } from './imap-sizes.ts';
+import type { TreeSize } from './imap-sizes.ts';
 import { freeSpace } from './imap-space.ts';
 import type { FreeSpace } from './imap-space.ts';
 import { subscribe } from './imap-subscriptions.ts';
@@ -60,12 +62,12 @@ export class ImapAdmin {
 
   /** Whether the server has a mailbox of this internal name. */
   async holds(name: Bytes): Promise<Holding> {
-    return this.#asks(`whether it has ${readable(name)}`, (session) => holding(session, name));
+    return this.asks(`whether it has ${readable(name)}`, (session) => holding(session, name));
   }
 
   /** Has the server ACTIVATE the mailbox, with its own location and ACL, at its MUPDATE master. */
   async push(name: Bytes): Promise<void> {
-    await this.#asks(`the push of ${readable(name)}`, async (session) => {
+    await this.asks(`the push of ${readable(name)}`, async (session) => {
       const answer = await session.command(`MUPDATEPUSH ${quoted(session.external(name))}`);
       if (answer.status !== 'OK') throw session.unclear('MUPDATEPUSH', name, answer);
     });
@@ -73,7 +75,7 @@ export class ImapAdmin {
 
   /** Where a mailbox lies, and which one it is; undefined when the server has none of this name. */
   mailbox(name: Bytes): Promise<MailboxFacts | undefined> {
-    return this.#asks(`the partition of ${readable(name)}`, (session) => mailboxFacts(session, name));
+    return this.asks(`the partition of ${readable(name)}`, (session) => mailboxFacts(session, name));
   }
 
   /**
@@ -81,12 +83,12 @@ export class ImapAdmin {
    * not changed. A mailbox that `exists` may be unknown to the directory still, if an earlier attempt broke off: push().
    */
   createMailbox(name: Bytes, options: CreateOptions = {}): Promise<Created> {
-    return this.#asks(`the creation of ${readable(name)}`, (session) => createMailbox(session, name, options));
+    return this.asks(`the creation of ${readable(name)}`, (session) => createMailbox(session, name, options));
   }
 
   /** Takes a mailbox away; a user's INBOX takes all folders with it. The administrator gives himself the right to. */
   deleteMailbox(name: Bytes): Promise<Effect> {
-    return this.#asks(`the deletion of ${readable(name)}`, (session) => deleteMailbox(session, name));
+    return this.asks(`the deletion of ${readable(name)}`, (session) => deleteMailbox(session, name));
   }
 
   /**
@@ -94,32 +96,42 @@ export class ImapAdmin {
    * Many messages take their time, and other questions wait behind it: for those connect anew, with a longer time-out.
    */
   renameMailbox(from: Bytes, to: Bytes, partition?: string): Promise<Effect> {
-    return this.#asks(`the renaming of ${readable(from)}`, (session) => renameMailbox(session, from, to, partition));
+    return this.asks(`the renaming of ${readable(from)}`, (session) => renameMailbox(session, from, to, partition));
   }
 
   /** The quota of a mailbox that is a quota root; undefined for one that is none. */
   quota(root: Bytes): Promise<QuotaUse | undefined> {
-    return this.#asks(`the quota of ${readable(root)}`, (session) => quotaOf(session, root));
+    return this.asks(`the quota of ${readable(root)}`, (session) => quotaOf(session, root));
+  }
+
+  /** How much users' trees, or shared mailboxes, take by their quota roots; in their order. At most `mostAtOnce` (imap-sizes.ts). */
+  quotaSizes(roots: readonly Bytes[]): Promise<(TreeSize | undefined)[]> {
+    return this.asks(`the quotas of ${roots.length} mailboxes`, (session) => quotaSizes(session, roots));
+  }
+
+  /** The same, told mailbox by mailbox: exact, with or without a quota, and dearer. */
+  countedSizes(roots: readonly Bytes[]): Promise<(TreeSize | undefined)[]> {
+    return this.asks(`the sizes of ${roots.length} mailboxes`, (session) => countedSizes(session, roots));
   }
 
   /** Makes these the limits, and all: what is left out has none from then on. */
   setQuota(root: Bytes, limits: QuotaLimits): Promise<Effect> {
-    return this.#asks(`the quota of ${readable(root)}`, (session) => setQuota(session, root, limits));
+    return this.asks(`the quota of ${readable(root)}`, (session) => setQuota(session, root, limits));
   }
 
   /** The ACL of a mailbox: rights by identifier. */
   acl(name: Bytes): Promise<Acl> {
-    return this.#asks(`the ACL of ${readable(name)}`, (session) => acl(session, name));
+    return this.asks(`the ACL of ${readable(name)}`, (session) => acl(session, name));
   }
 
   /** Makes these the rights of an identifier (RFC 4314); a mailbox's owner keeps some whatever is said. */
   setAcl(name: Bytes, identifier: string, rights: string): Promise<Effect> {
-    return this.#asks(`the ACL of ${readable(name)}`, (session) => setEntry(session, name, identifier, rights));
+    return this.asks(`the ACL of ${readable(name)}`, (session) => setEntry(session, name, identifier, rights));
   }
 
   /** Takes an identifier's entry away. */
   deleteAcl(name: Bytes, identifier: string): Promise<Effect> {
-    return this.#asks(`the ACL of ${readable(name)}`, (session) => removeEntry(session, name, identifier));
+    return this.asks(`the ACL of ${readable(name)}`, (session) => removeEntry(session, name, identifier));
   }
 
   /** Subscribes a user to some of his own mailboxes, on a connection of its own: nobody else can do it for him. */
@@ -129,10 +141,11 @@ export class ImapAdmin {
 
   /** How much room the server says it has. */
   freeSpace(): Promise<FreeSpace> {
-    return this.#asks('its free space', freeSpace);
+    return this.asks('its free space', freeSpace);
   }
 
-  #asks<Result>(what: string, ask: (session: ImapSession) => Promise<Result>): Promise<Result> {
+  /** A question in its turn and within the time, for what has no method here. `what` completes "waited for ...". */
+  asks<Result>(what: string, ask: (session: ImapSession) => Promise<Result>): Promise<Result> {
     return this.#session.asks(what, () => ask(this.#session));
   }
 }

@@ -10,7 +10,7 @@ import type { Bytes } from '../address/bytes.ts';
 import { ImapFailure, kindOf } from './imap-failure.ts';
 import type { FailureKind } from './imap-failure.ts';
 import { ResponseReader, tagged } from './imap-response.ts';
-import type { Answer, Tagged } from './imap-response.ts';
+import type { Answer, ResponseSource, Tagged } from './imap-response.ts';
 
 /** Who waits: takes each response, and is told when there will be no more. */
 interface Listener {
@@ -21,15 +21,16 @@ interface Listener {
 export class ImapConnection {
   readonly #server: string;
   readonly #socket: Socket;
-  readonly #reader = new ResponseReader();
+  readonly #reader: ResponseSource;
   readonly #closed: Promise<void>;
   #listener: Listener | undefined;
   #broken: ImapFailure | undefined;
   #tags = 0;
 
   /** Begins to connect; what goes wrong is told to whoever waits next. Errors begin with `server`. */
-  constructor(server: string, address: { host: string; port: number }) {
+  constructor(server: string, address: { host: string; port: number }, reader: ResponseSource = new ResponseReader()) {
     this.#server = server;
+    this.#reader = reader;
     const socket = connect(address);
     this.#socket = socket.setNoDelay(true).setEncoding('latin1');
     socket.on('data', (bytes) => {
@@ -69,18 +70,22 @@ export class ImapConnection {
 
   /**
    * Sends one command and gives the whole answer, whatever its status; one command at a time. `secret` is what the
-   * server's one `+` is answered with (AUTHENTICATE). Rejects on BYE, on what is no answer, and when the connection
-   * breaks; it is then of no more use.
+   * server's one `+` is answered with (AUTHENTICATE). Where there is a `take`, it gets each untagged response as it comes,
+   * and the answer has none. Rejects on BYE, on what is no answer, and when the connection breaks; it is then of no more use.
    */
-  async command(line: Bytes, secret?: Bytes): Promise<Answer> {
+  async command(
+    line: Bytes,
+    { secret, take }: { secret?: Bytes; take?: (response: Bytes) => void } = {},
+  ): Promise<Answer> {
     const tag = `R${(this.#tags += 1)}`;
     const untagged: Bytes[] = [];
+    const keep = take ?? ((response: Bytes) => untagged.push(response));
     let wanted = secret;
     this.#reader.restart();
     if (!this.#broken) this.#socket.write(`${tag} ${line}\r\n`, 'latin1');
     return this.#heard((response) => {
       if (response.startsWith('* ')) {
-        untagged.push(response.slice(2));
+        keep(response.slice(2));
         return undefined;
       }
       if (response.startsWith('+') && wanted !== undefined) {
@@ -91,6 +96,32 @@ export class ImapConnection {
       const last = tagged(response, tag);
       if (!last) throw this.broken(`answers with ${shown(response)}`);
       return { ...last, untagged };
+    });
+  }
+
+  /**
+   * Sends commands without waiting for the answers in between, and gives these in the order of the commands. None of them may
+   * need to be answered in the midst. Rejects as `command` does.
+   */
+  async commands(lines: readonly Bytes[]): Promise<Answer[]> {
+    if (lines.length === 0) return [];
+    const tags = lines.map(() => `R${(this.#tags += 1)}`);
+    const answers: Answer[] = [];
+    let untagged: Bytes[] = [];
+    this.#reader.restart();
+    if (!this.#broken) this.#socket.write(lines.map((line, at) => `${tags[at] ?? ''} ${line}\r\n`).join(''), 'latin1');
+    return this.#heard((response) => {
+      if (response.startsWith('* ')) {
+        untagged.push(response.slice(2));
+        return undefined;
+      }
+      const last = tagged(response, tags[answers.length] ?? '');
+      if (!last) throw this.broken(`answers with ${shown(response)}`);
+      answers.push({ ...last, untagged });
+      untagged = [];
+      // What is taken of a server is bounded for each answer.
+      this.#reader.restart();
+      return answers.length === lines.length ? answers : undefined;
     });
   }
 

@@ -53,7 +53,8 @@ async function parameters(session: ImapSession, { partition, specialUse = [] }: 
   return ` (${place && `PARTITION ${place} `}USE (${specialUse.map((use) => `\\${use}`).join(' ')}))`;
 }
 
-function partitionAtom(session: ImapSession, partition: string): string {
+/** A partition as CREATE and RENAME take it: unquoted. */
+export function partitionAtom(session: ImapSession, partition: string): string {
   if (/^[A-Za-z0-9_-]+$/.test(partition)) return partition;
   throw session.refuses(`no partition can be called ${readable(partition)}: it may have letters, digits, - and _`);
 }

@@ -50,7 +50,7 @@ export async function setQuota(session: ImapSession, root: Bytes, limits: QuotaL
 }
 
 /** Triples of name, usage and limit; undefined where they are none. */
-function useOf(list: readonly Word[]): QuotaUse | undefined {
+export function useOf(list: readonly Word[]): QuotaUse | undefined {
   const use: QuotaUse = {};
   for (let at = 0; at < list.length; at += 3) {
     const [name, used, limit] = list.slice(at, at + 3);

@@ -15,8 +15,17 @@ export interface Answer extends Tagged {
 /** What is taken from a server, in octets: a line of CAPABILITY has 1,300, and no answer that we ask for is long. */
 const limits = { response: 65_536, answer: 1_048_576 };
 
+/** Cuts what arrives into pieces that are handed on. */
+export interface ResponseSource {
+  push(bytes: Bytes): void;
+  /** A new command begins. */
+  restart(): void;
+  /** The next piece without its line end; undefined when it is not all here. Throws when there is more than is taken. */
+  next(): Bytes | undefined;
+}
+
 /** Cuts what arrives into responses: a line, and after each `{n}` at a line's end n octets and the rest of the line. */
-export class ResponseReader {
+export class ResponseReader implements ResponseSource {
   #received = '';
   #taken = 0;
 

@@ -1,12 +1,12 @@
 // An administrator's session at a Cyrus server: let in as whom, at which server, and one question after another.
-import { externalName } from '../address/external-name.ts';
+import { externalName, internalName } from '../address/external-name.ts';
 import type { Separator } from '../address/external-name.ts';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { ImapConnection } from './imap-connection.ts';
 import { ImapFailure } from './imap-failure.ts';
 import { quoted, separatorsOf } from './imap-response.ts';
-import type { Answer } from './imap-response.ts';
+import type { Answer, ResponseSource } from './imap-response.ts';
 import { addressText } from './registry.ts';
 import type { ImapAccess } from './registry.ts';
 
@@ -16,8 +16,12 @@ export type Effect = 'done' | 'already';
 export interface SessionOptions {
   /** Milliseconds for connecting and logging in together, and for each question. */
   timeout: number;
+  /** Milliseconds for connecting and logging in, where questions take longer. */
+  login?: number;
   /** The name the server must not contradict in its greeting, so that no other one answers for it. */
   server?: string;
+  /** How its answers are cut into responses; left out: whole, and none that is long. */
+  reader?: ResponseSource;
 }
 
 export class ImapSession {
@@ -46,9 +50,10 @@ export class ImapSession {
   static async connect(access: ImapAccess, options: SessionOptions, actAs?: Bytes): Promise<ImapSession> {
     const address = addressText(access);
     const { server } = options;
-    const connection = new ImapConnection(server === undefined ? address : `${server} (${address})`, access);
+    const name = server === undefined ? address : `${server} (${address})`;
+    const connection = new ImapConnection(name, access, options.reader);
     try {
-      return await connection.within(options.timeout, `the login of ${access.username}`, async () => {
+      return await connection.within(options.login ?? options.timeout, `the login of ${access.username}`, async () => {
         requireServer(connection, await connection.greeting(), server);
         await logIn(connection, access, actAs);
         if (actAs === undefined) await requireAdministrator(connection, access.username);
@@ -74,9 +79,19 @@ export class ImapSession {
     return answer;
   }
 
-  /** One command of a question. */
-  command(line: Bytes): Promise<Answer> {
-    return this.#connection.command(line);
+  /** One command of a question; `take` gets its untagged responses as they come, in place of the answer. */
+  command(line: Bytes, take?: (response: Bytes) => void): Promise<Answer> {
+    return this.#connection.command(line, take && { take });
+  }
+
+  /** Ends it at once; whoever waits for an answer is told why. What the server was told goes on there. */
+  abandon(why: string): void {
+    this.#connection.broken(why);
+  }
+
+  /** Several commands of a question, sent at once. */
+  commands(lines: readonly Bytes[]): Promise<Answer[]> {
+    return this.#connection.commands(lines);
   }
 
   /** Whether the server offers it now that the user is let in. */
@@ -92,9 +107,19 @@ export class ImapSession {
     throw this.refuses(`no mailbox of this server can be called ${readable(name)}`);
   }
 
+  /** The internal name of what the server lists; undefined for what is no mailbox of the directory, as his own INBOX. */
+  internal(external: Bytes): Bytes | undefined {
+    return internalName(external, this.#separator);
+  }
+
   /** For what the server need not be asked. */
   refuses(reason: string): ImapFailure {
     return this.#connection.refusal(reason);
+  }
+
+  /** For what may be asked again in a moment. */
+  busy(reason: string): ImapFailure {
+    return this.#connection.refusal(reason, { status: 'NO', text: reason });
   }
 
   /** For an answer that is not the one hoped for. */
@@ -135,7 +160,7 @@ async function logIn(
     throw connection.broken(`does not offer AUTH=PLAIN, and LOGIN cannot carry the credentials of ${username}`);
   }
   const answer = plain
-    ? await connection.command('AUTHENTICATE PLAIN', secret)
+    ? await connection.command('AUTHENTICATE PLAIN', { secret })
     : await connection.command(`LOGIN ${quoted(username)} ${quoted(password)}`);
   const whom = actAs === undefined ? username : `${username} as ${readable(actAs)}`;
   if (answer.status === 'OK') return;

@@ -1,4 +1,6 @@
-// The backends this installation knows: their names, how to reach them, and what they speak.
+// The backends this installation knows: their names, how to reach them, what they speak, and what operators say of them.
+import { intakeOf, standingOf } from './lifecycle.ts';
+import type { Intake, Standing, Word } from './lifecycle.ts';
 
 /** Where a listener is found: a TCP port, or a Unix socket. */
 export type Address = { host: string; port: number } | { path: string };
@@ -30,7 +32,7 @@ export interface LmtpAccess {
   waiting: number;
 }
 
-/** What an operator has said about a backend for the time being. */
+/** What the configuration says of a backend for the time being. */
 export interface Flags {
   /** It is to be emptied: it gets no new users. Delivery to those it has goes on. */
   drain: boolean;
@@ -78,8 +80,12 @@ export interface Backend {
 /** Read at each decision: what is replaced here holds from the next message on. */
 export class Registry {
   #backends!: ReadonlyMap<string, Backend>;
+  #words: ReadonlyMap<string, Word> = new Map();
+  readonly #now: () => number;
 
-  constructor(backends: Iterable<Backend>) {
+  /** `now` in milliseconds since 1970. */
+  constructor(backends: Iterable<Backend>, now: () => number = Date.now) {
+    this.#now = now;
     this.replace(backends);
   }
 
@@ -88,21 +94,35 @@ export class Registry {
     this.#backends = new Map(Array.from(backends, (backend) => [backend.name, backend]));
   }
 
-  /** Sets some flags of one backend, and leaves the others; false when there is no such backend. */
-  setFlags(server: string, flags: Partial<Flags>): boolean {
-    const backend = this.#backends.get(server);
-    if (backend !== undefined) backend.flags = { ...backend.flags, ...flags };
-    return backend !== undefined;
+  /** Hears what operators say, also of servers that are no backends (yet): of each the latest word holds. */
+  hear(words: ReadonlyMap<string, Word>): void {
+    const later = [...words].filter(([server, { at }]) => at > (this.#words.get(server)?.at ?? 0));
+    this.#words = new Map([...this.#words, ...later]);
+  }
+
+  /** What operators have said, by server. */
+  words(): ReadonlyMap<string, Word> {
+    return this.#words;
+  }
+
+  /** How a server stands now: of the configuration and the operators' word whichever is stricter. */
+  standing(server: string): Standing {
+    return standingOf(this.#words.get(server), this.flags(server), this.#now());
+  }
+
+  /** What the configuration alone says of it. */
+  flags(server: string): Flags {
+    return { drain: false, fence: false, ...this.#backends.get(server)?.flags };
   }
 
   /** Whether nothing may be delivered to a server now. */
   isFenced(server: string): boolean {
-    return this.#backends.get(server)?.flags?.fence === true;
+    return this.standing(server).fenced;
   }
 
-  /** Whether a server is to be emptied. */
-  isDraining(server: string): boolean {
-    return this.#backends.get(server)?.flags?.drain === true;
+  /** Whom placement may send there. */
+  intake(server: string): Intake {
+    return intakeOf(this.standing(server));
   }
 
   /** The backend of a location's server part; undefined for a server this installation does not know. */

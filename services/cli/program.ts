@@ -4,10 +4,12 @@ import { ConfigError } from '../config/config-error.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { RefusalKind } from '../operations/refusal.ts';
 import { auditCommand } from './audit-command.ts';
+import { backendCommand } from './backend-command.ts';
 import { configCommand } from './config-command.ts';
 import { directoryCommand } from './directory-command.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { mailboxCommand } from './mailbox-command.ts';
+import { moveCommand } from './move-command.ts';
 import { placementCommand } from './placement-command.ts';
 import { queueCommand } from './queue-command.ts';
 import { replicateCommand } from './replicate-command.ts';
@@ -31,7 +33,10 @@ Examples:
   rookery mailbox list "user.%"
   rookery route explain jdoe@example.org
   rookery user create jdoe@example.org
+  rookery move plan --evacuate mail7 -o mail7.plan
+  rookery backend drain mail2.example.org
   rookery queue list
+  rookery move watch 20261127-171408-3f9a
   rookery placement simulate --users 5000
   rookery scaling simulate --trace burst.csv
   rookery audit list --newer-than 7d
@@ -59,10 +64,12 @@ function programOf(surroundings: Surroundings, version: string, ended: (code: nu
   const commands = [
     ...runCommands(surroundings),
     mailboxCommand(surroundings, ended),
+    backendCommand(surroundings, ended),
     routeCommand(surroundings, ended),
     directoryCommand(surroundings),
     queueCommand(surroundings),
     userCommand(surroundings, ended),
+    moveCommand(surroundings, ended),
     replicateCommand(surroundings, ended),
     usageCommand(surroundings),
     placementCommand(surroundings),

@@ -1,12 +1,17 @@
 // What the commands need of the world; main.ts has the real one.
+import type { Word } from '../backends/lifecycle.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { Bytes } from '../address/bytes.ts';
+import type { BackendMeans } from '../operations/backend-operations.ts';
 import type { KeptAudit } from '../operations/audit-operations.ts';
+import type { OperatorsMoves } from '../operations/move-operations.ts';
+import type { LeftOverMeans } from '../operations/left-over-operations.ts';
 import type { OperatorsQueues } from '../operations/queue-operations.ts';
 import type { ReplicaRings } from '../operations/replication-operations.ts';
 import type { OperatorsUsers } from '../process/operations.ts';
+import type { OpenPlanning } from '../process/open-planning.ts';
 import type { Events } from '../process/role.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { ServerFacts } from '../placement/facts.ts';
@@ -40,8 +45,23 @@ export interface OpenOrders extends OperatorsUsers {
   close(): Promise<void>;
 }
 
+/** Runs and moves, as a command has to do with them. */
+export interface OpenMoves extends OperatorsMoves {
+  close(): Promise<void>;
+}
+
 /** The replicas of backends, as a command rings for them. */
 export interface OpenReplicas extends ReplicaRings {
+  close(): Promise<void>;
+}
+
+/** All that backends are asked and told by. */
+export interface OpenBackends extends BackendMeans {
+  close(): Promise<void>;
+}
+
+/** All that audits of moves are carried out with. */
+export interface OpenLeftOvers extends LeftOverMeans {
   close(): Promise<void>;
 }
 
@@ -59,21 +79,39 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** A terminal, on which lines can be drawn over. */
+export interface Terminal {
+  readonly columns: number;
+  write: (text: string) => void;
+}
+
 export interface Surroundings {
+  /** Where standard output is one. */
+  terminal?: Terminal | undefined;
   env: Readonly<Record<string, string | undefined>>;
   /** One line each, to standard output and to standard error. */
   out: (line: string) => void;
   err: (line: string) => void;
   /** Rejects when the directory's Redis does not answer. */
   openDirectory: (config: Config) => Promise<Directory>;
+  /** What operators have said of backends. Rejects when the directory's Redis does not answer. */
+  wordsOf: (config: Config) => Promise<ReadonlyMap<string, Word>>;
+  /** Rejects when Redis does not answer. */
+  openBackends: (config: Config) => Promise<OpenBackends>;
+  /** Rejects when Redis does not answer. */
+  openLeftOvers: (config: Config) => Promise<OpenLeftOvers>;
   /** Rejects when the events' Redis does not answer. */
   openBacklog: (config: Config) => Promise<OpenBacklog>;
   /** Rejects when the events' Redis does not answer. */
   openOrders: (config: Config) => Promise<OpenOrders>;
+  /** Rejects when the events' Redis does not answer. */
+  openMoves: (config: Config) => Promise<OpenMoves>;
   openUsage: (config: Config) => Promise<OpenUsage>;
   /** Rejects when the events' Redis does not answer. */
   openReplicas: (config: Config) => Promise<OpenReplicas>;
   openAudit: (config: Config) => Promise<KeptAudit & { close(): void }>;
+  /** Rejects when a Redis does not answer. */
+  openPlanning: (config: Config) => Promise<OpenPlanning>;
   /** Has the workers look into these names at once. Rejects when the events' Redis does not answer. */
   ring: (config: Config, names: readonly Bytes[]) => Promise<void>;
   /** What is known of the space of every backend, at an instant (in milliseconds since 1970). */

@@ -3,7 +3,11 @@ import type { Bytes } from '../address/bytes.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
+import type { BackendOperations } from '../operations/backend-operations.ts';
+import type { LeftOverOperations } from '../operations/left-over-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
+import type { MovePlanning } from '../operations/move-planning.ts';
+import type { MoveOperations } from '../operations/move-operations.ts';
 import type { PlacementOperations } from '../operations/placement-operations.ts';
 import type { QueueOperations } from '../operations/queue-operations.ts';
 import type { ReplicationOperations } from '../operations/replication-operations.ts';
@@ -11,17 +15,26 @@ import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import type { UsageOperations } from '../operations/usage-operations.ts';
 import {
   onAudit,
+  onBackends,
   onDirectory,
+  onLeftOvers,
   onFigures,
+  onPlanning,
+  onMoves,
   onPools,
   onQueues,
   onReplication,
   onUsage,
   onUsers,
 } from '../process/operations.ts';
+import { registryOf } from '../process/settings.ts';
 import { apiOf } from './api-client.ts';
 import type { ApiClient, ApiOptions } from './api-client.ts';
+import { apiOnBackends } from './api-on-backends.ts';
+import { apiOnLeftOvers } from './api-on-left-overs.ts';
 import { apiOnDirectory, apiOnQueues } from './api-operations.ts';
+import { apiOnPlanning } from './api-on-moves.ts';
+import { apiOnMoves } from './api-on-runs.ts';
 import { apiOnAudit, apiOnPools, apiOnReplication, apiOnUsage, apiOnUsers } from './api-on-users.ts';
 import { configOf } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
@@ -47,7 +60,9 @@ export async function withDirectory<T>(
   const directory = await opened('the directory cannot be opened', surroundings.openDirectory(config));
   const rung: Bytes[] = [];
   try {
-    return await ask(onDirectory(directory, config, (name) => rung.push(name)));
+    const registry = registryOf(config);
+    registry.hear(await opened('what is said of backends cannot be read', surroundings.wordsOf(config)));
+    return await ask(onDirectory(directory, registry, config, (name) => rung.push(name)));
   } finally {
     await directory.close();
     await ringFor(rung, config, surroundings);
@@ -93,12 +108,42 @@ async function along<O, Opened extends { close(): void | Promise<void> }, T>(
 
 type Asking<O> = <T>(options: ApiOptions, surroundings: Surroundings, ask: (operations: O) => Promise<T>) => Promise<T>;
 
+/** Lets `ask` have the backends. */
+export const withBackends: Asking<BackendOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'what is known of backends cannot be read', byApi: apiOnBackends },
+      ...{ open: (config) => surroundings.openBackends(config), by: (there) => onBackends(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have the audits of moves, and what they have found. */
+export const withLeftOvers: Asking<LeftOverOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'nothing can be audited', byApi: apiOnLeftOvers },
+      ...{ open: (config) => surroundings.openLeftOvers(config), by: (there) => onLeftOvers(there) },
+    },
+    { options, surroundings, ask },
+  );
+
 /** Lets `ask` have the queues. */
 export const withQueues: Asking<QueueOperations> = (options, surroundings, ask) =>
   along(
     {
       ...{ failing: 'the queues cannot be opened', byApi: apiOnQueues },
       ...{ open: (config) => surroundings.openBacklog(config), by: (there) => onQueues(there) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have runs of plans, and moves. */
+export const withMoves: Asking<MoveOperations> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'the runs cannot be opened', byApi: apiOnMoves },
+      ...{ open: (config) => surroundings.openMoves(config), by: (there) => onMoves(there) },
     },
     { options, surroundings, ask },
   );
@@ -156,6 +201,16 @@ export const withUsage: Asking<UsageOperations> = (options, surroundings, ask) =
     {
       ...{ failing: 'the figures cannot be read', byApi: apiOnUsage },
       ...{ open: (config) => surroundings.openUsage(config), by: ({ usage }, config) => onUsage(usage, config) },
+    },
+    { options, surroundings, ask },
+  );
+
+/** Lets `ask` have moves planned. */
+export const withPlanning: Asking<MovePlanning> = (options, surroundings, ask) =>
+  along(
+    {
+      ...{ failing: 'moves cannot be planned', byApi: apiOnPlanning },
+      ...{ open: (config) => surroundings.openPlanning(config), by: onPlanning },
     },
     { options, surroundings, ask },
   );

@@ -8,6 +8,7 @@ import { key } from './key.ts';
 import { choice, hostName } from './kinds.ts';
 import { lmtpSection } from './lmtp-section.ts';
 import { lookupSection } from './lookup-section.ts';
+import { movesSection } from './moves-section.ts';
 import { placementSection } from './placement-section.ts';
 import { redisSection } from './redis-section.ts';
 import { usageSection } from './usage-section.ts';
@@ -54,6 +55,7 @@ export const configSchema = z.strictObject({
   users: usersSection,
   usage: usageSection,
   placement: placementSection,
+  moves: movesSection,
   workers: workersSection,
   scaling: scalingSection,
   api: apiSection,

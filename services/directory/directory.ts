@@ -1,6 +1,8 @@
 // The directory as all others see it: four writes, and reads that say how much they can prove.
 import type { Case, Caseload } from './case.ts';
+import type { Copies } from './copies.ts';
 import type { Bytes, Entry, State } from './entry.ts';
+import type { WalkedTree } from './tree.ts';
 
 /** RFC 3656 sections 4.1, 4.3, 4.4 and 4.9. */
 export type Verb = 'RESERVE' | 'ACTIVATE' | 'DEACTIVATE' | 'DELETE';
@@ -195,6 +197,8 @@ export interface Resolution {
 
 /** Everything a process asks of the directory. Rejections mean that the directory could not be asked: never absence. */
 export interface Directory {
+  /** What is being copied ahead of a move. */
+  readonly copies: Copies;
   /** Carries out one write by the table in rules.ts; resolved when the answer may be given. */
   write(write: Write, writer: Writer): Promise<Answer>;
   /**
@@ -228,6 +232,8 @@ export interface Directory {
    */
   nearby(domain: Bytes, isNear: (component: Bytes) => boolean): Promise<Nearby>;
   snapshot(): Promise<Snapshot>;
+  /** See tree-walk.ts; left out where all rows are in memory anyway. */
+  trees?(server: Bytes | undefined): AsyncIterable<WalkedTree>;
   /** The end of the change log now. */
   head(): Promise<Position>;
   /** The newest changes, the newest first; of one name, where it is given. */

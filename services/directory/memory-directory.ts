@@ -1,18 +1,15 @@
 // The reference model of the directory: rows in a map, one shard, the rules taken at their word.
 import { readable } from '../address/bytes.ts';
-import { byAge, isOwn, rivalRows, rungFor, wholeServer } from './case.ts';
-import type { Case, Caseload } from './case.ts';
+import { byAge, isOwn, rivalRows, rungFor, wholeServer, type Case, type Caseload } from './case.ts';
 import { resolved } from './resolving.ts';
+import { MemoryCopies } from './memory-copies.ts';
 import { MemoryGraves } from './memory-graves.ts';
 import { MemoryLeases } from './memory-leases.ts';
-import { MemoryLog, changeOf } from './memory-log.ts';
-import type { Mark } from './memory-log.ts';
+import { MemoryLog, changeOf, type Mark } from './memory-log.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
-import { answerText, applied, caseAfter, ruleOf, situationOf, undoes } from './ruling.ts';
-import type { Known } from './ruling.ts';
-import { bound, confirmed, isPending, isUnderWay, mayBeUnheard, settled } from './settling.ts';
-import type { Settled } from './settling.ts';
+import { answerText, applied, caseAfter, ruleOf, situationOf, undoes, type Known } from './ruling.ts';
+import { bound, confirmed, isPending, isUnderWay, mayBeUnheard, settled, type Settled } from './settling.ts';
 import { isNearTo, placeOf } from './tree.ts';
 import type {
   Answer,
@@ -45,6 +42,7 @@ export interface MemoryDirectoryOptions {
 
 /** Loses everything with its process: what tests compare the real directory with, and never a server's directory. */
 export class MemoryDirectory implements Directory {
+  readonly copies: MemoryCopies;
   readonly #policy: Policy;
   readonly #clock: () => number;
   readonly #rows = new Map<Bytes, Entry>();
@@ -61,6 +59,7 @@ export class MemoryDirectory implements Directory {
   constructor(options: MemoryDirectoryOptions = {}) {
     this.#policy = options.policy ?? policyOf('strict');
     this.#clock = options.clock ?? Date.now;
+    this.copies = new MemoryCopies(this.#clock);
     this.#leases = new MemoryLeases(this.#clock, (tree) => {
       const row = this.#rows.get(tree);
       this.#log.append(changeOf(tree, row, row, this.#clock(), { session: '', by: '', cause: 'lease' }));
@@ -73,7 +72,8 @@ export class MemoryDirectory implements Directory {
     const { session, by = '' } = writer;
     const [row, open] = [this.#rows.get(write.name), this.#cases.get(write.name)];
     const populating = !this.#standing.settled && !this.#standing.vouched;
-    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), populating };
+    const copy = this.copies.of(write.name);
+    const known: Known = { row, rivals: open?.rivals ?? [], lease: this.#leases.on(write.name), copy, populating };
     const cell = this.#policy.table[situationOf(known, write, writer, this.#policy, now)][write.verb];
     const rule = ruleOf(cell, known, write, writer);
     const text = answerText(rule, row, write, writer, now);

@@ -28,7 +28,8 @@ export type Situation = (typeof situations)[number];
  * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed or reserved the row (`handing`); of the
  * directory: its first population goes on (`populating`); of the row: the location is the very same (`exact`), the holder
  * has `released` it, its session has `ended`; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
- * a lease of which the writing server is the destination (`leased`), or is not (`barred`).
+ * a lease of which the writing server is the destination (`leased`), or is not (`barred`), or is being copied (`copying`),
+ * or has a copy at the writing server (`copied`).
  */
 export type Condition =
   | 'push'
@@ -41,7 +42,9 @@ export type Condition =
   | 'rival'
   | 'duplicate'
   | 'leased'
-  | 'barred';
+  | 'barred'
+  | 'copying'
+  | 'copied';
 
 /**
  * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age,
@@ -73,7 +76,7 @@ export type Effect =
   | 'demote';
 
 /** The texts of an answer; the first four are the very words of Cyrus' master. */
-export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign';
+export type Text = 'done' | 'exists' | 'absent' | 'inactive' | 'held' | 'duplicate' | 'foreign' | 'copying' | 'copied';
 
 export interface Rule {
   /** All of them must hold; left out: always. The first rule of a cell that holds is the answer. */
@@ -118,6 +121,7 @@ const strict: Table = {
   absent: {
     RESERVE: [yes('create')],
     ACTIVATE: [
+      when(['push', 'copied'], no('copied')),
       when(['push', 'duplicate'], ring('a push claims a mailbox that was deleted elsewhere', no('duplicate'))),
       yes('activate'),
     ],
@@ -178,14 +182,17 @@ const strict: Table = {
   'active/same': {
     RESERVE: [yes('none')],
     ACTIVATE: [yes('activate')],
-    DEACTIVATE: [yes('hand')],
+    DEACTIVATE: [when('copying', no('copying')), yes('hand')],
     DELETE: [yes('bury')],
   },
   'active/other': {
     RESERVE: [no('exists')],
     ACTIVATE: [
+      when('copied', no('copied')),
       when(['push', 'populating'], ring('two servers hold it in the first population', no('held', 'contest'))),
       when('admin', ring('taken over by an operator', yes('take'))),
+      // A destination that is restarted pushes what was copied ahead: the source has more by now.
+      when(['push', 'leased'], heldElsewhere('duplicate')),
       when('leased', yes('activate')),
       heldElsewhere('duplicate'),
     ],
@@ -239,7 +246,7 @@ const cyrusReserved: Table[Situation] = {
 const cyrusActive: Table[Situation] = {
   RESERVE: [when('exact', yes('demote')), no('exists')],
   ACTIVATE: [yes('assign')],
-  DEACTIVATE: [yes('demote')],
+  DEACTIVATE: [when('copying', no('copying')), yes('demote')],
   DELETE: [yes('remove')],
 };
 

@@ -2,6 +2,7 @@
 // answer.
 import { isAboutRivals, isOwn, renewed, rungFor, withoutRivals } from './case.ts';
 import type { Case, Rival } from './case.ts';
+import type { Copy } from './copies.ts';
 import { mergedLocation, serverOf } from './entry.ts';
 import type { Bytes, Row } from './entry.ts';
 import type { Lease, Write, Writer } from './directory.ts';
@@ -14,6 +15,8 @@ export interface Known {
   rivals: readonly Rival[];
   /** Of the name's tree. */
   lease: Lease | undefined;
+  /** Of the name's tree, ahead of its move. */
+  copy: Copy | undefined;
   /** Whether the first population of the directory goes on. */
   populating: boolean;
 }
@@ -70,6 +73,8 @@ export function ruleOf(cell: Cell, known: Known, write: Write, writer: Writer): 
     duplicate: record?.kind === 'duplicate',
     leased: lease !== undefined && lease.destination === server,
     barred: lease !== undefined && lease.destination !== server,
+    copying: known.copy?.goesOn === true,
+    copied: known.copy !== undefined && known.copy.destination === server,
   };
   // A cell's last rule has no condition.
   return cell.find((rule) => rule.when === undefined || rule.when.every((one) => holds[one])) ?? cell[0];
@@ -221,6 +226,10 @@ export function answerText(rule: Rule, row: Row | undefined, write: Write, write
       return `mailbox already exists: ${stateWord(row)} at ${holder}${age(row, now)}`;
     case 'duplicate':
       return 'mailbox was deleted at another server: rookery mailbox claim gives it to this one';
+    case 'copying':
+      return 'mailbox is being copied ahead of a move, and can be handed over when that is done';
+    case 'copied':
+      return 'mailbox is of a copy that was made here ahead of a move';
     case 'held':
       return `mailbox is ${stateWord(row)} at ${holder}${age(row, now)}`;
     case 'foreign':

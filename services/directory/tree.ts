@@ -1,5 +1,5 @@
 // Which tree a mailbox name belongs to, and what it is called inside it.
-import type { Bytes } from './entry.ts';
+import type { Bytes, Entry } from './entry.ts';
 
 /**
  * The rule of trees, as it is written into the directory's meta: a directory made under another rule is refused, not
@@ -55,3 +55,22 @@ export function nameIn(tree: Bytes, field: Bytes): Bytes {
 
 /** A bucket of a shared tree that outgrows this many rows makes the tree one bucket larger. */
 export const bucketRows = 512;
+
+export interface WalkedTree {
+  /** Its root: `user.jdoe`, `news`. */
+  tree: Bytes;
+  /** All its rows, wherever they are, those of what was deleted and is kept among them; in no order. */
+  rows: readonly Entry[];
+}
+
+/** Rows sorted out by the tree that they belong to. */
+export function byTree(entries: readonly Entry[]): WalkedTree[] {
+  const trees = new Map<Bytes, Entry[]>();
+  for (const entry of entries) {
+    const { tree } = placeOf(entry.name);
+    const rows = trees.get(tree);
+    if (rows) rows.push(entry);
+    else trees.set(tree, [entry]);
+  }
+  return Array.from(trees, ([tree, rows]) => ({ tree, rows }));
+}

@@ -19,6 +19,8 @@ export interface PoolLimits {
   upEvery: number;
   /** How long fewer workers must have been enough before some go; also the time between two times of shrinking. */
   downEvery: number;
+  /** The most jobs that may be of use at a time, all workers together: more of them would wait for each other. */
+  atOnce?: number;
   /** The most jobs that the pool may have at one backend; all its jobs may be for the same one. */
   backendLimit?: number;
 }

@@ -7,6 +7,8 @@ interface Payloads {
   placement: { name: string };
   /** A tree's root mailbox under a move: how far that is says its saga. */
   moves: { name: string };
+  /** A run of a plan of moves: what may begin of it now. */
+  plans: { run: string };
   /** A tree whose servers' replicas may be behind; a bell, its events are in the tree's list. */
   replication: { tree: string };
   /** A mailbox whose row in the directory may not tell the truth. */
@@ -82,6 +84,11 @@ const forms: { readonly [Q in keyof Payloads]: QueueForm<Payloads[Q]> } = {
     payload: z.strictObject({ name: named("the name of a tree's root mailbox") }),
     subject: ({ name }) => name,
   },
+  plans: {
+    version: 1,
+    payload: z.strictObject({ run: named('the id of a run') }),
+    subject: ({ run }) => run,
+  },
   replication: tree,
   reconcile: {
     version: 1,
@@ -102,7 +109,9 @@ const forms: { readonly [Q in keyof Payloads]: QueueForm<Payloads[Q]> } = {
 export const queueNames = Object.keys(forms) as (keyof Payloads)[];
 
 /** Those of them that this version has workers for (workers/serve.ts): the others wait for a later one. */
-export const workedQueueNames: readonly QueueName[] = ['placement', 'replication', 'reconcile', 'usage', 'counts'];
+export const workedQueueNames: readonly QueueName[] = [
+  ...(['placement', 'moves', 'plans', 'replication', 'reconcile', 'usage', 'counts'] as const),
+];
 
 /** BullMQ allows no `:` in a queue's name. */
 const replicaQueuePattern = /^replication@[A-Za-z0-9_.-]{1,255}$/;

@@ -52,6 +52,11 @@ export const counters = {
     help: 'Jobs given up, by queue and by why: refused, away, busy, fault, unfit, newer, lost.',
     labels: ['queue', 'kind'],
   },
+  rookery_moves_total: {
+    help: 'Moves of trees that have ended: done, back, refused, stopped.',
+    labels: ['state'],
+  },
+  rookery_moved_octets_total: { help: 'Octets of the trees that were moved.', labels: [] },
   rookery_api_requests_total: {
     help: 'Requests to the API and the board: the path, the role of the token (none for strangers), what became of them.',
     labels: ['route', 'role', 'outcome'],
@@ -73,6 +78,16 @@ export const histograms = {
     help: 'From a question by socketmap to its answer.',
     labels: ['map'],
     buckets: [0.001, ...seconds.slice(0, 11)],
+  },
+  rookery_move_seconds: {
+    help: 'From the first look at a move to its end, by how it ended.',
+    labels: ['state'],
+    buckets: [...seconds, 1800, 3600, 7200],
+  },
+  rookery_move_held_seconds: {
+    help: 'How long mail for a tree was put off, or held, while it was moved.',
+    labels: [],
+    buckets: [...seconds, 1800, 3600],
   },
   rookery_job_seconds: {
     help: 'How long workers had a job, by queue and by how that ended: done, open, later, given back, lost, retried, dead.',

@@ -27,6 +27,14 @@ const gauges = {
     help: '1 when nothing is delivered to a backend by the word of an operator, else 0.',
     labels: ['backend'],
   },
+  rookery_backend_state: {
+    help: '1 for the state of a backend by the configuration and the word of operators (new, canary, active, draining, retired), else 0.',
+    labels: ['backend', 'state'],
+  },
+  rookery_backend_words_age_seconds: {
+    help: 'How long ago this process heard last what operators say of backends; it looks some times a second.',
+    labels: [],
+  },
   rookery_lmtp_memory_bytes: { help: 'Bytes held of messages under way.', labels: [] },
   rookery_lmtp_spool_bytes: { help: 'Bytes of messages in files, for backends that have not kept up.', labels: [] },
   rookery_mupdate_sessions: {
@@ -73,6 +81,11 @@ const gauges = {
     labels: ['server'],
   },
   rookery_users: { help: 'Those of them that are root mailboxes of users.', labels: ['server'] },
+  rookery_runs: { help: 'Plans of moves that are not over, by state.', labels: ['state'] },
+  rookery_moves: {
+    help: 'Trees of those plans: waiting, moving (under way), and those that have ended, by how: done, back, refused, stopped, skipped, dropped.',
+    labels: ['state'],
+  },
   rookery_scaler_desired_replicas: {
     help: 'How many workers a pool should have, by the last decision.',
     labels: ['pool'],

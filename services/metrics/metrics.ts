@@ -7,6 +7,13 @@ import type { CounterName, HistogramName, LabelValues } from './counters.ts';
 /** What became of a lookup: `unproven` is an absence that is not believed, `failed` a directory that could not be asked. */
 export type LookupResult = 'found' | 'absent' | 'unproven' | 'failed';
 
+/** A move as far as it is measured. */
+export interface EndedMove {
+  state: string;
+  octets: number;
+  times: { begun?: number; ended?: number; held?: number; released?: number };
+}
+
 /** The figures of a process, as they go to another one. */
 export type Figures = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
@@ -50,6 +57,11 @@ export class Metrics {
       .inc();
   }
 
+  /** Counts so many more, where there are no labels. */
+  add(name: 'rookery_moved_octets_total', by: number): void {
+    this.#counters.get(name)?.inc(by);
+  }
+
   /** Notes one measurement, in the unit of the name. */
   observe<N extends HistogramName>(
     name: N,
@@ -83,6 +95,16 @@ export class Metrics {
 
   countDeadLetter(queue: string, kind: string): void {
     this.count('rookery_dead_letters_total', queue, kind);
+  }
+
+  /** Counts a move that has ended, and what it took. Times are in milliseconds. */
+  observeMove({ state, octets, times }: EndedMove): void {
+    const { begun, ended, held, released } = times;
+    this.count('rookery_moves_total', state);
+    if (state === 'done') this.add('rookery_moved_octets_total', octets);
+    if (begun !== undefined && ended !== undefined) this.observe('rookery_move_seconds', (ended - begun) / 1000, state);
+    if (held !== undefined && released !== undefined)
+      this.observe('rookery_move_held_seconds', (released - held) / 1000);
   }
 
   /** This process's figures. */

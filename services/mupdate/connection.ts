@@ -10,20 +10,13 @@ import { countPush } from './push.ts';
 import { answer, bye, greeting, row } from './responses.ts';
 import { sendRows } from './rows.ts';
 import { mechanisms, Session } from './session.ts';
-import type { Service } from './service.ts';
+import type { Caller, Service } from './service.ts';
 import type { Role } from './session.ts';
 import { limitsBeforeLogin, limitsOf } from './settings.ts';
 import type { Step, Task } from './step.ts';
 import type { Stream } from './stream.ts';
 import { startUpdate } from './update.ts';
 import type { Wire } from './wire.ts';
-
-/** How the session is called, who is there, and his address without port, as `hostAddress` spells it. */
-export interface Caller {
-  id: string;
-  peer: string;
-  address: string | undefined;
-}
 
 export class Connection {
   readonly #service: Service;
@@ -74,6 +67,7 @@ export class Connection {
     } catch (error) {
       log.error({ ...this.#peer, err: error }, 'mupdate: connection ended by a fault of ours');
     } finally {
+      this.#over = true;
       clearTimeout(this.#timer);
       this.#stream?.close();
       await this.#leavings.settle('cut');
@@ -233,13 +227,17 @@ export class Connection {
     this.#peer.user = username;
     this.#reader.limits = limitsOf(settings);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      // Whoever waits for an answer is not idle.
-      if (this.#busy) this.#timer.refresh();
-      else this.end('idle for too long');
-    }, settings.idle_timeout);
+    this.#timer = setTimeout(() => void this.#idle(), settings.idle_timeout);
     this.#loggedIn();
     log.debug(this.#peer, 'mupdate: authenticated');
+  }
+
+  /** Whoever waits for an answer, or for the end of what he hands over, is not idle. */
+  async #idle(): Promise<void> {
+    const isAtWork = this.#busy || (await this.#leavings.isHanding());
+    if (this.#over) return;
+    if (isAtWork) this.#timer.refresh();
+    else this.end('idle for too long');
   }
 
   async #passive({ server, active }: { server: Bytes; active: string }): Promise<void> {
@@ -253,7 +251,7 @@ export class Connection {
       this.#leavings.wrote(undefined);
       throw error;
     });
-    this.#leavings.wrote(outcome);
+    this.#leavings.wrote(outcome, write);
     const { verb, name, location } = write;
     const fields = { ...this.#peer, verb, name, location, push: writer.push, answer: outcome.text };
     if (outcome.ok) this.#service.log.debug(fields, 'mupdate: write');

@@ -1,5 +1,5 @@
 // What a session leaves pending in the directory, and how that is settled: when it names its server, and when it ends.
-import type { Answer, Ending, Settlement } from '../directory/directory.ts';
+import type { Answer, Ending, Settlement, Write } from '../directory/directory.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Service } from './service.ts';
 
@@ -10,6 +10,8 @@ export class Leavings {
   #pending = false;
   /** A write was left without an answer, and may yet be carried out, or was taken back: all that was deleted is put back. */
   #unanswered = false;
+  /** What the session has handed over (DEACTIVATE), in an XFER that may go on for hours. */
+  readonly #handed = new Set<Bytes>();
 
   constructor(service: Service, peer: { session: string; user?: string }) {
     this.#service = service;
@@ -17,7 +19,8 @@ export class Leavings {
   }
 
   /** A write was answered so; undefined when it was not answered at all. */
-  wrote(outcome: Answer | undefined): void {
+  wrote(outcome: Answer | undefined, write?: Write): void {
+    if (write?.verb === 'DEACTIVATE' && outcome?.ok === true) this.#handed.add(write.name);
     if (outcome && outcome.undone !== true) this.#pending ||= outcome.pending;
     else this.#pending = this.#unanswered = true;
   }
@@ -38,6 +41,20 @@ export class Leavings {
       // Whose it deleted is not known: all of it is put back in the end.
       this.#unanswered = true;
       return 'directory unavailable';
+    }
+  }
+
+  /** Whether something that the session has handed over is handed still, or nobody can say. */
+  async isHanding(): Promise<boolean> {
+    const names = [...this.#handed];
+    if (names.length === 0) return false;
+    try {
+      const { entries } = await this.#service.directory.lookup(names);
+      const isHanded = (at: number) => entries[at]?.state === 'handed' && entries[at].session === this.#peer.session;
+      for (const [at, name] of names.entries()) if (!isHanded(at)) this.#handed.delete(name);
+      return this.#handed.size > 0;
+    } catch {
+      return true;
     }
   }
 

@@ -19,6 +19,13 @@ export interface Ring {
   name: Bytes;
 }
 
+/** How a session is called, who is there, and his address without port, as `hostAddress` spells it. */
+export interface Caller {
+  id: string;
+  peer: string;
+  address: string | undefined;
+}
+
 export interface Service {
   servername: string;
   directory: Directory;

@@ -1,4 +1,5 @@
 // Each server and partition looked at by itself: whether it may be chosen, why not, and with which figures it is weighed.
+import { isForCanary } from './canary.ts';
 import { lessPromised, nothingPromised, promisedBeside, promisedInAll } from './facts.ts';
 import type { PartitionFacts, ServerFacts } from './facts.ts';
 import type { BackendPolicy, Policy } from './policy.ts';
@@ -68,6 +69,7 @@ export function outgrown(
   const own = policy.backends.get(server);
   if (!own) return 'no backend of this name';
   if (request.partition !== undefined && request.partition !== partition) return `on partition ${partition}`;
+  if (own.shut !== undefined) return own.shut;
   // What an operator names is taken whatever the rules say.
   if (request.server !== undefined) return request.server === server ? undefined : `${request.server} is asked for`;
   if (request.partition === undefined && own.exclude.includes(partition)) return 'excluded';
@@ -127,10 +129,14 @@ function withoutPartition({ partitions }: ServerFacts, { partition }: Request): 
 }
 
 /** Why the operator lets nobody on it for a time, or it was not reached a moment ago. */
-function resting(name: string, { not = [] }: Request, own: BackendPolicy): string | undefined {
+function resting(name: string, { not = [], name: user }: Request, own: BackendPolicy): string | undefined {
   const silence = not.find(({ server }) => server === name);
   if (silence) return `was not reached: ${silence.why}`;
   if (own.drain) return 'drains';
+  if (own.shut !== undefined || own.rests !== undefined) return own.shut ?? own.rests;
+  if (own.canary !== undefined && !isForCanary(user, name, own.canary)) {
+    return `a canary, for ${own.canary}% of new users: this one is none of them`;
+  }
   return own.weight === 0 ? 'weight 0' : undefined;
 }
 

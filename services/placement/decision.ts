@@ -35,7 +35,10 @@ export interface Decision {
 
 /** Chooses server and partition by the policy; what the request names stands. */
 export function decide(request: Request, facts: Facts, policy: Policy, chance: Chance): Decision {
-  const looks = facts.servers.map((server) => lookAt(server, request, policy, facts.now));
+  const looks = beforeOthers(
+    facts.servers.map((server) => lookAt(server, request, policy, facts.now)),
+    policy,
+  );
   const { at, drawn, servers } =
     request.server === undefined ? drawServer(looks, policy.servers, chance) : named(request.server, looks);
   const look = at === undefined ? undefined : looks[at];
@@ -57,6 +60,17 @@ export function decide(request: Request, facts: Facts, policy: Policy, chance: C
   const numbers = drawnNumbers(drawn, partition.drawn);
   if (partition.name !== undefined) return { ...base, drawn: numbers, chosen: { server, partition: partition.name } };
   return { ...base, drawn: numbers, refused: `no partition of ${server} can take it (${outs(partitions)})` };
+}
+
+/** Whom a canary is to have goes to no other server, as long as one of them can take him. */
+function beforeOthers(looks: readonly Look[], { backends }: Policy): readonly Look[] {
+  const isCanary = ({ server }: Look) => backends.get(server.name)?.canary !== undefined;
+  if (!looks.some((look) => look.candidate && isCanary(look))) return looks;
+  return looks.map((look) =>
+    look.candidate && !isCanary(look)
+      ? { ...look, candidate: undefined, server: { ...look.server, out: 'this user is for a canary' } }
+      : look,
+  );
 }
 
 interface Lot {
@@ -113,6 +127,8 @@ function noSuchPlace(
   if (!backends.has(name)) {
     return `there is no backend ${name}; it may be one of ${Array.from(backends.keys()).join(', ')}`;
   }
+  const shut = backends.get(name)?.shut;
+  if (shut !== undefined) return `${name} takes nobody: it is ${shut}`;
   const told = servers.find((server) => server.name === name)?.partitions.map((one) => one.name) ?? [];
   if (partition === undefined || told.length === 0 || told.includes(partition)) return undefined;
   return `${name} has no partition ${partition}; it may be one of ${told.join(', ')}`;

@@ -15,6 +15,12 @@ export interface BackendPolicy {
   maximumUsers?: number | undefined;
   /** Takes no new users. */
   drain: boolean;
+  /** Likewise, for another reason; a phrase. */
+  rests?: string | undefined;
+  /** It gets nobody at all, named or not; a phrase. */
+  shut?: string | undefined;
+  /** A canary: it gets so many of 100 new users, always the same ones, and before all others. */
+  canary?: number | undefined;
   /** Partitions that are not selected. */
   exclude: readonly string[];
 }

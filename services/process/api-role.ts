@@ -10,14 +10,31 @@ import type { QueueName } from '../events/queues.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
+import { planningBeside } from './open-planning.ts';
+import { openMoves } from './open-moves.ts';
+import { operatorsMoves, watchRuns } from './open-runs.ts';
 import { openUsers } from './open-users.ts';
-import { onAudit, onDirectory, onPools, onQueues, onReplication, onUsage, onUsers } from './operations.ts';
+import { openMeans } from './open-backends.ts';
+import { openLeftOverMeans } from './open-left-overs.ts';
+import {
+  onAudit,
+  onBackends,
+  onDirectory,
+  onLeftOvers,
+  onMoves,
+  onPlanning,
+  onPools,
+  onQueues,
+  onReplication,
+  onUsage,
+  onUsers,
+} from './operations.ts';
 import { queuesOf } from './replicas.ts';
 import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
 export async function startApiRole(start: RoleStart): Promise<StartedRole> {
-  const { config, directory, checks, notes, metrics, log } = start;
+  const { config, directory, registry, checks, notes, metrics, log, outages } = start;
   const tokens = tokensOf(config);
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
@@ -25,27 +42,42 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const users = openUsers(config, start.outages.of('events'));
   const { orders, decisions, history } = users;
   const { producer } = events;
+  const moves = openMoves(config, start.outages.of('events'));
   const ordering = new Ordering({
     ...{ orders, directory, lacks: lackAsked(config) },
     ring: (name) => {
       producer.ring('placement', { name });
     },
   });
+  const planning = planningBeside(config, { directory, registry, counts: events.counts }, outages.of('events'));
+  watchRuns(moves.runs, start.watch);
+  const { backlog } = events;
+  const hearer = start.outages.of('directory');
+  const backends = openMeans(config, { directory, registry, backlog, users }, { hearer });
+  const leftOvers = openLeftOverMeans(config, { directory, registry }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },
     v1: {
       ...{ tokens, trail, log, board: boardOf(config, events) },
       operations: {
-        ...onDirectory(directory, config, (name) => {
+        ...onDirectory(directory, registry, config, (name) => {
           producer.ring('reconcile', { name });
         }),
         ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
         ...{
+          backends: onBackends(backends),
+          leftOvers: onLeftOvers(leftOvers),
           queues: onQueues({ ...events, names: queuesOf(config) }),
+          moves: onMoves(
+            operatorsMoves(config, moves, directory, (run) => {
+              producer.ring('plans', { run });
+            }),
+          ),
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
+          planning: onPlanning(planning, config),
         },
       },
       ratePerMinute: config.api.rate_limit,
@@ -57,7 +89,11 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const stop = async () => {
     await api.close();
     trail.close();
+    backends.close();
+    leftOvers.close();
     users.close();
+    await planning.close();
+    moves.close();
   };
   try {
     // A copy: fastify writes into what it is given.

@@ -13,15 +13,17 @@ import { Router } from '../lmtp/router.ts';
 import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
 import type { ProxyOptions } from '../lmtp/transaction.ts';
+import type { MinuteFigures } from '../moves/minute-figures.ts';
 import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';
 import { contradictionsOf } from './contradictions.ts';
 import { countedRoute, madeByFirstMessage } from './first-look.ts';
 import { certificatesOf, entrancesOf } from './lmtp-doors.ts';
+import { openFigures } from './open-figures.ts';
 import { openUnheard } from './open-unheard.ts';
 import { openUsers } from './open-users.ts';
-import { backendSettings, lmtpSettings, registryOf } from './settings.ts';
+import { backendSettings, lmtpSettings } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
@@ -33,8 +35,9 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
   const spool = await openSpool(config.lmtp.spool ?? join(config.data, 'spool'), settings.spool_limit);
   const unheard = await openUnheard(start);
   const users = await autocreateOf(start);
+  const opened = openFigures(config, start.outages.of('events'));
   const replicas = await replicasTold(start);
-  const outcomes = outcomesOf(start);
+  const outcomes = outcomesOf(start, opened.figures);
   const backing = {
     report: (outcome: Outcome) => {
       outcomes.add(outcome);
@@ -56,6 +59,7 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
     await unheard.close();
     outcomes.close();
     users?.close();
+    await opened.close();
   };
   const addresses: Address[] = [];
   try {
@@ -74,8 +78,6 @@ export async function startLmtpRole(start: RoleStart): Promise<StartedRole> {
     const certificates = certificatesOf(next);
     return Promise.resolve(() => {
       config = next;
-      // Addresses, fences and drains hold from the next message on.
-      registry.replace(registryOf(next).all());
       listener.reload(changed, certificates);
     });
   };
@@ -113,10 +115,14 @@ function watchBackends(pools: BackendPools, { watch, notes }: RoleStart): void {
 }
 
 /** The mail log and the counters; also a process that fails tells what it knows. */
-function outcomesOf({ mailLog, metrics }: RoleStart): { add(outcome: Outcome): void; close(): void } {
+function outcomesOf(
+  { mailLog, metrics }: RoleStart,
+  figures: Pick<MinuteFigures, 'deferred'>,
+): { add(outcome: Outcome): void; close(): void } {
   const queue = new OutcomeQueue((outcome) => {
     mailLog.recipient(outcome);
     metrics.observeOutcome(outcome);
+    if (outcome.reason === 'lease') figures.deferred();
   });
   // Before the log's own last write.
   process.prependListener('exit', queue.flush);

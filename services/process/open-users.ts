@@ -20,6 +20,7 @@ export interface Users {
   orders: OrderStore;
   decisions: DecisionStore;
   history: UsageHistory;
+  promises: Promises;
   /** Chooses places; `admins` asks backends of which no figure is known. */
   placing: (registry: Registry, admins: ImapAdmins, counts: Pick<Counts, 'byServer'>) => Placing;
   close(): void;
@@ -49,7 +50,7 @@ export function openUsers(config: Config, hearer: ConnectionHearer = unheard): U
   const close = () => {
     redis.disconnect();
   };
-  return { orders, decisions, history, placing, close };
+  return { orders, decisions, history, promises, placing, close };
 }
 
 /** Opens them for somebody who wants an answer. Rejects, naming the place, when Redis does not answer. */

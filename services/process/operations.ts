@@ -1,12 +1,21 @@
 // What operators may ask of this process, put together by its configuration, for the API and for the commands.
 import type { Bytes } from '../address/bytes.ts';
+import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { offeredSize } from '../lmtp/offered-size.ts';
 import { auditOperations } from '../operations/audit-operations.ts';
 import type { AuditOperations, KeptAudit } from '../operations/audit-operations.ts';
+import { backendOperations } from '../operations/backend-operations.ts';
+import type { BackendMeans, BackendOperations } from '../operations/backend-operations.ts';
 import { directoryOperations } from '../operations/directory-operations.ts';
+import { leftOverOperations } from '../operations/left-over-operations.ts';
+import type { LeftOverMeans, LeftOverOperations } from '../operations/left-over-operations.ts';
 import { mailboxOperations } from '../operations/mailbox-operations.ts';
+import { movePlanning } from '../operations/move-planning.ts';
+import type { MovePlanning } from '../operations/move-planning.ts';
+import { moveOperations } from '../operations/move-operations.ts';
+import type { MoveOperations, OperatorsMoves } from '../operations/move-operations.ts';
 import type { OnDirectory, OnUsers } from '../operations/operations.ts';
 import { placementExplaining } from '../operations/placement-operations.ts';
 import { simulating } from '../operations/placement-simulation.ts';
@@ -21,6 +30,7 @@ import type { ScalingOperations } from '../operations/scaling-operations.ts';
 import { usageOperations } from '../operations/usage-operations.ts';
 import type { UsageOperations } from '../operations/usage-operations.ts';
 import { userOperations } from '../operations/user-operations.ts';
+import type { PlanningMeans } from '../moves/planning.ts';
 import type { ServerFacts } from '../placement/facts.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
@@ -30,12 +40,16 @@ import { replicasOf } from './replicas.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
 import { scalingStates } from './scaling-state.ts';
-import { backendSettings, directoryPatience, lmtpSettings, registryOf } from './settings.ts';
+import { backendSettings, directoryPatience, lmtpSettings } from './settings.ts';
 
 /** `ring`: has the workers look into a name at once. */
-export function onDirectory(directory: Directory, config: Config, ring: (name: Bytes) => void): OnDirectory {
+export function onDirectory(
+  directory: Directory,
+  registry: Registry,
+  config: Config,
+  ring: (name: Bytes) => void,
+): OnDirectory {
   const whom = 'the directory';
-  const registry = registryOf(config);
   const imapTimeout = config.workers.imap_timeout * 1000;
   const routing = {
     ...{ addresses: config.lmtp, mail: lmtpSettings(config), patience: directoryPatience(config) },
@@ -48,8 +62,20 @@ export function onDirectory(directory: Directory, config: Config, ring: (name: B
   };
 }
 
+export function onBackends(means: BackendMeans): BackendOperations {
+  return asked('what is known of backends', backendOperations(means));
+}
+
+export function onLeftOvers(means: LeftOverMeans): LeftOverOperations {
+  return asked('the directory, or a server,', leftOverOperations(means));
+}
+
 export function onQueues(queues: OperatorsQueues): QueueOperations {
   return asked('the queues', queueOperations(queues));
+}
+
+export function onMoves(moves: OperatorsMoves): MoveOperations {
+  return asked('the runs', moveOperations(moves));
 }
 
 /** `directory`: where users are. */
@@ -102,4 +128,13 @@ export function onUsage(usage: Pick<UsageHistory, 'latest' | 'history'>, config:
 
 export function onAudit(trail: KeptAudit): AuditOperations {
   return asked('the audit', auditOperations(trail));
+}
+
+export function onPlanning({ means }: { means: PlanningMeans }, config: Config): MovePlanning {
+  const { total, per_source, per_destination, per_partition, bytes_per_second } = config.moves.limits;
+  const limits = {
+    ...{ total, perSource: per_source, perDestination: per_destination, perPartition: per_partition },
+    bytesPerSecond: bytes_per_second,
+  };
+  return asked('the directory', movePlanning(means, { limits, addresses: config.lmtp }));
 }

@@ -40,13 +40,25 @@ function backendPolicy(own: Config['backends'][string]['placement'], exclude: re
   };
 }
 
-/** The policy in which a backend drains as long as the registry says so: it is asked at each choice. */
+/** The policy in which each backend takes whom the registry says that it takes: it is asked at each choice. */
 export function followingFlags(policy: Policy, registry: Registry): Policy {
   const followed = Array.from(policy.backends, ([name, own]) => {
     const flagged: BackendPolicy = {
       ...own,
       get drain() {
-        return registry.isDraining(name);
+        return registry.standing(name).stage === 'draining';
+      },
+      get rests() {
+        const intake = registry.intake(name);
+        return intake.is === 'named' ? intake.why : undefined;
+      },
+      get shut() {
+        const intake = registry.intake(name);
+        return intake.is === 'nobody' ? intake.why : undefined;
+      },
+      get canary() {
+        const intake = registry.intake(name);
+        return intake.is === 'share' ? intake.percent : undefined;
       },
     };
     return [name, flagged] as const;

@@ -20,6 +20,10 @@ import type { Check } from '../api/health.ts';
 import type { UserForm } from '../placement/new-user.ts';
 import type { Replicas } from '../replication/replicas.ts';
 import type { ReplicaAccess } from '../replication/sync-client.ts';
+import type { RoutingLeases } from '../directory/routing-lease.ts';
+import type { Bytes } from '../directory/entry.ts';
+import type { Move } from '../moves/move.ts';
+import type { Moves } from './open-moves.ts';
 import type { Users } from './open-users.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GaugeName, Sample } from '../metrics/gauges.ts';
@@ -55,6 +59,11 @@ export type StartWorkers = (
       /** How the hosts of backends bring their replicas up to them, by the backend's name. */
       replication: { access: ReadonlyMap<string, ReplicaAccess>; unixhierarchysep: boolean };
       users: Pick<Users, 'orders' | 'history' | 'placing'> & { form: UserForm };
+      moves: Omit<Moves, 'close'> & { ended: (move: Move) => void };
+      /** Has a worker look at the move of a name. */
+      ringMove: (name: Bytes) => void;
+      ringCase: (name: Bytes) => void;
+      routing: Pick<RoutingLeases, 'held'>;
     },
 ) => Promise<RunningWorkers>;
 
@@ -76,6 +85,8 @@ export interface WorkersWish {
 export interface RoleStart {
   config: Config;
   directory: Directory;
+  /** Who goes by what he remembers of it. */
+  routing: Pick<RoutingLeases, 'held'>;
   registry: Registry;
   log: Log;
   /** Told of what connections to Redis go through. */

@@ -11,8 +11,14 @@ export function poolsOf(config: Config): Pool[] {
   const named = new Set(Object.values(scaling.pools).flatMap(({ queues = [] }) => queues));
   const others = workedHere(config).filter((name) => !named.has(name));
   return Object.entries(scaling.pools).map(([name, { queues = others, ...pool }]) => ({
-    ...{ name, queues, limits: limitsOf(pool) },
+    ...{ name, queues, limits: { ...limitsOf(pool), ...movesAtOnce(queues, config) } },
   }));
+}
+
+/** A pool for moves alone has no use for more workers than moves may be under way. Others work on more than that. */
+function movesAtOnce(queues: readonly QueueName[], { moves }: Config): Pick<PoolLimits, 'atOnce'> {
+  const isForMoves = queues.includes('moves') && queues.every((queue) => queue === 'moves' || queue === 'plans');
+  return isForMoves ? { atOnce: moves.limits.total } : {};
 }
 
 /** The queues that no pool has. */

@@ -4,7 +4,7 @@ import { readable } from '../address/bytes.ts';
 import { readiness } from '../api/health.ts';
 import type { Readiness } from '../api/health.ts';
 import { addressText } from '../backends/registry.ts';
-import type { Address } from '../backends/registry.ts';
+import type { Address, Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { NearCache } from '../directory/near-cache.ts';
@@ -18,6 +18,7 @@ import { Metrics } from '../metrics/metrics.ts';
 import { startAutoscalerRole } from './autoscaler-role.ts';
 import { ChainMemory } from './chain-memory.ts';
 import { startDirectoryRole } from './directory-role.ts';
+import { followLifecycle } from './follow-lifecycle.ts';
 import { listenFailure } from './listen-failure.ts';
 import { startLmtpRole } from './lmtp-role.ts';
 import { startLookupRole } from './lookup-role.ts';
@@ -118,6 +119,7 @@ export async function startRoles(options: StartOptions): Promise<Running> {
     stops.push(() => directory.close());
     const mail = unsearched(log);
     const start = roleStart(options, directory, metrics, { log, mail, outages }, stops);
+    stops.push(await followLifecycle(start));
     const addresses: Running['addresses'] = {};
     const ends: Promise<string>[] = [];
     const prepares: Prepare[] = [];
@@ -130,7 +132,7 @@ export async function startRoles(options: StartOptions): Promise<Running> {
       Object.assign(start.checks, started.checks);
       out(`${started.name.padEnd(8)} ${started.works ?? started.addresses.map(addressText).join(', ')}`);
     }
-    const prepare = prepareAll(prepares, [log, mail]);
+    const prepare = prepareAll(prepares, start.registry, [log, mail]);
     const reloading = new Reloading(config, log, prepare);
     const reload = (read: () => Config) => reloading.reload(read);
     const health = (checkTimeout: number) => readiness({ ...start, checkTimeout });
@@ -142,11 +144,13 @@ export async function startRoles(options: StartOptions): Promise<Running> {
 }
 
 /** All roles are ready for another configuration before the first goes on with it. */
-function prepareAll(prepares: readonly Prepare[], logs: readonly Logger[]): Prepare {
+function prepareAll(prepares: readonly Prepare[], registry: Registry, logs: readonly Logger[]): Prepare {
   return async (config) => {
     const commits = await Promise.all(prepares.map((prepare) => prepare(config)));
     return () => {
       for (const log of logs) log.level = config.log.level;
+      // Addresses, fences and drains hold from the next message on.
+      registry.replace(registryOf(config).all());
       for (const commit of commits) commit();
     };
   };
@@ -192,7 +196,7 @@ function roleStart(
   let nearCache: NearCache | undefined;
   const node = nodeName(config.servername);
   return {
-    ...{ config, directory, registry, log, outages, metrics, trusted, grace },
+    ...{ config, directory, routing: directory.routing, registry, log, outages, metrics, trusted, grace },
     mailLog: new MailLog(mail),
     watch: watchHere,
     events: () => (events ??= openedEvents(config, { log, outages }, watchHere, stops)),

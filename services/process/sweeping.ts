@@ -1,7 +1,9 @@
-// What a directory node does again and again: it shows itself, settles what lost sessions have left, rings for open cases and orders.
+// What a directory node does again and again: it shows itself, settles what lost sessions have left, rings for what is open.
 import type { MupdateServer } from '../mupdate/server.ts';
 import { isAway } from '../redis/away.ts';
+import { openMoves } from './open-moves.ts';
 import { openUsers } from './open-users.ts';
+import type { Moves } from './open-moves.ts';
 import type { Users } from './open-users.ts';
 import type { Events, RoleStart } from './role.ts';
 
@@ -17,6 +19,9 @@ const ringEvery = 60_000;
 /** How many cases are rung for at a time; of more than these, others each time. */
 const mostRings = 5000;
 
+/** How many runs are looked at: the newest. */
+const mostRuns = 1000;
+
 export interface Sweeping {
   /** Sweeps once more, and no more after that. */
   stop(): Promise<void>;
@@ -26,14 +31,19 @@ export interface Sweeping {
 export async function startSweeping(start: RoleStart, server: MupdateServer, events: Events): Promise<Sweeping> {
   const sweep = () => sweepNow(start, server, events);
   const orders = openUsers(start.config, start.outages.of('events'));
+  const moves = openMoves(start.config, start.outages.of('events'));
   await sweep();
   const timers = [
     setInterval(() => void sweep(), sweepEvery),
     setInterval(() => void ringNow(start, events), ringEvery),
     setInterval(() => void ringForOrders(orders, start, events), ringEvery),
+    setInterval(() => void ringForMoves({ moves: moves.store }, start, events), ringEvery),
+    setInterval(() => void ringForRuns(moves, start, events), ringEvery),
     setInterval(() => {
       // Of the others nobody can tell how full they are.
-      const told = start.registry.all().filter(({ imap, space }) => imap ?? space);
+      const { registry } = start;
+      const isThere = (name: string) => registry.standing(name).stage !== 'retired';
+      const told = registry.all().filter(({ name, imap, space }) => (imap ?? space) && isThere(name));
       for (const { name } of told) events.producer.ring('usage', { server: name });
     }, start.config.usage.interval * 1000),
   ];
@@ -41,6 +51,7 @@ export async function startSweeping(start: RoleStart, server: MupdateServer, eve
     async stop() {
       for (const timer of timers) clearInterval(timer);
       orders.close();
+      moves.close();
       await sweep();
     },
   };
@@ -63,22 +74,59 @@ async function sweepNow({ directory, node, log }: RoleStart, server: MupdateServ
  * A ring for an order may have been lost with the process that took it, or somebody who was away may be back. What was given
  * up for another reason waits for an operator: it would only be given up again.
  */
-export async function ringForOrders(
+export function ringForOrders(
   { orders }: { orders: Pick<Users['orders'], 'open'> },
-  { log }: { log: Pick<RoleStart['log'], 'error'> },
-  {
-    producer,
-    deadLetters,
-  }: { producer: Pick<Events['producer'], 'ring'>; deadLetters: Pick<Events['deadLetters'], 'find'> },
+  start: Told,
+  events: Bells,
+): Promise<void> {
+  return ringForOpen('placement', orders, start, events);
+}
+
+/** The same for moves. */
+export function ringForMoves(
+  { moves }: { moves: Pick<Moves['store'], 'open'> },
+  start: Told,
+  events: Bells,
+): Promise<void> {
+  return ringForOpen('moves', moves, start, events);
+}
+
+/** And for runs that are not over: their conductor's job may have been given up, or lost. */
+export async function ringForRuns(
+  { runs }: { runs: Pick<Moves['runs'], 'list'> },
+  { log }: Told,
+  { producer }: Pick<Bells, 'producer'>,
 ): Promise<void> {
   try {
-    const open = new Set(await orders.open(mostRings));
-    if (open.size === 0) return;
-    const given = await deadLetters.find('placement', { about: (name) => open.has(name) });
-    for (const { subject, kind } of given) if (subject !== undefined && kind !== 'away') open.delete(subject);
-    for (const name of open) producer.ring('placement', { name });
+    for (const { id, ended } of await runs.list(mostRuns)) if (ended === undefined) producer.ring('plans', { run: id });
   } catch (error) {
-    if (!isAway(error)) log.error({ err: error }, 'users: open orders could not be rung for');
+    if (!isAway(error)) log.error({ err: error }, 'events: runs could not be rung for');
+  }
+}
+
+interface Told {
+  log: Pick<RoleStart['log'], 'error'>;
+}
+
+interface Bells {
+  producer: Pick<Events['producer'], 'ring'>;
+  deadLetters: Pick<Events['deadLetters'], 'find'>;
+}
+
+async function ringForOpen(
+  queue: 'placement' | 'moves',
+  kept: { open(most: number): Promise<string[]> },
+  { log }: Told,
+  { producer, deadLetters }: Bells,
+): Promise<void> {
+  try {
+    const open = new Set(await kept.open(mostRings));
+    if (open.size === 0) return;
+    const given = await deadLetters.find(queue, { about: (name) => open.has(name) });
+    for (const { subject, kind } of given) if (subject !== undefined && kind !== 'away') open.delete(subject);
+    for (const name of open) producer.ring(queue, { name });
+  } catch (error) {
+    if (!isAway(error)) log.error({ err: error, queue }, 'events: what is open could not be rung for');
   }
 }
 

@@ -1,23 +1,41 @@
 // The role `worker`: works off the queues of events, for good or until they are empty.
 import { drained } from '../events/draining.ts';
 import { eventsPlace } from './redis-access.ts';
+import { openMoves } from './open-moves.ts';
 import { openUsers } from './open-users.ts';
 import { replicasOf, workedHere } from './replicas.ts';
 import { formOf, retriesOf, timesOf } from './settings.ts';
 import type { RoleStart, StartedRole } from './role.ts';
 
 export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
-  const { config, directory, registry, log, metrics, workers } = start;
+  const { config, directory, routing, registry, log, metrics, workers } = start;
   const { queues, concurrency = config.workers.concurrency, drain } = workers.wish;
   const grace = config.workers.shutdown_grace * 1000;
   // Opened for its gauges, and for processors that ring.
-  const { backlog, trees, counts, replicas } = await start.events();
+  const { backlog, trees, counts, replicas, producer } = await start.events();
   const users = openUsers(config, start.outages.of('events'));
+  const moves = openMoves(config, start.outages.of('events'));
+  const close = () => {
+    users.close();
+    moves.close();
+  };
   // Where it refuses a queue nothing may stay open.
   const begin = async () =>
     workers.start({
       ...{ place: eventsPlace(config), queues, concurrency, directory, registry, log },
-      ...{ trees, counts, replicas, users: { ...users, form: formOf(config) } },
+      ...{ trees, counts, replicas, users: { ...users, form: formOf(config) }, routing },
+      moves: {
+        ...moves,
+        ended: (move) => {
+          metrics.observeMove(move);
+        },
+      },
+      ringMove: (name) => {
+        producer.ring('moves', { name });
+      },
+      ringCase: (name) => {
+        producer.ring('reconcile', { name });
+      },
       worked: workedHere(config),
       replication: { access: replicasOf(config), unixhierarchysep: config.lmtp.unixhierarchysep },
       times: timesOf(config),
@@ -38,7 +56,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
       },
     });
   const running = await begin().catch((error: unknown) => {
-    users.close();
+    close();
     throw error;
   });
   const empty =
@@ -52,7 +70,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
     async stop() {
       empty?.stop();
       await running.stop();
-      users.close();
+      close();
     },
   };
 }

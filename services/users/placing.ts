@@ -1,16 +1,10 @@
 // Where a new user goes: chosen by the figures that are known, asked for where they are not, and kept for whoever asks why.
-import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
-import type { ImapAdmins } from '../backends/imap-admins.ts';
-import type { Registry } from '../backends/registry.ts';
 import { textFromBytes } from '../directory/entry.ts';
-import type { ServerFacts } from '../placement/facts.ts';
 import { Placer } from '../placement/placer.ts';
-import type { Policy } from '../placement/policy.ts';
 import type { Promises } from '../placement/promises.ts';
-import { askUsage } from '../placement/usage.ts';
-import type { UsageFigure } from '../placement/usage.ts';
-import type { UsageHistory } from '../placement/usage-history.ts';
+import { newestFacts } from '../placement/usage-facts.ts';
+import type { FactsSources } from '../placement/usage-facts.ts';
 import type { DecisionStore } from './decision-store.ts';
 import type { Order, Place } from './order.ts';
 
@@ -25,19 +19,10 @@ export class NoPlace extends Error {
   }
 }
 
-export interface PlacingOptions {
-  policy: Policy;
+export interface PlacingOptions extends FactsSources {
   promises: Pick<Promises, 'read' | 'take' | 'release' | 'settle'>;
   decisions: Pick<DecisionStore, 'keep'>;
-  history: Pick<UsageHistory, 'latest' | 'add'>;
-  registry: Registry;
-  admins: Pick<ImapAdmins, 'ask'>;
-  /** How many users the directory has on each server. */
-  users: () => Promise<ReadonlyMap<Bytes, number>>;
 }
-
-/** A server that was silent is asked again after so long, in milliseconds. */
-const silentFor = 30_000;
 
 export class Placing {
   readonly #options: PlacingOptions;
@@ -46,7 +31,7 @@ export class Placing {
   constructor(options: PlacingOptions) {
     this.#options = options;
     const { policy, promises, users } = options;
-    const figures = () => this.#figures();
+    const figures = () => newestFacts(options);
     this.#placer = new Placer({ policy, promises, figures, users, chance: Math.random, now: Date.now });
   }
 
@@ -79,40 +64,4 @@ export class Placing {
   async release(name: Bytes): Promise<void> {
     await this.#options.promises.release(textFromBytes(name));
   }
-
-  async #figures(): Promise<ServerFacts[]> {
-    const { policy, registry, history, users } = this.#options;
-    const names = new Set([...(policy.servers.list ?? []), ...registry.all().map(({ name }) => name)]);
-    const latest = await history.latest([...names]);
-    const counts = await users();
-    return Promise.all(
-      latest.map(async ({ server, figure, answer }) => {
-        const known = this.#isFresh(figure) ? figure : await this.#ask(server);
-        // One that is silent now may have told of its space before: how old that is decides.
-        return factsOf(server, known, answer, counts.get(server) ?? 0);
-      }),
-    );
-  }
-
-  #isFresh(figure: UsageFigure | undefined): figure is UsageFigure {
-    if (!figure) return false;
-    return Date.now() - figure.at < (figure.answered ? this.#options.policy.figuresMaxAge : silentFor);
-  }
-
-  async #ask(server: string): Promise<UsageFigure> {
-    const { registry, admins, history } = this.#options;
-    const figure = await askUsage(server, { registry, admins, now: Date.now() });
-    await history.add(figure);
-    return figure;
-  }
-}
-
-function factsOf(name: string, figure: UsageFigure, answer: UsageFigure | undefined, users: number): ServerFacts {
-  const { answered, at, total, emptiest, partitions, error } = figure.answered ? figure : { ...answer, ...figure };
-  return {
-    ...{ name, answered, at, users, partitions },
-    ...(error !== undefined && { silence: readable(error) }),
-    ...(total && { total }),
-    ...(emptiest && { emptiest }),
-  };
 }

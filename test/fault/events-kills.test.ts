@@ -34,6 +34,7 @@ async function queues(t: TestContext) {
       producer.ring(queue, { name: `${queue} ${name}` });
     for (const queue of ['replication', 'counts'] as const) producer.ring(queue, { tree: `${queue} ${name}` });
     producer.ring('usage', { server: `usage ${name}` });
+    producer.ring('plans', { run: `plans ${name}` });
     producer.ring('counts', { tree: `counts ${name}` });
   };
   return { ...opened, all, settled, ringAll };

@@ -12,8 +12,9 @@ import { rowsInDump, type Row, type Rows } from './murder-view.ts';
 import { Rookery } from './rookery.ts';
 import { until } from './until.ts';
 
+/** Those that every Murder has. */
 export const BACKENDS = ['mail1', 'mail2'] as const;
-export type Backend = (typeof BACKENDS)[number];
+export type Backend = (typeof BACKENDS)[number] | 'mail3';
 
 /** Whether this is the long proof: then thousands where the every-day test has hundreds. */
 export const FULL = process.env['ROOKERY_TEST_SCALE'] === 'full';
@@ -24,6 +25,8 @@ const MESSAGES_A_COMMAND = 100;
 export interface MurderOptions {
   /** Cyrus' newer way with names: `user/a.b@example.org` is the mailbox `example.org!user.a^b`. */
   dotted?: boolean;
+  /** Backends besides the two. */
+  more?: readonly Backend[];
   /** Further keys of the program's section `directory`, and further sections. */
   directory?: Readonly<Record<string, unknown>>;
   sections?: Readonly<Record<string, unknown>>;
@@ -35,10 +38,12 @@ export class Murder {
   readonly flow: MailFlow;
   /** Between each Cyrus server and the directory. */
   readonly relays: Readonly<Record<Backend | 'frontend', MupdateRelay>>;
+  readonly backends: readonly Backend[];
   readonly #dotted: boolean;
 
-  private constructor(rookery: Rookery, cyrus: Cyrus, relays: Murder['relays'], dotted: boolean) {
-    this.#dotted = dotted;
+  private constructor(rookery: Rookery, cyrus: Cyrus, relays: Murder['relays'], options: MurderOptions) {
+    this.#dotted = options.dotted ?? false;
+    this.backends = backendsOf(options);
     this.rookery = rookery;
     this.cyrus = cyrus;
     this.relays = relays;
@@ -51,21 +56,25 @@ export class Murder {
   static async start(options: MurderOptions = {}): Promise<Murder> {
     const dotted = options.dotted ?? false;
     const lines = dotted ? ['unixhierarchysep: yes', 'virtdomains: userid'] : [];
-    const [mail1, mail2, frontend] = [
+    const [mail1, mail2, mail3, frontend] = [
+      await MupdateRelay.listen(),
       await MupdateRelay.listen(),
       await MupdateRelay.listen(),
       await MupdateRelay.listen(),
     ];
     const own = (relay: MupdateRelay): string => `mupdate_server: ${relay.address.host}:${relay.address.port}`;
     const cyrus = await startCyrus({
-      ...{ mupdate: frontend.address, frontend: true, start: false },
-      options: { mail1: [own(mail1), ...lines], mail2: [own(mail2), ...lines], frontend: lines },
+      ...{ mupdate: frontend.address, nodes: backendsOf(options), frontend: true, start: false },
+      options: {
+        ...{ mail1: [own(mail1), ...lines], mail2: [own(mail2), ...lines], mail3: [own(mail3), ...lines] },
+        frontend: lines,
+      },
     });
     const rookery = await Rookery.layOut(configuration(cyrus, dotted, options));
-    const murder = new Murder(rookery, cyrus, { mail1, mail2, frontend }, dotted);
+    const murder = new Murder(rookery, cyrus, { mail1, mail2, mail3, frontend }, options);
     try {
       await murder.startDirectory();
-      await Promise.all(BACKENDS.map((name) => murder.startBackend(name)));
+      await Promise.all(murder.backends.map((name) => murder.startBackend(name)));
       await cyrus.node('frontend').start();
       return murder;
     } catch (error) {
@@ -228,7 +237,7 @@ export class Murder {
   /** The Message-IDs in a user's INBOX, at whichever backends have it. */
   async messageIds(mailbox: string): Promise<Set<string>> {
     const ids = new Set<string>();
-    for (const name of BACKENDS) {
+    for (const name of this.backends) {
       if (!(await this.holdings(name)).has(mailbox)) continue;
       const lines = await this.#asOwner(name, mailbox).catch(() => this.#asAdmin(name, mailbox));
       for (const line of lines) {
@@ -283,20 +292,24 @@ function bulk(at: number): string {
   );
 }
 
-function configuration(cyrus: Cyrus, dotted: boolean, { directory = {}, sections = {} }: MurderOptions): object {
+function backendsOf({ more = [] }: MurderOptions): Backend[] {
+  return [...BACKENDS, ...more];
+}
+
+function configuration(cyrus: Cyrus, dotted: boolean, options: MurderOptions): object {
+  const { directory = {}, sections = {} } = options;
   const lmtp = { virtdomains: dotted ? 'userid' : 'off', unixhierarchysep: dotted };
   const listen = [{ host: '127.0.0.1', port: 0 }];
   const password = CYRUS_PASSWORD.mupdate;
   const users = {
-    [mupdateUser('mail1')]: { password, server: 'mail1' },
-    [mupdateUser('mail2')]: { password, server: 'mail2' },
+    ...Object.fromEntries(backendsOf(options).map((server) => [mupdateUser(server), { password, server }])),
     [mupdateUser('frontend')]: { password, access: 'read' },
     [mupdateUser('extra')]: { password, admin: true },
   };
   const access = (address: Address, username: 'mailproxy' | 'cyrus') => ({
     ...{ ...address, username, password: CYRUS_PASSWORD[username] },
   });
-  const backends = BACKENDS.map((name) => {
+  const backends = backendsOf(options).map((name) => {
     const node = cyrus.node(name);
     return [name, { lmtp: access(node.lmtp, 'mailproxy'), imap: access(node.imap, 'cyrus') }];
   });

@@ -20,6 +20,7 @@ const workers = workOn(
   {
     placement: ({ name }) => look(name),
     moves: ({ name }) => look(name),
+    plans: ({ run }) => look(run),
     replication: ({ tree }) => look(tree),
     reconcile: ({ name }) => look(name),
     usage: ({ server }) => look(server),

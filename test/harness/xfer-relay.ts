@@ -1,5 +1,6 @@
 // Stands between two Cyrus backends, and falls silent in the middle of an XFER, at a moment that the test chooses.
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
@@ -9,6 +10,7 @@ import type { CyrusNode } from './cyrus.ts';
 export class XferRelay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #hosts: { file: string; before: string } | undefined;
   /** True from the moment on when nothing was passed on any more. */
   silent = false;
 
@@ -37,12 +39,19 @@ export class XferRelay {
     await once(relay.#server, 'listening');
     // Written in place: the file is mounted in the node's view.
     const hosts = join(from.folder, 'etc/hosts');
-    const lines = (await readFile(hosts, 'utf8')).split('\n');
+    const before = await readFile(hosts, 'utf8');
+    relay.#hosts = { file: hosts, before };
+    const lines = before.split('\n');
     await writeFile(
       hosts,
       lines.map((line) => (line.endsWith(` ${to.name}`) ? `${host} ${to.name}` : line)).join('\n'),
     );
     return relay;
+  }
+
+  /** From now on `from` finds `to` itself again. */
+  async restoreNames(): Promise<void> {
+    if (this.#hosts) await writeFile(this.#hosts.file, this.#hosts.before);
   }
 
   close(): void {
@@ -70,7 +79,9 @@ export async function killXfer({ name, folder }: CyrusNode): Promise<void> {
   const register = join(folder, 'run/proc');
   const busy: string[] = [];
   for (const pid of await readdir(register)) {
-    if (/\tXfer$/m.test(await readFile(join(register, pid), 'latin1'))) busy.push(pid);
+    // One that was killed leaves its entry behind.
+    const lives = existsSync(`/proc/${pid}`);
+    if (lives && /\tXfer$/m.test(await readFile(join(register, pid), 'latin1'))) busy.push(pid);
   }
   const [pid, ...others] = busy;
   if (pid === undefined || others.length > 0)

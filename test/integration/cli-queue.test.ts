@@ -44,12 +44,12 @@ test('queues are listed, jobs shown with their reasons, failed ones tried again,
   const [head, ...lines] = rows(list.out);
   assert.deepEqual(
     lines.map(([queue]) => queue),
-    ['placement', 'moves', 'replication', 'reconcile', 'usage', 'counts'],
+    ['placement', 'moves', 'plans', 'replication', 'reconcile', 'usage', 'counts'],
   );
-  const [queue, ...numbers] = lines[3] ?? [];
+  const [queue, ...numbers] = lines[4] ?? [];
   assert.deepEqual(head, ['QUEUE', 'WAITING', 'ACTIVE', 'DELAYED', 'FAILED', 'COMPLETED', 'OLDEST']);
   assert.deepEqual([queue, ...numbers.slice(0, 5)], ['reconcile', '1', '0', '0', '1', '0']);
-  const line = (await operator(rookery.configFile, 'queue', 'list', '-f', 'json')).out.split('\n')[3] ?? '';
+  const line = (await operator(rookery.configFile, 'queue', 'list', '-f', 'json')).out.split('\n')[4] ?? '';
   assert.deepEqual((JSON.parse(line) as { jobs: object }).jobs, {
     ...{ waiting: 1, active: 0, delayed: 0, failed: 1, completed: 0 },
   });

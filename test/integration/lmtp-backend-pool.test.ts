@@ -175,7 +175,8 @@ test('a fence is obeyed at once: at RCPT, and for what was accepted before it', 
   await mta.say('MAIL FROM:<>');
   assert.match(await mta.say('RCPT TO:<ann>'), /^250/);
   assert.match(await mta.say('RCPT TO:<bob>'), /^250/);
-  assert.equal(proxy.registry.setFlags('mail1', { fence: true }), true);
+  const fence = { reason: 'test', by: 'test', since: 1 };
+  proxy.registry.hear(new Map([['mail1', { stage: 'active', fence, by: 'test', at: 1 }]]));
   assert.match(await mta.say('RCPT TO:<ann>'), /^451 4\.2\.1 Nothing is delivered to mail1 for now$/);
   await mta.say('DATA');
   const said = await mta.body('x\r\n', 2);
@@ -183,9 +184,8 @@ test('a fence is obeyed at once: at RCPT, and for what was accepted before it', 
   assert.match(said[1] ?? '', ok);
   assert.deepEqual(mail1.connections, 0);
   assert.equal(proxy.pools.troubles(), 'mail1 fenced');
-  proxy.registry.setFlags('mail1', { fence: false });
+  proxy.registry.hear(new Map([['mail1', { stage: 'active', by: 'test', at: 2 }]]));
   assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
-  assert.equal(proxy.registry.setFlags('nobody', { fence: true }), false);
 });
 
 test('a fence is obeyed by what waits for a connection, too', async (t) => {
@@ -196,12 +196,13 @@ test('a fence is obeyed by what waits for a connection, too', async (t) => {
   await until('the first has the connection', () => mail1.lines.includes('DATA'));
   await second.envelope(['<ann>']);
   await until('the second waits', () => proxy.pools.connections()[0]?.waiting === 1);
-  proxy.registry.setFlags('mail1', { fence: true });
+  const fence = { by: 'test', reason: '', since: 1 };
+  proxy.registry.hear(new Map([['mail1', { stage: 'active', fence, by: 'test', at: 1 }]]));
   assert.match((await first.body('x\r\n', 1))[0] ?? '', ok);
   assert.match((await second.body('x\r\n', 1))[0] ?? '', /^451 4\.2\.1 Nothing is delivered to mail1 for now$/);
   assert.equal(mail1.messages.length, 1);
   // Its connection is free for the time after.
-  proxy.registry.setFlags('mail1', { fence: false });
+  proxy.registry.hear(new Map([['mail1', { stage: 'active', by: 'test', at: 2 }]]));
   assert.match((await second.send(['<ann>']))[0] ?? '', ok);
 });
 
@@ -249,8 +250,8 @@ test('a refused message is cleared before the next: Cyrus keeps the transaction 
 test('a drained backend still gets its mail', async (t) => {
   const mail1 = await backend(t);
   const proxy = await runProxy(t, { backends: { mail1 }, users: { ann: 'mail1' } });
-  proxy.registry.setFlags('mail1', { drain: true });
-  assert.equal(proxy.registry.isDraining('mail1'), true);
+  proxy.registry.hear(new Map([['mail1', { stage: 'draining', by: 'test', at: 1 }]]));
+  assert.deepEqual(proxy.registry.standing('mail1'), { stage: 'draining', fenced: false });
   assert.match((await (await Mta.greet(proxy.address)).send(['<ann>']))[0] ?? '', ok);
 });
 

@@ -249,6 +249,25 @@ test('bytes that never become a command keep no session open', async (t) => {
   assert.match(await said, /A OK "Authenticated"\r\n$/);
 });
 
+test('whoever has handed mailboxes over is not idle, until they are taken', async (t) => {
+  const directory = new MemoryDirectory();
+  const mupdate = await ScratchMupdate.start(t, { directory, idle_timeout: 200 });
+  const socket = mupdate.connect();
+  const said = allOf(socket);
+  const ended = () => mupdate.logged.includes('warn mupdate: connection ended: idle for too long');
+  const row = '"user.ann" "mail1!d"';
+  socket.write(`${login('mup-mail1')}R RESERVE ${row}\r\nC ACTIVATE ${row} "a"\r\nD DEACTIVATE ${row}\r\n`);
+  const stateOf = async () => (await directory.lookup(['user.ann'])).entries[0]?.state;
+  await until('it is handed over', async () => (await stateOf()) === 'handed');
+  await pause(1000);
+  assert.equal(ended(), false, 'its XFER goes on');
+  const writer = { session: 'other-1', server: 'mail2', admin: false, push: false };
+  await directory.write({ verb: 'ACTIVATE', name: 'user.ann', location: 'mail2!d', acl: 'a' }, writer);
+  await until('the session is ended', ended);
+  socket.end();
+  assert.match(await said, /D OK "done"\r\n$/);
+});
+
 test('a Unix socket: left behind by a killed process it is taken over, in use it is not', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'rookery-mupdate-'));
   t.after(() => rm(folder, { recursive: true }));

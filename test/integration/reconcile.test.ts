@@ -9,6 +9,7 @@ import { Registry } from '../../services/backends/registry.ts';
 import type { Directory, Verb, Writer } from '../../services/directory/directory.ts';
 import type { Holding } from '../../services/directory/reconciliation.ts';
 import { policyOf } from '../../services/directory/rules.ts';
+import type { Move } from '../../services/moves/move.ts';
 import type { Outcome } from '../../services/events/processor.ts';
 import { reconcileProcessor } from '../../workers/reconcile.ts';
 import { quietDesk } from '../harness/events.ts';
@@ -30,6 +31,8 @@ class World {
   readonly silent = new Set<string>();
   /** Those that speak no MUPDATE. */
   readonly untelling = new Set<string>();
+  /** What is being moved. */
+  move: Move | undefined;
   /** Called before each question. */
   asked: () => Promise<void> | void = () => undefined;
   #sessions = 0;
@@ -63,7 +66,9 @@ class World {
     );
     const log = { info: () => undefined, warn: () => undefined };
     const admins = { ask: this.#ask };
-    const process = reconcileProcessor({ directory: this.directory, registry, admins, times, log, secondLook: 1 });
+    const moves = { read: () => Promise.resolve(this.move && { move: this.move, text: '' }) };
+    const known = { directory: this.directory, registry, admins, moves };
+    const process = reconcileProcessor({ ...known, times, log, secondLook: 1 });
     return process({ name }, new AbortController().signal, quietDesk);
   }
 
@@ -271,4 +276,25 @@ test('the row of a server that speaks no MUPDATE stands, though its writer was c
   assert.equal((await w.work('user.told')).is, 'done');
   assert.equal(await w.row('user.told'), 'active mail1!default');
   assert.deepEqual(await w.directory.cases(), []);
+});
+
+test('a case of a tree that is being moved waits for the move, once something was cut', async (t) => {
+  const w = await world(t);
+  const move: Move = {
+    ...{ name: 'user.ann', from: { server: 'mail1', partition: '' }, to: { server: 'mail2', partition: '' } },
+    ...{ by: 'test', since: 1, state: 'open', cancelled: false, attempts: 1, octets: 0, messages: 0 },
+    ...{ times: {}, step: 'cut', note: '' },
+  };
+  const xfer = w.session('mail1');
+  await w.send(w.session('mail1'), 'ACTIVATE', 'user.ann.Sent');
+  await w.send(xfer, 'DEACTIVATE', 'user.ann.Sent');
+  await w.directory.end(xfer.session, 'cut');
+  w.holds.get('mail2')?.add('user.ann.Sent');
+  w.move = move;
+  const outcome = await w.work('user.ann.Sent');
+  assert.deepEqual(outcome, { is: 'open', note: 'it is being moved from mail1 to mail2' });
+  assert.equal(await w.row('user.ann.Sent'), 'handed mail1!default');
+  w.move = { ...move, state: 'stopped' };
+  assert.equal((await w.work('user.ann.Sent')).is, 'done');
+  assert.equal(await w.row('user.ann.Sent'), 'active mail2!default');
 });

@@ -94,6 +94,35 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
     await directory.lease(name, { destination: 'mail2', token: 'm' }, 60_000);
     return session;
   },
+  'active, copied': async (directory) => {
+    const session = await ready(directory, 'active');
+    await directory.copies.begin(name, 'mail2', 60_000);
+    return session;
+  },
+  'active, was copied': async (directory) => {
+    const session = await ready(directory, 'active, copied');
+    now += 60_001;
+    return session;
+  },
+  'active, copy made': async (directory) => {
+    const session = await ready(directory, 'active');
+    await directory.copies.made(name, 'mail2', 60_000);
+    return session;
+  },
+  'handed, copy made': async (directory) => {
+    const session = await ready(directory, 'handed');
+    await directory.copies.made(name, 'mail2', 60_000);
+    return session;
+  },
+  'copy made and leased to it': async (directory) => {
+    const session = await ready(directory, 'active, leased to mail2');
+    await directory.copies.made(name, 'mail2', 60_000);
+    return session;
+  },
+  'absent, copy made': async (directory) => {
+    await directory.copies.made(name, 'mail2', 60_000);
+    return '';
+  },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
   contested: async (directory) => {
@@ -189,7 +218,22 @@ active          | RESERVE    | mail1 for mail2       | NO | active mail1
 absent          | RESERVE    | mail1 for mail2       | NO | absent
 absent          | ACTIVATE   | mail1 for mail2       | NO | absent
 active, leased to mail2 | ACTIVATE | other           | OK | active mail2
-active, leased to mail2 | ACTIVATE | third           | NO*| active mail1
+active, leased to mail2 | ACTIVATE | third, other push | NO*| active mail1
+active, copied  | DEACTIVATE | same, same push, admin| NO | active mail1
+active, copied  | RESERVE    | same                  | OK | active mail1
+active, copied  | ACTIVATE   | same at mail1!u2      | OK | active mail1!u2
+active, copied  | ACTIVATE   | other push            | NO | active mail1
+active, copied  | DELETE     | same                  | OK | tombstone mail1
+active, copy made | DEACTIVATE | same                | OK | handed mail1
+absent, copy made | ACTIVATE   | other push          | NO | absent
+active, copy made | ACTIVATE   | other, other push   | NO | active mail1
+active, copy made | ACTIVATE   | third               | NO*| active mail1
+active, copy made | ACTIVATE   | same                | OK | active mail1
+copy made and leased to it | ACTIVATE | other       | NO | active mail1
+handed, copy made | ACTIVATE   | other               | OK*| active mail2
+absent, copy made | ACTIVATE   | other               | OK | active mail2
+absent, copy made | ACTIVATE   | third push          | OK | active mail3
+active, was copied | DEACTIVATE | same               | OK | handed mail1
 populating      | ACTIVATE   | other push            | NO*| contested mail1
 populating      | ACTIVATE   | other                 | NO*| active mail1
 contested       | RESERVE    | same, other, third    | NO | contested mail1

@@ -62,6 +62,8 @@ type Step = { pause: number } & (
   | { do: 'heard'; server: string; ago: number }
   | { do: 'lease'; name: string; token: string; destination: string }
   | { do: 'release'; name: string; token: string }
+  | { do: 'copy'; name: string; destination: string; made: boolean }
+  | { do: 'copied'; name: string }
   | { do: 'note'; name: string }
   | { do: 'suspect'; name: string }
   | { do: 'resolve'; name: string; action: Resolution['action']; forget: string[]; location: string; stale: boolean }
@@ -82,6 +84,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lease'), pause, name, token, destination: server }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release'), pause, name, token }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('copy'), pause, name, destination: server, made: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('copied'), pause, name }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('note'), pause, name }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('suspect'), pause, name }) },
   {
@@ -145,6 +152,10 @@ async function done(directory: Directory, one: Step, clock: () => number): Promi
       return directory.lease(one.name, { token: one.token, destination: one.destination }, 80_000);
     case 'release':
       return directory.release(one.name, one.token);
+    case 'copy':
+      return directory.copies[one.made ? 'made' : 'begin'](one.name, one.destination, 80_000);
+    case 'copied':
+      return directory.copies.end(one.name);
     case 'note':
       return directory.note(one.name, 'somebody');
     case 'suspect':

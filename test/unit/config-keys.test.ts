@@ -63,6 +63,7 @@ test('the sample sets nothing; with its comment marks off it is a whole configur
       users: null,
       usage: null,
       placement: null,
+      moves: null,
       workers: null,
       scaling: null,
       api: null,

@@ -120,7 +120,7 @@ test('failures are kept beside a payload of any version, and change nothing of i
 });
 
 test('queues are known by name', () => {
-  assert.deepEqual(queueNames, ['placement', 'moves', 'replication', 'reconcile', 'usage', 'counts']);
+  assert.deepEqual(queueNames, ['placement', 'moves', 'plans', 'replication', 'reconcile', 'usage', 'counts']);
   assert.ok(queueNames.every(isQueueName));
   assert.ok(!isQueueName('toString'));
 });

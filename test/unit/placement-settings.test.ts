@@ -151,13 +151,19 @@ test('configured figures are fresh; a backend without any is as one that did not
   ]);
 });
 
-test('a backend drains by its configuration, and by what the registry is told later', () => {
+test('a backend drains by its configuration, whatever is said, and by what the registry hears later', () => {
   const config = load({ backends: { mail1: { placement: { drain: true } }, mail2: {} } });
   const registry = registryOf(config);
   const policy = followingFlags(placementPolicy(config), registry);
   const drains = () => ['mail1', 'mail2'].map((name) => policy.backends.get(name)?.drain);
   assert.deepEqual(drains(), [true, false]);
-  registry.setFlags('mail1', { drain: false });
-  registry.setFlags('mail2', { drain: true });
-  assert.deepEqual(drains(), [false, true]);
+  registry.hear(
+    new Map([
+      ['mail1', { stage: 'active', by: 'ops', at: 1 }],
+      ['mail2', { stage: 'draining', by: 'ops', at: 2 }],
+    ]),
+  );
+  assert.deepEqual(drains(), [true, true]);
+  registry.hear(new Map([['mail2', { stage: 'active', by: 'ops', at: 3 }]]));
+  assert.deepEqual(drains(), [true, false]);
 });

@@ -156,4 +156,6 @@ test('there is always room for one worker', () => {
   assert.equal(mostWorkers({ ...limits, backendLimit: 5 }), 1);
   assert.equal(mostWorkers({ ...limits, backendLimit: 1_000 }), 8);
   assert.equal(mostWorkers(limits), 8);
+  assert.equal(mostWorkers({ ...limits, atOnce: 21 }), 3);
+  assert.equal(mostWorkers({ ...limits, atOnce: 1 }), 1);
 });

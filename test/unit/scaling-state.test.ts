@@ -61,3 +61,16 @@ test('where the queues cannot be asked, nothing is made up', async () => {
   const read = scalingStates(pools, () => Promise.reject(new Error('Redis does not answer')));
   await assert.rejects(read('work'), /Redis does not answer/);
 });
+
+test('a pool for moves alone has no more workers than moves may be under way; another one does not care', () => {
+  const pools = '{ moving: { queues: [moves, plans], concurrency: 4 }, rest: { max: 9 } }';
+  const both = { ROOKERY_SCALING__POOLS: pools, ROOKERY_MOVES__LIMITS__TOTAL: '10' };
+  const all = poolsOf(loadConfig({ env: both }));
+  assert.deepEqual(
+    all.map(({ name, limits }) => [name, limits.atOnce]),
+    [
+      ['moving', 10],
+      ['rest', undefined],
+    ],
+  );
+});

@@ -32,9 +32,12 @@ interface Wish {
   reason: string;
 }
 
-/** The most workers that keep a pool within its maximum, and within what it may ask of one backend; at least one. */
-export function mostWorkers({ max, backendLimit = Infinity, concurrency }: PoolLimits): number {
-  return Math.max(1, Math.min(max, Math.floor(backendLimit / concurrency)));
+/**
+ * The most workers that keep a pool within its maximum, within what it may ask of one backend, and of which each may have work
+ * of its own; at least one.
+ */
+export function mostWorkers({ max, backendLimit = Infinity, atOnce = Infinity, concurrency }: PoolLimits): number {
+  return Math.max(1, Math.min(max, Math.floor(backendLimit / concurrency), Math.ceil(atOnce / concurrency)));
 }
 
 /** The number of workers for what `queues` show at `now`, in milliseconds; the history goes into the next decision. */

@@ -11,7 +11,8 @@ export function shardPrefix(shard: number): string {
  * The suffixes after a shard's prefix. `tree:<tree>` is the hash of a tree's rows, `bucket:<n>:<tree>` further buckets of
  * a large shared tree, `server:<server>` the rows a server has in each tree,
  * `pending:<session>` the names that wait for a session's end, `grave:<name>` what was deleted a short while ago,
- * `case:<name>` the open case of a name, `lease:<tree>` the lease on a tree: its end, its token, its destination;
+ * `case:<name>` the open case of a name, `lease:<tree>` the lease on a tree: its end, its token, its destination,
+ * `copy:<tree>` the copy of a tree ahead of its move: until when it is known, whether it is being made, where;
  * in the first shard, `routing:<reader>` what the reader has seen of each shard's log, as long as its lease holds.
  */
 export const keyNames = {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import { sortByName } from '../order.ts';
 import { isGone } from '../settling.ts';
-import { placeOf } from '../tree.ts';
+import { placeOf, type WalkedTree } from '../tree.ts';
 import { CaseStore } from './case-store.ts';
 import { ChainWatch, type Place } from './chain-watch.ts';
 import { ChangeLog } from './change-log.ts';
@@ -11,8 +11,9 @@ import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { LogTail } from './log-tail.ts';
 import { makeShard } from './make-shard.ts';
 import { NearbyNames } from './nearby.ts';
+import { RedisCopies } from './redis-copies.ts';
 import { RedisRoutingLeases } from './routing-leases.ts';
-import { RowReader, treesAtOnce } from './row-reader.ts';
+import { RowReader } from './row-reader.ts';
 import { vouchScript } from './script.ts';
 import { SessionEnds } from './session-ends.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -68,6 +69,7 @@ export interface RedisDirectoryOptions {
 
 export class RedisDirectory implements Directory {
   readonly routing: RoutingLeases;
+  readonly copies: RedisCopies;
   readonly #options: RedisDirectoryOptions;
   readonly #redis: Redis;
   readonly #clock: () => number;
@@ -93,6 +95,7 @@ export class RedisDirectory implements Directory {
     this.#writes = new Writes({ ...writing, watch, policy, ends: this.#ends, ...(acknowledge && { acknowledge }) });
     this.#cases = new CaseStore(writing);
     this.#logs = Array.from({ length: shards }, (_, shard) => new ChangeLog(shard));
+    this.copies = new RedisCopies(this.#redis, shards, clock);
     this.routing = new RedisRoutingLeases(this.#redis, this.#logs);
     const { tombstoneGrace } = policy.times;
     const [redis, reader, cases, logs] = [this.#redis, this.#reader, this.#cases, this.#logs];
@@ -171,15 +174,13 @@ export class RedisDirectory implements Directory {
     return this.#nearby.read(domain, isNear);
   }
 
+  trees(server: Bytes | undefined): AsyncIterable<WalkedTree> {
+    return this.#reader.walk(server);
+  }
+
   async snapshot(): Promise<Snapshot> {
-    const shards = await Promise.all(
-      this.#logs.map((log) =>
-        takeSnapshot({
-          ...{ redis: this.#redis, log, treesAtOnce },
-          readTrees: (trees) => this.#reader.trees(log.shard, trees),
-        }),
-      ),
-    );
+    const [redis, reader] = [this.#redis, this.#reader];
+    const shards = await Promise.all(this.#logs.map((log) => takeSnapshot({ redis, log, reader })));
     return { entries: sortByName(shards.flatMap((shard) => shard.entries)), at: shards.map((shard) => shard.at) };
   }
 

@@ -4,8 +4,8 @@ import type { Concern, Lookup, Standing } from '../directory.ts';
 import { isUnder } from '../entry.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import { readable } from '../../address/bytes.ts';
-import { nameIn, placeOf } from '../tree.ts';
-import type { Place } from '../tree.ts';
+import { byTree, nameIn, placeOf } from '../tree.ts';
+import type { Place, WalkedTree } from '../tree.ts';
 import type { ChainWatch } from './chain-watch.ts';
 import { keyNames, shardOf, shardPrefix } from './keys.ts';
 import { unpackRow } from './packing.ts';
@@ -117,6 +117,21 @@ export class RowReader {
     return entries;
   }
 
+  /** Of all shards, a page of trees at a time. */
+  async *walk(server: Bytes | undefined): AsyncGenerator<WalkedTree> {
+    for (let shard = 0; shard < this.#shards; shard += 1) {
+      const pages = server === undefined ? treePages(this.#redis, shard) : this.#treesOn(shard, server);
+      for await (const page of pages) yield* byTree(await this.trees(shard, page));
+    }
+  }
+
+  /** The trees of a shard that have rows on a server: the names in one go, which are short. */
+  async *#treesOn(shard: number, server: Bytes): AsyncGenerator<Bytes[]> {
+    const key = Buffer.from(`${shardPrefix(shard)}server:${server}`, 'latin1');
+    const trees = stringsIn(replyFrom(await this.#redis.hkeysBuffer(key)));
+    for (let at = 0; at < trees.length; at += treesAtOnce) yield trees.slice(at, at + treesAtOnce);
+  }
+
   /** How many rows of a shard each server has. */
   async counts(shard: number): Promise<Map<Bytes, number>> {
     const key = Buffer.from(shardPrefix(shard) + keyNames.servers, 'latin1');
@@ -129,6 +144,19 @@ export class RowReader {
     if (mark >= 0) return [locationPrefix.slice(0, mark)];
     const servers = stringsIn(replyFrom(await this.#redis.hkeysBuffer(prefix + keyNames.servers)));
     return servers.filter((server) => server.startsWith(locationPrefix));
+  }
+}
+
+/** The index of trees, a page at a time (never SCAN: other keys live in the same Redis). */
+export async function* treePages(redis: Redis, shard: number): AsyncGenerator<Bytes[]> {
+  const key = shardPrefix(shard) + keyNames.trees;
+  let from: string | Buffer = '-';
+  for (;;) {
+    const page: Buffer[] = await redis.zrangebylexBuffer(key, from, '+', 'LIMIT', 0, treesAtOnce);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page.map((tree) => tree.toString('latin1'));
+    from = Buffer.concat([Buffer.from('('), last]);
   }
 }
 

@@ -4,7 +4,8 @@ import type { Head } from '../directory.ts';
 import type { Bytes, Entry } from '../entry.ts';
 import { ChainBroken } from './change-log.ts';
 import type { ChangeLog, LinkedChange } from './change-log.ts';
-import { keyNames, shardPrefix } from './keys.ts';
+import { treePages } from './row-reader.ts';
+import type { RowReader } from './row-reader.ts';
 
 export interface ShardSnapshot {
   entries: Entry[];
@@ -15,8 +16,7 @@ export interface ShardSnapshot {
 export interface SnapshotSource {
   redis: Redis;
   log: ChangeLog;
-  treesAtOnce: number;
-  readTrees: (trees: readonly Bytes[]) => Promise<Entry[]>;
+  reader: Pick<RowReader, 'trees'>;
 }
 
 /** A log that is trimmed faster than a shard is read three times over is configured far too short. */
@@ -39,23 +39,11 @@ export async function takeSnapshot(source: SnapshotSource): Promise<ShardSnapsho
 async function readOnce(source: SnapshotSource): Promise<ShardSnapshot> {
   const from = await source.log.head(source.redis);
   const rows = new Map<Bytes, Entry>();
-  for await (const trees of treePages(source)) {
-    for (const entry of await source.readTrees(trees)) rows.set(entry.name, entry);
+  for await (const trees of treePages(source.redis, source.log.shard)) {
+    for (const entry of await source.reader.trees(source.log.shard, trees)) rows.set(entry.name, entry);
   }
   const at = await applyChanges(source, from, rows);
   return { entries: [...rows.values()], at };
-}
-
-async function* treePages(source: SnapshotSource): AsyncGenerator<Bytes[]> {
-  const key = shardPrefix(source.log.shard) + keyNames.trees;
-  let from: string | Buffer = '-';
-  for (;;) {
-    const page: Buffer[] = await source.redis.zrangebylexBuffer(key, from, '+', 'LIMIT', 0, source.treesAtOnce);
-    const last = page.at(-1);
-    if (last === undefined) return;
-    yield page.map((tree) => tree.toString('latin1'));
-    from = Buffer.concat([Buffer.from('('), last]);
-  }
 }
 
 /** Brings the rows to one point of the log, and returns that point. Its changes carry whole rows, so repeats do no harm. */

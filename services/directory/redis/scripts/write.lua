@@ -42,6 +42,12 @@ local function lease_destination()
   return ends and tonumber(ends) > tonumber(now) and destination or nil
 end
 
+-- `+` while the tree is being copied ahead of its move, `-` after that, and where to; nil where no copy is known.
+local function copy_of_tree()
+  local ends, made, destination = string.match(redis.call('GET', prefix .. 'copy:' .. tree) or '', '^(%d+) ([+-]) (.*)$')
+  if ends and tonumber(ends) > tonumber(now) then return made, destination end
+end
+
 local holds = {
   push = function() return push end,
   admin = function() return admin end,
@@ -59,6 +65,11 @@ local holds = {
   barred = function()
     local destination = lease_destination()
     return destination ~= nil and destination ~= writing
+  end,
+  copying = function() return (copy_of_tree()) == '+' end,
+  copied = function()
+    local _, destination = copy_of_tree()
+    return destination ~= nil and destination == writing
   end,
 }
 

@@ -1,0 +1,121 @@
+// rookery move audit, leftovers, discard: whether directory and servers agree after a move, and what is to go.
+import { Command } from 'commander';
+import { bytesFromText } from '../directory/entry.ts';
+import type { DiscardValue } from '../operations/discarding.ts';
+import type { AuditChoice, AuditedValue, FindingValue } from '../operations/left-over-operations.ts';
+import type { ApiOptions } from './api-client.ts';
+import { formatOption, whereOptions, withOptions } from './command-options.ts';
+import type { FormatOption } from './command-options.ts';
+import { CommandError, exit } from './exit-codes.ts';
+import { jsonLines, tableLines } from './render.ts';
+import { operatorOf } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
+import { withLeftOvers } from './with-operations.ts';
+
+type Options = ApiOptions & FormatOption;
+type End = (code: number) => void;
+
+const columns = ['found', 'tree', 'server', 'active at', 'mailboxes', 'since'];
+
+function row({ kind, tree, server, at, mailboxes, since }: FindingValue): string[] {
+  return [kind, tree, server, at ?? '', String(mailboxes.length), since];
+}
+
+function command(name: string): Command {
+  return withOptions(new Command(name), [formatOption(), ...whereOptions()]);
+}
+
+/** One thing that is looked at, of the three that may be. */
+function choiceOf(names: readonly string[], { run, server }: { run?: string; server?: string }): AuditChoice {
+  const said = [names.length > 0, run !== undefined, server !== undefined].filter(Boolean);
+  if (said.length !== 1) throw new CommandError(exit.usage, 'say what is audited: names, or --run, or --server');
+  if (run !== undefined) return { run };
+  return server === undefined ? { names: names.map(bytesFromText) } : { server };
+}
+
+function audit(surroundings: Surroundings, end: End): Command {
+  return command('audit')
+    .description('hold the directory and the servers against each other, and name what is not right')
+    .argument('[name...]', 'trees by their mailboxes: user.jdoe; every backend is asked for them')
+    .option('--run <run>', 'the trees of a run, at the two servers of each move')
+    .option('-s, --server <server>', 'all that a server has, or should have')
+    .addHelpText(
+      'after',
+      '\nFiles that lie on a disk without being in the list of mailboxes of their server are not seen.\n\nExit codes: 65 something is not right, 75 not all could be looked at.\n\nExamples:\n  rookery move audit --run 7\n  rookery move audit user.jdoe user.ann\n  rookery move audit --server mail2.example.org',
+    )
+    .action(async (names: string[], options: Options & { run?: string; server?: string }) => {
+      const choice = choiceOf(names, options);
+      const found = await withLeftOvers(options, surroundings, (leftOvers) => leftOvers.audit(choice));
+      if (found.findings.length > 0) end(exit.data);
+      else if (found.silent.length + found.later.length > 0) end(exit.temporary);
+      (options.format === 'json' ? [JSON.stringify(found)] : auditLines(found)).forEach(surroundings.out);
+    });
+}
+
+function auditLines({ trees, findings, silent, later, note }: AuditedValue): string[] {
+  return [
+    ...(findings.length === 0 ? [] : tableLines({ columns, rows: findings.map(row) })),
+    ...silent.map((line) => `silent: ${line}`),
+    ...later.map((line) => `not now: ${line}`),
+    `${trees} trees were looked at, ${findings.length} findings; ${note}`,
+  ];
+}
+
+function leftovers(surroundings: Surroundings): Command {
+  return command('leftovers')
+    .description('list what audits have found left over, the oldest first')
+    .option('-a, --all', 'all that they have found')
+    .addHelpText('after', '\nExamples:\n  rookery move leftovers\n  rookery move leftovers --all -f json')
+    .action(async (options: Options & { all?: true }) => {
+      const kind = options.all ? undefined : 'left-over';
+      const found = await withLeftOvers(options, surroundings, (leftOvers) => leftOvers.found(kind));
+      const table = () => (found.length === 0 ? ['nothing is known'] : tableLines({ columns, rows: found.map(row) }));
+      (options.format === 'json' ? jsonLines(found) : table()).forEach(surroundings.out);
+    });
+}
+
+function discard(surroundings: Surroundings, end: End): Command {
+  return command('discard')
+    .description('remove what a server has left over of a tree, with proof that it is whole elsewhere')
+    .argument('<name>', 'the root of the tree: user.jdoe')
+    .requiredOption('-s, --server <server>', 'the server that has the left-over')
+    .option('--dry-run', 'only show the proof')
+    .option('--now <reason>', 'before it has waited (moves.retention), and why')
+    .addHelpText(
+      'after',
+      '\nThe proof is shown first: an audit has found it, it has waited, it is active elsewhere, nobody moves it, and the active\ncopy has each message of it.\n\nExit codes: 75 anything of that is missing; it stays then.\n\nExamples:\n  rookery move discard user.jdoe --server mail1.example.org --dry-run\n  rookery move discard user.jdoe --server mail1.example.org',
+    )
+    .action(async (text: string, options: Options & { server: string; dryRun?: true; now?: string }) => {
+      const { server, now, dryRun = false, format } = options;
+      const [name, by] = [bytesFromText(text), operatorOf(surroundings)];
+      const told = (value: DiscardValue) => (format === 'json' ? [JSON.stringify(value)] : discardLines(value));
+      await withLeftOvers(options, surroundings, async (leftOvers) => {
+        const before = await leftOvers.discard(name, { server, now, by, dryRun: true });
+        if (before.result === 'kept') end(exit.temporary);
+        if (dryRun || before.result === 'kept' || format !== 'json') told(before).forEach(surroundings.out);
+        if (dryRun || before.result === 'kept') return;
+        const done = await leftOvers.discard(name, { server, now, by, dryRun: false });
+        (format === 'json' ? told(done) : [endLine(done)]).forEach(surroundings.out);
+      });
+    });
+}
+
+function discardLines(value: DiscardValue): string[] {
+  const { tree, server, mailboxes, messages, octets, at = 'nowhere', proof } = value;
+  const rows = proof.map(({ what, is, note }) => [what, is ? 'yes' : 'NO', note]);
+  return [
+    `${tree} at ${server}: ${mailboxes.length} mailboxes, ${messages} messages, ${octets} octets; active at ${at}`,
+    ...tableLines({ columns: ['proof', 'so', 'note'], rows }),
+    ...(value.result === 'kept' ? [endLine(value)] : []),
+  ];
+}
+
+function endLine({ tree, server, result, left }: DiscardValue): string {
+  if (result === 'kept') return `${tree} stays at ${server}`;
+  if (left.length === 0) return `${tree} is removed from ${server}`;
+  return `${tree} is removed from ${server}, which still lists ${left.join(', ')}`;
+}
+
+export function auditCommands(surroundings: Surroundings, end: End): Command[] {
+  return [audit(surroundings, end), leftovers(surroundings), discard(surroundings, end)];
+}

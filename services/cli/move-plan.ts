@@ -1,0 +1,182 @@
+// rookery move plan: has moves planned, shows what they come to, and writes the plan into a file for rookery move start.
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { bytesFromText } from '../directory/entry.ts';
+import type { Bytes } from '../directory/entry.ts';
+import type { Plan } from '../moves/plan.ts';
+import { rehashed, UnfitPlanFile } from '../moves/plan-file.ts';
+import { planLines } from '../moves/plan-text.ts';
+import type { PlanningQuery } from '../operations/move-planning.ts';
+import type { ApiOptions } from './api-client.ts';
+import { formatOption, whereOptions, wholeNumber, withOptions } from './command-options.ts';
+import type { FormatOption } from './command-options.ts';
+import { CommandError, exit } from './exit-codes.ts';
+import { writePlan } from './move-plan-file.ts';
+import { planSummary } from './move-plan-view.ts';
+import { operatorOf } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
+import { withPlanning } from './with-operations.ts';
+
+interface Options extends ApiOptions, FormatOption {
+  file?: string;
+  pattern?: string;
+  evacuate?: string;
+  rebalance?: number | true;
+  to?: string[];
+  zone?: string;
+  tag?: string[];
+  sizes: boolean;
+  limitTotal?: number;
+  limitPerSource?: number;
+  limitPerDestination?: number;
+  limitPerPartition?: number;
+  limitBytes?: number;
+  output?: string;
+  force?: true;
+  rehash?: string;
+}
+
+/** Servers are brought to within so many percent of each other, unless it is said. */
+const usualBound = 5;
+
+function percent(text: string): number {
+  const number = Number(text);
+  if (/^\d{1,3}(\.\d{1,3})?$/.test(text) && number > 0 && number <= 100) return number;
+  throw new InvalidArgumentError('It must be a number of percent above 0, up to 100.');
+}
+
+/** From `500M`, `2G` or plain bytes. */
+function octets(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,12})([KMG]?)$/i.exec(text) ?? [];
+  if (digits === '') throw new InvalidArgumentError('It must be a number of bytes, or one with K, M or G behind it.');
+  return Number(digits) * 1024 ** ' KMG'.indexOf(unit === '' ? ' ' : unit.toUpperCase());
+}
+
+const limitOption = (name: string, what: string) =>
+  new Option(`--limit-${name} <number>`, `at most so many at a time ${what} (default: moves.limits)`).argParser(
+    wholeNumber,
+  );
+
+function planOptions(command: Command): Command {
+  return withOptions(command, [
+    new Option('--file <file>', 'the users in this file, one a line; - is standard input, # begins a remark'),
+    new Option(
+      '--pattern <pattern>',
+      'users and shared mailboxes whose names fit: * for anything, % up to the next dot',
+    ),
+    new Option('--evacuate <server>', 'all that is on this server'),
+    new Option(
+      '--rebalance [percent]',
+      `as little as brings all servers within so many percent of each other (${usualBound})`,
+    ).argParser(percent),
+    new Option(
+      '-t, --to <place...>',
+      'to SERVER or SERVER!PARTITION, or to the best of several (default: placement chooses)',
+    ),
+    new Option('-z, --zone <zone>', 'to a server of this zone; * for any (default: the zone that they are in)'),
+    new Option('--tag <tag...>', 'to a server with these tags'),
+    new Option('--no-sizes', 'do not ask the servers how large anything is'),
+    ...[limitOption('total', 'in all'), limitOption('per-source', 'from one server')],
+    ...[limitOption('per-destination', 'to one server'), limitOption('per-partition', 'from or to one partition')],
+    new Option('--limit-bytes <number>', 'at most so many bytes a second, as 50M (default: moves.limits)').argParser(
+      octets,
+    ),
+    new Option('-o, --output <file>', 'write the plan into this file'),
+    new Option('--force', 'also where the file is there already'),
+    new Option(
+      '--rehash <file>',
+      'plan nothing, but make a plan valid again that was edited by hand, each line checked',
+    ),
+    ...[formatOption(), ...whereOptions()],
+  ]);
+}
+
+const examples = `
+Without -o the plan is only shown; -f json prints it.
+Exit codes: 65 nothing can be moved, or what is named is wrong.
+
+Examples:
+  rookery move plan jdoe jane@example.org --to mail8 -o two.plan
+  rookery move plan --evacuate mail7 -o mail7.plan
+  rookery move plan --pattern "example.org!user.%" --to mail8!fast mail9!fast -o org.plan
+  rookery move plan --rebalance 3 -o level.plan
+  rookery move plan --rehash mail7.plan`;
+
+export function movePlanCommand(surroundings: Surroundings): Command {
+  return planOptions(new Command('plan'))
+    .description('plan moves, with sizes, order and duration; nothing is moved by it')
+    .argument('[users...]', 'users: jdoe, jdoe@example.org or user.jdoe')
+    .addHelpText('after', examples)
+    .action(async (users: string[], options: Options) => {
+      if (options.rehash !== undefined) {
+        await rehash(options.rehash, surroundings);
+        return;
+      }
+      const query = queryOf([...users, ...(await usersIn(options.file))].map(bytesFromText), options);
+      const by = operatorOf(surroundings);
+      const plan = await withPlanning(options, surroundings, (planning) => planning.plan(query, by));
+      await tell(plan, options, surroundings);
+      if (query.users.length > 0 && plan.moves.length === 0)
+        throw new CommandError(exit.data, 'nothing can be moved: each reason stands above');
+    });
+}
+
+function queryOf(users: readonly Bytes[], options: Options): PlanningQuery {
+  const { pattern, evacuate, rebalance, to = [], zone, tag: tags, sizes } = options;
+  const { limitTotal, limitPerSource, limitPerDestination, limitPerPartition, limitBytes } = options;
+  const bytes = (text: string | undefined) => (text === undefined ? undefined : bytesFromText(text));
+  return {
+    ...{ users, pattern: bytes(pattern), evacuate: bytes(evacuate), to: to.map(bytesFromText), zone, tags, sizes },
+    rebalance: rebalance === true ? usualBound : rebalance,
+    limits: {
+      ...(limitTotal !== undefined && { total: limitTotal }),
+      ...(limitPerSource !== undefined && { perSource: limitPerSource }),
+      ...(limitPerDestination !== undefined && { perDestination: limitPerDestination }),
+      ...(limitPerPartition !== undefined && { perPartition: limitPerPartition }),
+      ...(limitBytes !== undefined && { bytesPerSecond: limitBytes }),
+    },
+  };
+}
+
+/** Each line's first word that is none of a remark; names with spaces stand as they are. */
+async function usersIn(file: string | undefined): Promise<string[]> {
+  if (file === undefined) return [];
+  const users: string[] = [];
+  try {
+    const input = file === '-' ? process.stdin : createReadStream(file);
+    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+      const user = line.replace(/(^|\s)#.*$/, '').trim();
+      if (user !== '') users.push(user);
+    }
+  } catch (error) {
+    throw new CommandError(exit.data, `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  if (users.length === 0) throw new CommandError(exit.data, `${file} names no user`);
+  return users;
+}
+
+async function tell(plan: Plan, { output, force, format }: Options, { out, err }: Surroundings): Promise<void> {
+  if (output !== undefined) await writePlan(plan, output, force === true);
+  if (format === 'json') {
+    if (output === undefined) for (const line of planLines(plan)) out(line);
+    return;
+  }
+  planSummary(plan).forEach(out);
+  if (output !== undefined) err(`rookery: the plan is in ${output}`);
+}
+
+async function rehash(file: string, surroundings: Surroundings): Promise<void> {
+  try {
+    const content = await readFile(file, 'utf8');
+    const plan = rehashed(content, { by: bytesFromText(operatorOf(surroundings)), at: Date.now() });
+    await writePlan(plan, file, true);
+    surroundings.out(`${file}: valid, with ${plan.moves.length} moves`);
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const text = (error as Error).message;
+    const what = error instanceof UnfitPlanFile ? `${file}: ${text}` : `${file} cannot be read: ${text}`;
+    throw new CommandError(exit.data, what, { cause: error });
+  }
+}

@@ -1,0 +1,109 @@
+// rookery move start: a plan begins, and is watched where that is wanted.
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError } from 'commander';
+import { UnfitPlanFile, readPlan } from '../moves/plan-file.ts';
+import type { Plan } from '../moves/plan.ts';
+import type { Limits } from '../moves/run.ts';
+import type { RunWish } from '../moves/starting.ts';
+import { windowOf, windowWords } from '../moves/windows.ts';
+import { Refusal } from '../operations/refusal.ts';
+import type { ApiOptions } from './api-client.ts';
+import { formatOption, whereOptions, withOptions } from './command-options.ts';
+import type { FormatOption } from './command-options.ts';
+import { CommandError, exit } from './exit-codes.ts';
+import { durationText, runCode, sizeText } from './move-view.ts';
+import { watchRun } from './move-watch.ts';
+import { operatorOf } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
+import { withMoves } from './with-operations.ts';
+
+type Options = ApiOptions &
+  FormatOption & {
+    limit?: Partial<Limits>;
+    window?: string[];
+    again?: true;
+    yes?: true;
+    watch?: true;
+  };
+
+const limitNames: Readonly<Record<string, keyof Limits>> = {
+  ...{ total: 'total', source: 'perSource', destination: 'perDestination', partition: 'perPartition' },
+  bytes: 'bytesPerSecond',
+};
+
+/** `total=4,source=2,bytes=50M`. */
+function limitsOf(text: string, before: Partial<Limits> = {}): Partial<Limits> {
+  const limits = { ...before };
+  for (const word of text.split(',')) {
+    const [, name = '', number = '', unit = ''] = /^([a-z]+)=(\d{1,12})([kMG]?)$/.exec(word) ?? [];
+    const limit = limitNames[name];
+    const value = Number(number) * { '': 1, k: 1e3, M: 1e6, G: 1e9 }[unit as '' | 'k' | 'M' | 'G'];
+    const least = name === 'bytes' ? 0 : 1;
+    if (!limit || value < least || (name !== 'bytes' && unit !== ''))
+      throw new InvalidArgumentError(
+        `'${word}' may be total=, source=, destination= or partition= with a number, or bytes=50M.`,
+      );
+    limits[limit] = value;
+  }
+  return limits;
+}
+
+function windowsOf(text: string, before: string[] = []): string[] {
+  if (!windowOf(text)) throw new InvalidArgumentError(`It may be ${windowWords}.`);
+  return [...before, text];
+}
+
+function read(file: string): { text: string; plan: Plan } {
+  try {
+    const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    return { text, plan: readPlan(text) };
+  } catch (error) {
+    const what = error instanceof UnfitPlanFile ? '' : ' cannot be read';
+    throw new CommandError(exit.data, `${file}${what}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** What it would do, for whoever has not said that it may. */
+function told({ totals, asked, servers, limits }: Plan): string[] {
+  return [
+    `${asked}: ${totals.moves} trees, ${sizeText(totals.octets)}, about ${durationText(totals.seconds)}, between ${servers.join(', ')}`,
+    `${limits.total} at a time, ${limits.perSource} a source, ${limits.perDestination} a destination`,
+  ];
+}
+
+export function startCommand(surroundings: Surroundings, end: (code: number) => void): Command {
+  return withOptions(new Command('start'), [formatOption(), ...whereOptions()])
+    .description('start a plan: workers move its trees, as limits and windows of time allow')
+    .argument('<plan>', 'the file that rookery move plan has made, or - for standard input')
+    .option(
+      '-l, --limit <limits>',
+      "in place of the plan's: total=4,source=2,destination=2,partition=2,bytes=50M",
+      limitsOf,
+    )
+    .option('--window <window>', `when moves may begin, in place of moves.windows: ${windowWords}`, windowsOf)
+    .option('--again', 'though the plan has a run that is over')
+    .option('--watch', 'watch it until it is over')
+    .option('-y, --yes', 'do it; without, it is only told what would be done')
+    .addHelpText(
+      'after',
+      '\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 | rookery move start - --yes --watch',
+    )
+    .action(async (file: string, options: Options) => {
+      const { text, plan } = read(file);
+      if (!options.yes) {
+        told(plan).forEach(surroundings.out);
+        throw new Refusal('unsafe', 'nothing is started: --yes does it');
+      }
+      const { limit, window, again } = options;
+      const wish: RunWish = {
+        ...(limit && { limits: limit }),
+        ...(window && { windows: window }),
+        again: again ?? false,
+      };
+      await withMoves(options, surroundings, async (moves) => {
+        const run = await moves.start(text, wish, operatorOf(surroundings));
+        surroundings.out(options.format === 'json' ? JSON.stringify(run) : `run ${run.run}: ${run.why}`);
+        if (options.watch) end(runCode(await watchRun(moves, run.run, surroundings)));
+      });
+    });
+}

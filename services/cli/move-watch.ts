@@ -1,0 +1,156 @@
+// rookery move watch: a run as it goes on, as one bar on a terminal, as plain lines elsewhere.
+import { Command } from 'commander';
+import { followRun } from '../operations/following-run.ts';
+import type { MoveOperations } from '../operations/move-operations.ts';
+import type { EndValue, WholeRunValue } from '../operations/run-value.ts';
+import type { ApiOptions } from './api-client.ts';
+import { whereOptions, withOptions } from './command-options.ts';
+import { durationText, failuresOf, isAtItsEnd, passedOf, runCode, sizeText, speedText } from './move-view.ts';
+import type { Surroundings, Terminal } from './surroundings.ts';
+import { withMoves } from './with-operations.ts';
+
+/** How often it is looked at, in milliseconds. */
+const lookEvery = 1000;
+
+/** How often plain lines tell how far it is, in milliseconds. */
+const lineEvery = 10_000;
+
+const barWidth = 30;
+
+/** How many moves under way are shown below the bar. */
+const mostShown = 10;
+
+/** Shows a run until it is over, or has stopped by itself; gives it as it is then. */
+export async function watchRun(
+  moves: MoveOperations,
+  id: string,
+  { out, terminal }: Pick<Surroundings, 'out' | 'terminal'>,
+): Promise<WholeRunValue> {
+  const screen = terminal ? new Bar(terminal) : new Lines(out);
+  // What ended before is in the figures, and in the report.
+  let last = await moves.show(id);
+  for await (const news of followRun(moves, id, { after: last.ends, every: lookEvery })) {
+    if (news.is === 'end') {
+      screen.ended(news.end);
+      continue;
+    }
+    last = news.run;
+    screen.progress(last);
+    if (isAtItsEnd(last)) break;
+  }
+  screen.over(last);
+  return last;
+}
+
+interface Screen {
+  ended(end: EndValue): void;
+  progress(run: WholeRunValue): void;
+  over(run: WholeRunValue): void;
+}
+
+function isFailure({ state }: EndValue): boolean {
+  return state !== 'done' && state !== 'skipped' && state !== 'dropped';
+}
+
+function endText({ name, state, note }: EndValue): string {
+  return `${name}: ${state}: ${note}`;
+}
+
+/** `1234 of 10000 trees, 3 failed, 8 under way, 12.3 GB of 96.0 GB, 56/min, 2h 14m left`. */
+export function progressText(run: WholeRunValue): string {
+  const failed = failuresOf(run);
+  const speed = speedText(run);
+  return [
+    `${passedOf(run)} of ${run.moves} trees`,
+    ...(failed > 0 ? [`${failed} failed`] : []),
+    ...[`${run.counts.moving} under way`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
+    ...(speed === '' ? [] : [speed]),
+    ...(run.state === 'running' ? [] : [`${run.state}: ${run.why}`]),
+  ].join(', ');
+}
+
+class Lines implements Screen {
+  readonly #out: (line: string) => void;
+  #told = 0;
+  #state = '';
+
+  constructor(out: (line: string) => void) {
+    this.#out = out;
+  }
+
+  ended(end: EndValue): void {
+    if (isFailure(end)) this.#out(endText(end));
+  }
+
+  progress(run: WholeRunValue): void {
+    if (run.state === this.#state && Date.now() - this.#told < lineEvery) return;
+    this.#told = Date.now();
+    this.#state = run.state;
+    this.#out(progressText(run));
+  }
+
+  over(run: WholeRunValue): void {
+    this.#out(`${run.run}: ${run.state}: ${run.why}`);
+  }
+}
+
+/** Drawn again and again at the same place; what failed scrolls away above it. */
+class Bar implements Screen {
+  readonly #terminal: Terminal;
+  #height = 0;
+
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal;
+  }
+
+  ended(end: EndValue): void {
+    if (isFailure(end)) this.#draw([endText(end)], []);
+  }
+
+  progress(run: WholeRunValue): void {
+    const shown = run.under_way.slice(0, mostShown).map(({ name, to, step, begun }) => {
+      const since =
+        begun === undefined ? '' : `  ${durationText(Math.max(0, (Date.now() - Date.parse(begun)) / 1000))}`;
+      return `  ${name} -> ${to}  ${step}${since}`;
+    });
+    const more = run.under_way.length - shown.length;
+    this.#draw([], [barText(run), progressText(run), ...shown, ...(more > 0 ? [`  and ${more} more`] : [])]);
+  }
+
+  over(run: WholeRunValue): void {
+    this.#draw([`${run.run}: ${run.state}: ${run.why}`], []);
+  }
+
+  /** In place of what was drawn last: lines that stay, and such as are drawn over. */
+  #draw(stay: readonly string[], over: readonly string[]): void {
+    const { columns, write } = this.#terminal;
+    const fitted = over.map((line) =>
+      Array.from(line)
+        .slice(0, Math.max(1, columns - 1))
+        .join(''),
+    );
+    const up = this.#height > 0 ? `\x1b[${this.#height}A\r\x1b[J` : '';
+    write(up + [...stay, ...fitted].map((line) => `${line}\n`).join(''));
+    this.#height = fitted.length;
+  }
+}
+
+/** `[######........................]  20.0 %`. */
+export function barText(run: Pick<WholeRunValue, 'counts' | 'moves'>): string {
+  const share = run.moves === 0 ? 1 : passedOf(run) / run.moves;
+  const full = Math.floor(share * barWidth);
+  return `[${'#'.repeat(full)}${'.'.repeat(barWidth - full)}] ${(Math.floor(share * 1000) / 10).toFixed(1).padStart(5)} %`;
+}
+
+export function watchCommand(surroundings: Surroundings, end: (code: number) => void): Command {
+  return withOptions(new Command('watch'), whereOptions())
+    .description('watch a run until it is over, or has stopped by itself')
+    .argument('<run>', 'the run')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 all trees are moved, 65 it is done and some are not, 75 it was cancelled or has stopped.\n\nExamples:\n  rookery move watch 20261127-171408-3f9a',
+    )
+    .action(async (id: string, options: ApiOptions) => {
+      end(runCode(await withMoves(options, surroundings, (moves) => watchRun(moves, id, surroundings))));
+    });
+}

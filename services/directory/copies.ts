@@ -1,0 +1,28 @@
+// Trees of which a copy is made at another server ahead of their move: not handed over while it is made, and nobody's own there.
+import type { Bytes } from './entry.ts';
+
+/**
+ * Cyrus' XFER copies a tree, and then says DEACTIVATE. Where that is answered NO it gives up: the tree is what it was, and
+ * its copy stays at the other server. So a move copies ahead while mail goes on, and the XFER that cuts has little left
+ * to do. Mail is not put off by it, and nobody's memory of rows is touched.
+ *
+ * The copy grows old: a folder that its owner has renamed since is there still, under a name that nobody has any more. Where
+ * the server starts anew it pushes that name, and would be given it. So names of the tree that are absent are refused
+ * to its pushes. And names that are active where they were are refused to it outright, also under a lease: Cyrus says ACTIVATE
+ * as soon as it renames a folder of the copy, the tree being elsewhere yet.
+ */
+export interface Copies {
+  /** A copy is being made at `destination`; DEACTIVATE is refused for each name of the tree. May be repeated. */
+  begin(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
+  /** There is one, or a part of one, and the tree may be handed over. */
+  made(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
+  /** There is none, or it is the tree itself by now; nothing happens where none was known. */
+  end(name: Bytes): Promise<void>;
+}
+
+/** What is known of the copy of a tree. */
+export interface Copy {
+  destination: Bytes;
+  /** It is being made. */
+  goesOn: boolean;
+}

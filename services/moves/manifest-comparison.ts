@@ -1,0 +1,140 @@
+// Whether a server has all that a manifest of another one tells of. A lower bound: whoever works there meanwhile by IMAP may
+// add, change, rename and delete, as long as it shows that he did.
+import { readable } from '../address/bytes.ts';
+import type { Bytes } from '../directory/entry.ts';
+import type { MailboxManifest, Manifest, MessageFacts } from './manifest.ts';
+
+/** What is missing or different at the other server; each a sentence for people. */
+export type Difference = string;
+
+/** How many uids a sentence names. */
+const named = 5;
+
+/** All differences; none means that `found` has everything of `manifest`. The partition is no difference. */
+export function differences(manifest: Manifest, found: Manifest): Difference[] {
+  const byId = new Map(found.mailboxes.map((mailbox) => [mailbox.uniqueId, mailbox]));
+  const byName = new Map(found.mailboxes.map((mailbox) => [mailbox.name, mailbox]));
+  return [
+    ...manifest.mailboxes.flatMap((mailbox) => {
+      const there = byId.get(mailbox.uniqueId);
+      return there ? mailboxDifferences(mailbox, there) : [missingMailbox(mailbox, byName.get(mailbox.name))];
+    }),
+    ...quotaDifferences(manifest, found),
+    ...subscriptionDifferences(manifest, found, byName),
+    ...sieveDifferences(manifest, found),
+  ];
+}
+
+function missingMailbox({ name, uniqueId }: MailboxManifest, namesake: MailboxManifest | undefined): Difference {
+  const another = namesake ? `, but another one of that name (${namesake.uniqueId})` : '';
+  return `${readable(name)} (${uniqueId}) is not there${another}`;
+}
+
+function mailboxDifferences(expected: MailboxManifest, there: MailboxManifest): Difference[] {
+  const name = readable(expected.name);
+  const all: Difference[] = [];
+  const compare = (what: string, fine: boolean, was: unknown, is: unknown): void => {
+    if (!fine) all.push(`${name}: ${what} is ${String(is)}, was ${String(was)}`);
+  };
+  // Whoever changes name or ACL there raises it.
+  const touched = there.folderModseq > expected.folderModseq;
+  compare('its name', touched || there.name === expected.name, expected.name, readable(there.name));
+  compare('the uidvalidity', there.uidValidity === expected.uidValidity, expected.uidValidity, there.uidValidity);
+  compare('the last uid', there.lastUid >= expected.lastUid, expected.lastUid, there.lastUid);
+  const [was, is] = [expected.highestModseq, there.highestModseq];
+  compare('the highest modseq', is >= was, was, is);
+  compare('the ACL', touched || there.acl === expected.acl, readable(expected.acl), readable(there.acl));
+  const sameRoot = there.quotaRoot === expected.quotaRoot || there.name !== expected.name;
+  compare('the quota root', sameRoot, expected.quotaRoot ?? 'none', there.quotaRoot ?? 'none');
+  return [...all, ...messageDifferences(name, expected.messages, there.messages)];
+}
+
+const faults = {
+  missing: 'is missing',
+  other: 'is another message',
+  gone: 'is expunged without a change',
+  back: 'was expunged and is not',
+  flags: 'has other flags without a change',
+} as const;
+type Fault = keyof typeof faults;
+
+function messageDifferences(
+  name: string,
+  expected: readonly MessageFacts[],
+  there: readonly MessageFacts[],
+): Difference[] {
+  const found = new Map<Fault, number[]>();
+  let at = 0;
+  // Both are in the order of their uids.
+  for (const message of expected) {
+    let candidate = there[at];
+    while (candidate !== undefined && candidate.uid < message.uid) candidate = there[(at += 1)];
+    const fault = faultOf(message, candidate?.uid === message.uid ? candidate : undefined);
+    if (fault !== undefined) found.set(fault, [...(found.get(fault) ?? []), message.uid]);
+  }
+  return [...found].map(([fault, uids]) => `${name}: ${uidsText(uids)} ${faults[fault]}`);
+}
+
+function faultOf(message: MessageFacts, there: MessageFacts | undefined): Fault | undefined {
+  // What is expunged goes for good some day.
+  if (there === undefined) return message.expunged ? undefined : 'missing';
+  if (there.guid !== message.guid) return 'other';
+  if (message.expunged && !there.expunged) return 'back';
+  if (there.modseq > message.modseq) return undefined;
+  if (there.expunged && !message.expunged) return 'gone';
+  return sameFlags(message.flags, there.flags) ? undefined : 'flags';
+}
+
+function sameFlags(some: readonly Bytes[], others: readonly Bytes[]): boolean {
+  return some.length === others.length && some.every((flag, at) => flag === others[at]);
+}
+
+function uidsText(uids: readonly number[]): string {
+  const more = uids.length > named ? ` and ${uids.length - named} more` : '';
+  return `each of uid ${uids.slice(0, named).join(', ')}${more}`;
+}
+
+function quotaDifferences(manifest: Manifest, found: Manifest): Difference[] {
+  return [...manifest.quotas].flatMap(([root, limits]) => {
+    const there = found.quotas.get(root);
+    if (!there) return [`the quota root ${readable(root)} is not there`];
+    return [...limits]
+      .filter(([resource, limit]) => there.get(resource) !== limit)
+      .map(([resource, limit]) => {
+        const is = there.get(resource) ?? 'none';
+        return `the quota of ${readable(root)}: ${resource} is ${is}, was ${limit}`;
+      });
+  });
+}
+
+/** Whoever renames or deletes a mailbox gives up the subscription to it. */
+function subscriptionDifferences(
+  { subscriptions, mailboxes }: Manifest,
+  found: Manifest,
+  there: ReadonlyMap<Bytes, unknown>,
+): Difference[] {
+  const subscribed = new Set(found.subscriptions);
+  const own = new Set(mailboxes.map(({ name }) => name));
+  return subscriptions
+    .filter((name) => !subscribed.has(name) && (!own.has(name) || there.has(name)))
+    .map((name) => `the subscription to ${readable(name)} is not there`);
+}
+
+function sieveDifferences({ sieve }: Manifest, found: Manifest): Difference[] {
+  // A server that keeps scripts as messages tells of none by name.
+  const asMessages = found.sieve.length === 0 ? scriptMessages(found) : 0;
+  if (sieve.length > 0 && asMessages >= sieve.length) return [];
+  return sieve.flatMap(({ name, digest, active }) => {
+    const there = found.sieve.find((script) => script.name === name);
+    if (there?.digest !== digest) {
+      return [`the sieve script ${readable(name)} is ${there ? 'another one' : 'not there'}`];
+    }
+    if (there.active === active) return [];
+    return [`the sieve script ${readable(name)} is ${there.active ? '' : 'not '}active`];
+  });
+}
+
+function scriptMessages({ mailboxes }: Manifest): number {
+  const scripts = mailboxes.find(({ name }) => /\.#sieve$/.test(name))?.messages ?? [];
+  return scripts.filter(({ expunged }) => !expunged).length;
+}

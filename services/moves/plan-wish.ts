@@ -1,0 +1,38 @@
+// What an operator wants planned: which trees, where to, and under which limits.
+import { readable } from '../address/bytes.ts';
+import type { Bytes } from '../directory/entry.ts';
+import type { Destination } from './destinations.ts';
+import { locationOf } from './plan.ts';
+import type { PlanLimits } from './plan.ts';
+
+/** Which trees are meant. */
+export type Meant =
+  /** By the names of INBOXes, and by a pattern of names of INBOXes and shared mailboxes. */
+  | { is: 'named'; users: readonly Bytes[]; pattern?: Bytes | undefined }
+  /** All of a server. */
+  | { is: 'evacuate'; server: Bytes }
+  /** As few octets as it takes for all servers to be within so many percent of each other. */
+  | { is: 'rebalance'; within: number };
+
+export interface PlanWish extends Destination {
+  meant: Meant;
+  /** Whether the servers are asked for sizes. */
+  sizes: boolean;
+  limits: PlanLimits;
+}
+
+/** In a few words, as it stands in the plan. */
+export function askedText({ meant, to }: PlanWish): string {
+  const where = to.length === 0 ? '' : ` to ${to.map(placeText).join(', ')}`;
+  if (meant.is === 'evacuate') return `evacuate ${readable(meant.server)}${where}`;
+  if (meant.is === 'rebalance') return `rebalance within ${meant.within}%`;
+  const named = [
+    ...(meant.users.length > 0 ? [`${meant.users.length} named`] : []),
+    ...(meant.pattern === undefined ? [] : [`those like ${readable(meant.pattern)}`]),
+  ];
+  return `${named.join(' and ')}${where}`;
+}
+
+function placeText(place: Destination['to'][number]): string {
+  return readable(place.partition === '' ? place.server : locationOf(place));
+}

@@ -1,0 +1,117 @@
+// Starting a plan: refused where the world has changed too much since it was made; single trees that have changed are skipped.
+import { readable } from '../address/bytes.ts';
+import type { Registry } from '../backends/registry.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { Bytes } from '../directory/entry.ts';
+import { unfitMove, unfitPlaces } from './moving.ts';
+import { changedSince } from './plan.ts';
+import type { Drift, Plan, PlannedMove } from './plan.ts';
+import { rowsFor } from './plan-reading.ts';
+import type { Limits, RowEnd, Run, StopWhen } from './run.ts';
+import type { NewRow } from './run-rows.ts';
+import type { RunStore } from './run-store.ts';
+import { windowOf, windowWords } from './windows.ts';
+
+/** A plan that is not started; the message says why. `there`: it has a run. */
+export class UnfitRun extends Error {
+  override readonly name = 'UnfitRun';
+  readonly is: 'changed' | 'there' | 'unfit';
+
+  constructor(is: 'changed' | 'there' | 'unfit', message: string) {
+    super(message);
+    this.is = is;
+  }
+}
+
+/** What stands in the configuration. */
+export interface RunSettings {
+  windows: readonly string[];
+  stopWhen: StopWhen;
+  /** How many of a hundred trees of a plan may have changed since it was made. */
+  drift: number;
+}
+
+export interface StartingOptions {
+  runs: Pick<RunStore, 'start'>;
+  directory: Pick<Directory, 'trees' | 'snapshot' | 'tree'>;
+  registry: Registry;
+  settings: RunSettings;
+  /** Has a worker conduct the run. */
+  ring: (run: string) => void;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+  newId: () => string;
+}
+
+/** What is asked of a run, where the plan or the configuration does not say it as it is wanted. */
+export interface RunWish {
+  limits?: Partial<Limits>;
+  windows?: readonly string[];
+  stopWhen?: Partial<StopWhen>;
+  /** Though the plan has a run that is over. */
+  again?: boolean;
+}
+
+/** Starts the plan whose hash this is. Rejects with UnfitRun, or when Redis, or the directory, does not answer. */
+export async function startRun(
+  plan: Plan,
+  hash: string,
+  wish: RunWish,
+  by: Bytes,
+  options: StartingOptions,
+): Promise<Run> {
+  const { runs, directory, registry, settings, clock, newId, ring } = options;
+  const windows = wish.windows ?? settings.windows;
+  const unread = windows.find((text) => windowOf(text) === undefined);
+  if (unread !== undefined) throw new UnfitRun('unfit', `'${unread}' is no window of time: ${windowWords}`);
+  if (plan.moves.length === 0) throw new UnfitRun('unfit', 'the plan moves nothing');
+  const drift = changedSince(plan, await rowsFor(plan, directory));
+  if (drift.percent > settings.drift) throw new UnfitRun('changed', driftText(drift, settings.drift));
+  const now = clock();
+  const rows = rowsOf(plan, drift, registry, now);
+  const run: Run = {
+    ...{ id: newId(), plan: hash, by, since: now, state: 'running', why: startedText(by, rows, drift) },
+    totals: { moves: rows.length, octets: rows.reduce((sum, { octets }) => sum + octets, 0) },
+    limits: { ...plan.limits, ...wish.limits },
+    ...{ windows, stopWhen: { ...settings.stopWhen, ...wish.stopWhen }, forgiven: { failed: 0, ended: 0 } },
+  };
+  const started = await runs.start(run, rows, wish.again ?? false);
+  if (started.is === 'there') throw new UnfitRun('there', thereText(started.run));
+  ring(started.run.id);
+  return started.run;
+}
+
+function rowsOf({ moves }: Plan, drift: Drift, registry: Registry, now: number): NewRow[] {
+  const changed = new Map(drift.rows.map(({ name, why }) => [name, why]));
+  return moves.map(({ name, from, to, octets, messages = 0 }: PlannedMove) => {
+    const why = changed.get(name) ?? unfitMove({ name }) ?? unfitPlaces(from, to, registry);
+    const end: RowEnd | undefined =
+      why === undefined ? undefined : { state: 'skipped', note: why, at: now, octets: 0, messages: 0, times: {} };
+    return { name, from, to, octets, messages, ...(end && { end }) };
+  });
+}
+
+/** How many changed trees are named. */
+const mostNamed = 5;
+
+function driftText({ rows, percent }: Drift, most: number): string {
+  const named = rows.slice(0, mostNamed).map(({ name, why }) => `${readable(name)}: ${why}`);
+  const more = rows.length > mostNamed ? [`and ${rows.length - mostNamed} more`] : [];
+  const what = `${rows.length} trees have changed since the plan was made, ${percent.toFixed(1)} % of it; moves.plan_drift is ${most} %`;
+  return `${what}. Make it anew: rookery move plan\n  ${[...named, ...more].join('\n  ')}`;
+}
+
+function startedText(by: Bytes, rows: readonly NewRow[], drift: Drift): string {
+  const skipped = rows.filter(({ end }) => end).length;
+  const came = drift.rows.filter(({ kind }) => kind === 'came').length;
+  return [
+    `started by ${readable(by)}`,
+    ...(skipped > 0 ? [`${skipped} have changed since they were planned, and are skipped`] : []),
+    ...(came > 0 ? [`${came} have come since to a server that is to be emptied: plan them anew`] : []),
+  ].join('; ');
+}
+
+function thereText({ id, state, by, since }: Run): string {
+  const is = `the plan has a run: ${id}, ${state}, started by ${readable(by)} at ${new Date(since).toISOString()}`;
+  return state === 'done' || state === 'cancelled' ? `${is}. To start it once more: --again` : is;
+}

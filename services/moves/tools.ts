@@ -1,0 +1,16 @@
+// What one kind of mail server needs to be moved: its driver, and how its manifests are written and compared.
+import type { ImapAdmins } from '../backends/imap-admins.ts';
+import type { Registry } from '../backends/registry.ts';
+import type { Copies } from '../directory/copies.ts';
+import type { MoveDriver } from './driver.ts';
+import type { Manifest } from './manifest.ts';
+import type { Difference } from './manifest-comparison.ts';
+import type { ManifestCodec } from './manifest-store.ts';
+
+export interface MoveTools {
+  codec: ManifestCodec;
+  /** What `found` lacks of a manifest that was taken before, or has otherwise than it may have become since. */
+  differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
+  /** `timeout`: for what may take long, in milliseconds. */
+  driver: (around: { registry: Registry; admins: ImapAdmins; copies: Copies; timeout: number }) => MoveDriver;
+}

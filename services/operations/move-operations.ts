@@ -1,0 +1,177 @@
+// What an operator asks of moves: to start a plan, how its run goes, to hold it up or to have it go on, and what came of it.
+import { z } from 'zod';
+import { readable } from '../address/bytes.ts';
+import type { Bytes } from '../address/bytes.ts';
+import { bytesFromText } from '../directory/entry.ts';
+import type { MoveStore } from '../moves/move-store.ts';
+import { readPlan, UnfitPlanFile } from '../moves/plan-file.ts';
+import { planHash } from '../moves/plan-text.ts';
+import { retried, turned } from '../moves/run.ts';
+import type { Run, Turn } from '../moves/run.ts';
+import { recentEnds, speedOf } from '../moves/run-eta.ts';
+import type { KeptRun, RunStore } from '../moves/run-store.ts';
+import { UnfitRun, startRun } from '../moves/starting.ts';
+import type { RunWish, StartingOptions } from '../moves/starting.ts';
+import { Refusal } from './refusal.ts';
+import { endValue, endValueOf, moveValueOf, reportRow, reportRowOf, runValue, runValueOf } from './run-value.ts';
+import { wholeRunValueOf } from './run-value.ts';
+import type { EndValue, MoveValue, ReportRow, RunValue, WholeRunValue } from './run-value.ts';
+
+export const runsAnswer = z.object({ runs: z.array(runValue) });
+export const reportAnswer = z.object({
+  rows: z.array(reportRow),
+  next: z.int().optional().meta({ description: 'Where the next page begins; left out at the end.' }),
+});
+export const endsAnswer = z.object({ ends: z.array(endValue) });
+export const retryAnswer = z.object({ run: runValue, again: z.int() });
+
+/** All reject with a Refusal: missing where there is no such run, unsafe where it can't be as it is. */
+export interface MoveOperations {
+  /** Starts the plan in a file's text. Refused as data where it is none, unsafe where it has a run or too much has changed. */
+  start(plan: string, wish: RunWish, by: string): Promise<RunValue>;
+  /** The newest first. */
+  list(most: number): Promise<RunValue[]>;
+  show(run: string): Promise<WholeRunValue>;
+  /** The last move of a name. */
+  of(name: Bytes): Promise<MoveValue>;
+  /** Begins nothing more, and lets what has begun end. */
+  pause(run: string, by: string): Promise<RunValue>;
+  resume(run: string, by: string): Promise<RunValue>;
+  /** Begins nothing more, for good; what is before its cut goes back. */
+  cancel(run: string, by: string): Promise<RunValue>;
+  /** Has what failed tried again: one tree, or all. */
+  retry(run: string, name: Bytes | undefined, by: string): Promise<{ run: RunValue; again: number }>;
+  /** A page of the rows of the plan, in its order. */
+  report(run: string, from: number, most: number): Promise<z.output<typeof reportAnswer>>;
+  /** What has ended since so many ends, in order. */
+  ends(run: string, after: number, most: number): Promise<EndValue[]>;
+}
+
+export interface OperatorsMoves {
+  runs: RunStore;
+  moves: Pick<MoveStore, 'read' | 'readAll'>;
+  /** What a plan is started with. */
+  starting: Omit<StartingOptions, 'runs'>;
+  /** Has a worker conduct a run. */
+  ring: (run: string) => void;
+  clock: () => number;
+}
+
+/** How often somebody else may have changed the run in between before that is told. */
+const mostTries = 10;
+
+export function moveOperations(parts: OperatorsMoves): MoveOperations {
+  const { runs, moves, ring } = parts;
+  const valueOf = async (run: Run) => runValueOf(run, await runs.progress(run));
+  const turn = async (id: string, wanted: Turn): Promise<RunValue> => {
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const kept = await found(id, runs);
+      const { counts } = await runs.progress(kept.run);
+      const next = turned(kept.run, wanted, counts);
+      if (!next) throw new Refusal('unsafe', `run ${id} is ${kept.run.state}, and can't be ${wanted.to}`);
+      const now = await runs.turn(kept, next);
+      if (!now) continue;
+      ring(id);
+      return valueOf(now.run);
+    }
+    throw new Refusal('unavailable', `run ${id} changes too fast: try again`);
+  };
+  return {
+    async start(text, wish, by) {
+      const plan = await fit(() => readPlan(text));
+      const options = { ...parts.starting, runs };
+      return valueOf(await fit(() => startRun(plan, planHash(plan), wish, bytesFromText(by), options)));
+    },
+    list: async (most) => Promise.all((await runs.list(most)).map(valueOf)),
+    show: (id) => whole(id, parts),
+    async of(name) {
+      const kept = await moves.read(name);
+      if (!kept) throw new Refusal('missing', `${readable(name)}: no move is known`);
+      return moveValueOf(kept.move);
+    },
+    pause: (id, by) => turn(id, { to: 'paused', why: `paused by ${by}` }),
+    resume: (id, by) => turn(id, { to: 'running', why: `resumed by ${by}` }),
+    cancel: (id, by) => turn(id, { to: 'cancelled', why: `cancelled by ${by}` }),
+    async retry(id, name, by) {
+      const again = await retryRows(id, name, parts);
+      for (let tries = 0; tries < mostTries; tries += 1) {
+        const kept = await found(id, runs);
+        const next = retried(kept.run, `failed moves are tried again by ${by}`, (await runs.progress(kept.run)).counts);
+        if (!next) throw new Refusal('unsafe', `run ${id} was cancelled: start the plan again`);
+        const now = await runs.turn(kept, next);
+        if (!now) continue;
+        ring(id);
+        return { run: await valueOf(now.run), again };
+      }
+      throw new Refusal('unavailable', `run ${id} changes too fast: try again`);
+    },
+    async report(id, from, most) {
+      const { run } = await found(id, runs);
+      const rows: ReportRow[] = (await runs.rows(run, from, most)).map(reportRowOf);
+      const next = from + most;
+      return { rows, ...(next < run.totals.moves && { next }) };
+    },
+    async ends(id, after, most) {
+      await found(id, runs);
+      return (await runs.ends(id, after, most)).map((end, at) => endValueOf(end, after + at + 1));
+    },
+  };
+}
+
+async function found(id: string, runs: RunStore): Promise<KeptRun> {
+  const kept = await runs.read(id);
+  if (!kept) throw new Refusal('missing', `there is no run ${readable(bytesFromText(id))}`);
+  return kept;
+}
+
+async function whole(id: string, { runs, moves, clock }: OperatorsMoves): Promise<WholeRunValue> {
+  const { run } = await found(id, runs);
+  const [progress, { underWay }, ends] = await Promise.all([runs.progress(run), runs.pace(), runs.endCount(id)]);
+  const ours = underWay.filter((one) => one.run === id);
+  const open = await moves.readAll(ours.map(({ name }) => name));
+  const recent = await runs.ends(id, Math.max(0, ends - recentEnds), recentEnds);
+  const { counts, passed } = progress;
+  const left = { moves: counts.waiting + counts.moving, octets: Math.max(0, run.totals.octets - passed) };
+  const speed = run.state === 'running' && left.moves > 0 ? speedOf(recent, left, clock()) : undefined;
+  return wholeRunValueOf(
+    runValueOf(run, progress),
+    open.filter((move) => move.run === id),
+    speed,
+    ends,
+  );
+}
+
+/** Has rows wait again; gives how many. */
+async function retryRows(id: string, name: Bytes | undefined, { runs }: OperatorsMoves): Promise<number> {
+  const only = name === undefined ? undefined : await runs.indexOf(id, name);
+  if (name !== undefined && only === undefined) {
+    await found(id, runs);
+    throw new Refusal('missing', `run ${id} has no ${readable(name)}`);
+  }
+  let again = 0;
+  for (let tries = 0; tries < mostTries; tries += 1) {
+    const kept = await found(id, runs);
+    if (kept.run.state === 'cancelled') throw new Refusal('unsafe', `run ${id} was cancelled: start the plan again`);
+    if (await runs.isSuperseded(kept.run)) throw new Refusal('unsafe', `the plan of run ${id} has a newer run`);
+    const some = await runs.again(kept, only);
+    again += some.again;
+    if (!some.whole) continue;
+    // Whoever had them tried again was interrupted before the run was told: they wait in a run that is over.
+    const { counts } = await runs.progress(kept.run);
+    if (again > 0 || (only === undefined && kept.run.state === 'done' && counts.waiting > 0)) return again;
+    const what = name === undefined ? 'nothing of it has failed' : `${readable(name)} has not failed`;
+    throw new Refusal('unsafe', `run ${id}: ${what}`);
+  }
+  throw new Refusal('unavailable', `run ${id} changes too fast: try again`);
+}
+
+async function fit<T>(act: () => T | Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (error instanceof UnfitPlanFile) throw new Refusal('data', error.message, { cause: error });
+    if (error instanceof UnfitRun)
+      throw new Refusal(error.is === 'unfit' ? 'data' : 'unsafe', error.message, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,128 @@
+// What operators may ask and say of backends, put together by the configuration: for the API, and for one command.
+import { LifecycleStore } from '../backends/lifecycle-store.ts';
+import type { Registry } from '../backends/registry.ts';
+import type { LmtpAccess } from '../backends/registry.ts';
+import type { Config } from '../config/schema.ts';
+import { pathText } from '../config/walk.ts';
+import type { Directory } from '../directory/directory.ts';
+import { bytesFromText } from '../directory/entry.ts';
+import { Holdings } from '../directory/redis/holdings.ts';
+import type { Backlog } from '../events/backlog.ts';
+import { replicaQueue } from '../events/queues.ts';
+import { BackendConnector } from '../lmtp/backend-connector.ts';
+import type { BackendMeans } from '../operations/backend-operations.ts';
+import type { PointerSources } from '../operations/backend-pointers.ts';
+import { commandConnection, connected, unheard } from '../redis/connection.ts';
+import type { ConnectionHearer } from '../redis/connection.ts';
+import { openBacklog } from './open-events.ts';
+import { lookedAt } from './open-directory.ts';
+import { openUsersNow } from './open-users.ts';
+import type { Users } from './open-users.ts';
+import { redisPlace } from './redis-access.ts';
+import { replicasOf } from './replicas.ts';
+import { backendSettings, registryOf } from './settings.ts';
+
+export interface BackendSources {
+  directory: Directory;
+  registry: Registry;
+  backlog: Pick<Backlog, 'counts'>;
+  users: Pick<Users, 'orders' | 'history' | 'promises'>;
+}
+
+/** All open moves; none where moves are not kept (yet). */
+type OpenMoves = PointerSources['moves'];
+
+/** A look at a backend by an operator takes no longer than that, in milliseconds. */
+const patience = 2_000;
+
+/** How many orders are open at most, for all to be looked at. */
+const mostOrders = 1_000_000;
+
+/** Opens it whether or not Redis answers. */
+export function openMeans(
+  config: Config,
+  { directory, registry, backlog, users }: BackendSources,
+  {
+    moves = () => Promise.resolve([]),
+    evacuate,
+    hearer = unheard,
+  }: { moves?: OpenMoves; evacuate?: BackendMeans['evacuate']; hearer?: ConnectionHearer } = {},
+): BackendMeans & { begun(): Promise<void>; close(): void } {
+  const commandTimeout = 5 * config.directory.redis_timeout * 1000;
+  const redis = commandConnection({ place: redisPlace(config), commandTimeout, ...hearer });
+  const holdings = new Holdings(redis, config.directory.shards);
+  const settings = backendSettings(config);
+  const brief = { ...settings, connect_timeout: Math.min(settings.connect_timeout, patience) };
+  const pointers: PointerSources = {
+    ...{ directory, moves, leases: () => holdings.leases() },
+    orders: () => openOrders(users.orders),
+    promised: async (server) => (await users.promises.read()).servers.get(server)?.users ?? 0,
+    replicaJobs: (server) => replicaJobs(server, config, backlog),
+  };
+  return {
+    ...{ registry, directory, pointers, usage: users.history, store: new LifecycleStore(redis) },
+    openLmtp: (server: string, access: LmtpAccess) =>
+      new BackendConnector(bytesFromText(server), access.addresses, config.servername, brief).open(access),
+    imapTimeout: config.workers.imap_timeout * 1000,
+    trees: (server) => holdings.trees(server),
+    servers: () => directory.servers(),
+    mentions: (server) => mentionsOf(config, server),
+    evacuate,
+    begun: () => connected(redis, commandTimeout),
+    close: () => {
+      redis.disconnect();
+    },
+  };
+}
+
+async function openOrders(orders: Users['orders']) {
+  const names = await orders.open(mostOrders);
+  const all = await Promise.all(names.map((name) => orders.read(name).catch(() => undefined)));
+  return all.flatMap((kept) => (kept?.order.state === 'open' ? [kept.order] : []));
+}
+
+async function replicaJobs(server: string, config: Config, backlog: Pick<Backlog, 'counts'>): Promise<number> {
+  if (!replicasOf(config).has(server)) return 0;
+  const { waiting, active, delayed } = await backlog.counts(replicaQueue(server));
+  return waiting + active + delayed;
+}
+
+/** The keys that speak of a backend and of nothing else, or list it: what is to go with it. */
+function mentionsOf(config: Config, server: string): string[] {
+  const users = Object.entries(config.directory.users).filter(([, user]) => user.server === server);
+  const lists = [
+    [['placement', 'serverlist'], config.placement.serverlist ?? []],
+    [['workers', 'backends'], config.workers.backends],
+  ] as const;
+  return [
+    pathText(['backends', server]),
+    ...users.map(([name]) => pathText(['directory', 'users', name])),
+    ...lists.filter(([, list]) => list.includes(server)).map(([path]) => `${pathText(path)}: the entry ${server}`),
+  ];
+}
+
+/** Opens it for one command. Rejects when Redis does not answer. */
+export async function openBackends(config: Config): Promise<BackendMeans & { close(): Promise<void> }> {
+  const directory = await lookedAt(config);
+  const closes: (() => unknown)[] = [() => directory.close()];
+  const close = async () => {
+    for (const one of closes.reverse()) await one();
+  };
+  try {
+    const users = await openUsersNow(config);
+    closes.push(() => {
+      users.close();
+    });
+    const queues = await openBacklog(config);
+    closes.push(() => queues.close());
+    const means = openMeans(config, { directory, registry: registryOf(config), backlog: queues.backlog, users });
+    closes.push(() => {
+      means.close();
+    });
+    await means.begun();
+    return { ...means, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

@@ -1,0 +1,46 @@
+// Opens what moves are ordered and carried out with: where they and runs of them are kept, and the manifests beside them.
+import type { Config } from '../config/schema.ts';
+import { RedisManifests } from '../moves/manifest-store.ts';
+import { MinuteFigures } from '../moves/minute-figures.ts';
+import { MoveStore } from '../moves/move-store.ts';
+import { RunStore } from '../moves/run-store.ts';
+import type { MoveTools } from '../moves/tools.ts';
+import { commandConnection, unheard } from '../redis/connection.ts';
+import type { ConnectionHearer } from '../redis/connection.ts';
+import { moveTools } from './move-tools.ts';
+import { eventsPlace } from './redis-access.ts';
+
+/** How long Redis may take to answer, in milliseconds. */
+const patience = 5000;
+
+/** A second of the configuration in milliseconds. */
+const second = 1000;
+
+export interface Moves {
+  store: MoveStore;
+  runs: RunStore;
+  /** What proxies and workers tell of the last minute. */
+  figures: MinuteFigures;
+  manifests: RedisManifests;
+  tools: MoveTools;
+  /** Of the saga, in milliseconds but for the attempts. */
+  settings: { lease: number; cutTimeout: number; observe: number; attempts: number };
+  close(): void;
+}
+
+/** Opens them whether or not Redis answers. */
+export function openMoves(config: Config, hearer: ConnectionHearer = unheard): Moves {
+  const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
+  const { lease, cut_timeout, observe, attempts, keep_done } = config.moves;
+  return {
+    store: new MoveStore(redis, keep_done),
+    runs: new RunStore(redis, keep_done),
+    figures: new MinuteFigures(redis, Date.now),
+    manifests: new RedisManifests(redis, moveTools.codec, keep_done),
+    tools: moveTools,
+    settings: { lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },
+    close() {
+      redis.disconnect();
+    },
+  };
+}

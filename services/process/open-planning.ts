@@ -1,0 +1,90 @@
+// Opens what moves are planned with: the directory, figures and promises of room, the moves that there are, the backends.
+import { ImapAdmins } from '../backends/imap-admins.ts';
+import type { Registry } from '../backends/registry.ts';
+import { Counts } from '../changes/counts.ts';
+import type { Config } from '../config/schema.ts';
+import { QueueSet } from '../events/queue-set.ts';
+import { MoveStore } from '../moves/move-store.ts';
+import type { PlanningMeans } from '../moves/planning.ts';
+import { Promises } from '../placement/promises.ts';
+import { newestFacts } from '../placement/usage-facts.ts';
+import { UsageHistory } from '../placement/usage-history.ts';
+import { commandConnection, unheard } from '../redis/connection.ts';
+import type { ConnectionHearer } from '../redis/connection.ts';
+import { lookedAt } from './open-directory.ts';
+import { followingFlags, placementPolicy } from './placement-settings.ts';
+import { eventsPlace, redisName } from './redis-access.ts';
+import { registryOf } from './settings.ts';
+
+/** How long Redis may take to answer, in milliseconds. */
+const patience = 5000;
+
+/** More than ever are open at a time. */
+const mostOpen = 100_000;
+
+export interface OpenPlanning {
+  means: PlanningMeans;
+  close(): Promise<void>;
+}
+
+interface Beside {
+  directory: PlanningMeans['directory'];
+  registry: Registry;
+  counts: Pick<Counts, 'byServer'>;
+  /** The runs of which the moves tell how long one takes, the newest first. */
+  runs?: () => Promise<readonly string[]>;
+}
+
+/** Opens it for a process that has the rest already, whether or not Redis answers. */
+export function planningBeside(config: Config, beside: Beside, hearer: ConnectionHearer = unheard) {
+  const { directory, registry, counts, runs = () => Promise.resolve([]) } = beside;
+  const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
+  const store = new MoveStore(redis, config.moves.keep_done);
+  const history = new UsageHistory(redis, config.usage.history);
+  const promises = new Promises(redis);
+  const admins = new ImapAdmins(registry, config.workers.imap_timeout * 1000);
+  const policy = followingFlags(placementPolicy(config), registry);
+  const users = async () => new Map([...(await counts.byServer())].map(([server, figures]) => [server, figures.users]));
+  const done = async () => {
+    for (const run of await runs()) {
+      const over = (await store.ofRun(run)).filter(({ state }) => state === 'done');
+      if (over.length > 0) return over;
+    }
+    return [];
+  };
+  return {
+    means: {
+      ...{ directory, registry, admins, policy, chance: Math.random, now: Date.now },
+      figures: () => newestFacts({ policy, registry, history, admins, users }),
+      promised: async () => (await promises.read()).servers,
+      moves: { open: async () => store.readAll(await store.open(mostOpen)), done },
+    },
+    /** Rejects where Redis does not answer. */
+    begun: () => store.begun(),
+    async close() {
+      await admins.close();
+      redis.disconnect();
+    },
+  };
+}
+
+/** Opens all of it for one command of an operator. Rejects, naming the place, when Redis does not answer. */
+export async function openPlanning(config: Config): Promise<OpenPlanning> {
+  const place = eventsPlace(config);
+  const directory = await lookedAt(config);
+  const queues = new QueueSet(place);
+  const opened = planningBeside(config, { directory, registry: registryOf(config), counts: new Counts(queues) });
+  const close = async () => {
+    await opened.close();
+    await queues.close();
+    await directory.close();
+  };
+  try {
+    await Promise.all([queues.connected(), opened.begun()]);
+  } catch (error) {
+    await close();
+    const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';
+    throw new Error(`Redis does not answer at ${redisName(place)}${hint}`, { cause: error });
+  }
+  return { means: opened.means, close };
+}

@@ -1,0 +1,210 @@
+// The life of a real Cyrus backend: added with its checks, fenced, a canary, drained, refused to be retired; and what a move
+// that came to nothing has left over: found, kept until it has waited and is proven whole elsewhere, removed with proof.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { AddedValue } from '../../services/operations/backend-operations.ts';
+import type { AuditedValue } from '../../services/operations/left-over-operations.ts';
+import { leftOverOperations } from '../../services/operations/left-over-operations.ts';
+import { loadConfig } from '../../services/config/load.ts';
+import { openLeftOvers } from '../../services/process/open-left-overs.ts';
+import { adminDriver, lacks } from '../harness/admin-driver.ts';
+import { Mta } from '../harness/lmtp-proxy.ts';
+import { Murder } from '../harness/murder.ts';
+import { withoutCyrus } from '../harness/peers.ts';
+import { until } from '../harness/until.ts';
+
+const day = 86_400_000;
+
+describe('backends and left-overs', { skip: withoutCyrus() }, () => {
+  let murder: Murder;
+
+  before(async () => {
+    murder = await Murder.start({ sections: { placement: { serverlist_select_mode: 'random' } } });
+  });
+  after(() => murder.stop());
+
+  const rookery = (...words: string[]) => murder.rookery.command(...words);
+
+  /** What a recipient is told. */
+  async function said(to: string): Promise<string> {
+    const mta = await Mta.greet(murder.rookery.address('LMTP'));
+    await mta.say('MAIL FROM:<>');
+    const reply = await mta.say(`RCPT TO:<${to}>`);
+    mta.socket.destroy();
+    return reply;
+  }
+
+  async function serverOf(name: string): Promise<string | undefined> {
+    return (await murder.rows()).get(name)?.server;
+  }
+
+  /** Makes users and gives their servers. */
+  async function made(...names: string[]): Promise<(string | undefined)[]> {
+    for (const name of names) {
+      const created = await rookery('user', 'create', name);
+      assert.equal(created.code, 0, created.err);
+    }
+    return Promise.all(names.map((name) => serverOf(`user.${name}`)));
+  }
+
+  test('add tells what a backend is; one that is not what it should be stays out', async () => {
+    const added = await rookery('backend', 'add', 'mail2', '-f', 'json');
+    assert.deepEqual([added.code, added.err], [0, ''], added.out);
+    const { checks, passed, backend } = JSON.parse(added.out) as AddedValue;
+    assert.deepEqual([passed, backend.state, backend.health], [true, 'active', 'well']);
+    const found = new Map(checks.map(({ what, is, note }) => [what, `${is}: ${note}`]));
+    assert.match(found.get('LMTP') ?? '', /^well/);
+    assert.match(found.get('LMTP login') ?? '', /^well: as mailproxy/);
+    assert.match(found.get('IMAP') ?? '', /^well: lets cyrus in/);
+    assert.match(found.get('version') ?? '', /^well: Cyrus IMAPD 3\./);
+    assert.match(found.get('X-REPLICATION') ?? '', /^well/);
+    assert.match(found.get('partitions') ?? '', /^well: \d+ of \d+ KiB free/);
+    assert.match(found.get('MUPDATE') ?? '', /^well: it has told what it has/);
+    const list = await rookery('backend', 'list');
+    assert.match(list.out, /^NAME +STATE[^]*\nmail1 +active +no[^]*\nmail2 +active +no .* well\n$/);
+  });
+
+  test('a fence is obeyed within a second, and taken away as fast', async () => {
+    await murder.create('mail1', ['user.fenced']);
+    assert.match(await said('fenced'), /^250/);
+    const fenced = await rookery('backend', 'fence', 'mail1', '--for', '1h', '--reason', 'a new disk');
+    assert.deepEqual([fenced.code, fenced.out], [0, 'mail1: active, fenced\n'], fenced.err);
+    await until('the fence is obeyed', async () =>
+      /^451 4\.2\.1 Nothing is delivered to mail1/.test(await said('fenced')),
+    );
+    assert.match((await rookery('backend', 'show', 'mail1')).out, /^fence +a new disk \(/m);
+    assert.equal((await rookery('backend', 'unfence', 'mail1')).code, 0);
+    await until('mail is delivered again', async () => /^250/.test(await said('fenced')));
+  });
+
+  test('a canary gets whom it is to get, one that drains nobody; its mail goes on, and it is not retired', async () => {
+    assert.equal((await rookery('backend', 'canary', 'mail2', '--share', '0')).code, 0);
+    assert.deepEqual(await made('share0', 'share1', 'share2'), ['mail1', 'mail1', 'mail1']);
+    assert.equal((await rookery('user', 'create', 'named', '--server', 'mail2')).code, 0);
+    assert.equal(await serverOf('user.named'), 'mail2');
+    assert.equal((await rookery('backend', 'canary', 'mail2', '--share', '100')).code, 0);
+    await until('the worker has heard', async () => (await made(`all${Date.now()}`))[0] === 'mail2');
+    const drained = await rookery('backend', 'drain', 'mail2');
+    assert.deepEqual([drained.code, drained.err], [0, '']);
+    assert.match(drained.out, /^mail2: draining; it has \d+ trees\nnext:\n {2}rookery move plan --evacuate mail2\n/);
+    await until('the worker has heard', async () => (await made(`none${Date.now()}`))[0] === 'mail1');
+    assert.match(await said('named'), /^250/);
+    const kept = await rookery('backend', 'retire', 'mail2');
+    assert.equal(kept.code, 75, kept.out);
+    assert.match(kept.err, /mail2 is not retired, for there point to it: \d+ mailboxes in the directory \(user\./);
+    const back = await rookery('backend', 'undrain', 'mail2');
+    assert.equal(back.out, 'mail2: canary, for 100% of new users\n');
+    assert.equal((await rookery('backend', 'activate', 'mail2')).out, 'mail2: active\n');
+  });
+
+  /** Audits by command. */
+  async function audit(...words: string[]): Promise<AuditedValue & { code: number | null }> {
+    const { code, out, err } = await rookery('move', 'audit', ...words, '-f', 'json');
+    assert.equal(err, '');
+    return { code, ...(JSON.parse(out) as AuditedValue) };
+  }
+
+  /** The operations in this process, with a driver that knows nothing but an administrator's IMAP, and a clock ahead. */
+  async function operations(t: { after(done: () => unknown): void }, retention: number) {
+    const means = await openLeftOvers(loadConfig({ env: {}, file: murder.rookery.configFile }));
+    t.after(() => means.close());
+    return leftOverOperations({ ...means, retention, driver: adminDriver(murder), differences: lacks });
+  }
+
+  test('where all is well an audit finds nothing', async () => {
+    const { code, findings, trees, silent } = await audit('--server', 'mail1');
+    assert.deepEqual([code, findings, silent], [0, [], []]);
+    assert.ok(trees >= 4);
+  });
+
+  test('a copy left by an XFER that was refused is found; removed when it has waited, and with proof', async (t) => {
+    await murder.create('mail1', ['user.moved', 'user.moved.Sent'], 20);
+    murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'refuse' : 'pass');
+    const answer = await murder.say('mail1', 'XFER user.moved mail2');
+    murder.relays.mail1.rule = undefined;
+    t.diagnostic(`XFER whose DEACTIVATE is refused: ${answer}`);
+    assert.ok((await murder.holdings('mail2')).has('user.moved'), 'the copy is there');
+    const [found] = (await audit('user.moved')).findings;
+    assert.deepEqual(
+      [found?.kind, found?.server, found?.at, found?.mailboxes],
+      ['left-over', 'mail2', 'mail1', ['user.moved', 'user.moved.Sent']],
+    );
+    const whole = await audit('--server', 'mail2');
+    assert.deepEqual([whole.code, whole.findings], [65, [found]], 'the whole server shows the same, and as old');
+    assert.match((await rookery('move', 'leftovers')).out, /\nleft-over +user\.moved +mail2 +mail1 +2 /);
+
+    const waits = await operations(t, 7 * day);
+    const choice = { server: 'mail2', dryRun: false, by: 'test' };
+    await assert.rejects(waits.discard('user.moved', choice), /it has waited: no, 0\.0 days of 7\.0 days/);
+    const { result, proof } = await waits.discard('user.moved', { ...choice, dryRun: true });
+    assert.equal(result, 'kept');
+    assert.deepEqual(
+      proof.filter(({ is }) => !is).map(({ what }) => what),
+      ['it has waited', 'the active copy has all of it'],
+    );
+    await assert.rejects(
+      waits.discard('user.moved', { ...choice, server: 'mail1' }),
+      /stays at mail1/,
+      'not the mailbox',
+    );
+    const before = await murder.messageIds('user.moved');
+    const done = await waits.discard('user.moved', { ...choice, now: 'space is short' });
+    assert.deepEqual([done.result, done.at, done.messages, done.left], ['discarded', 'mail1', 40, []]);
+    assert.equal((await murder.holdings('mail2')).has('user.moved'), false);
+    assert.deepEqual(await murder.messageIds('user.moved'), before);
+    assert.equal(await serverOf('user.moved'), 'mail1');
+    assert.match(await said('moved'), /^250/);
+    assert.equal((await rookery('move', 'leftovers')).out, 'nothing is known\n');
+    assert.equal((await audit('user.moved')).code, 0);
+  });
+
+  test('a mailbox that only has the name, and one with a message more, are no copies: they stay', async (t) => {
+    await murder.create('mail1', ['user.twin'], 3);
+    assert.match(await murder.say('mail2', 'LOCALCREATE "user.twin"'), /^OK/);
+    await audit('user.twin');
+    const now = await operations(t, 0);
+    const choice = { server: 'mail2', dryRun: false, by: 'test' };
+    await assert.rejects(now.discard('user.twin', choice), /the active copy has all of it: no, \d+ differences/);
+    assert.ok((await murder.holdings('mail2')).has('user.twin'));
+
+    await murder.create('mail1', ['user.newer'], 3);
+    murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'refuse' : 'pass');
+    await murder.say('mail1', 'XFER user.newer mail2');
+    murder.relays.mail1.rule = undefined;
+    await murder.admin('mail2', (imap) =>
+      imap.ok('APPEND user.newer ', { literal: 'Subject: only here\r\n\r\nx\r\n' }),
+    );
+    await audit('user.newer');
+    await assert.rejects(now.discard('user.newer', choice), /1 differences: user\.newer: 4 is missing/);
+    assert.ok((await murder.holdings('mail2')).has('user.newer'));
+  });
+
+  test('what the directory does not know, and what a server has lost, is told apart from a left-over', async () => {
+    assert.match(await murder.say('mail2', 'LOCALCREATE "user.stranger"'), /^OK/);
+    await murder.create('mail1', ['user.gone', 'user.gone.Sent']);
+    assert.match(await murder.say('mail1', 'LOCALDELETE "user.gone.Sent"'), /^OK/);
+    const stranger = (await audit('user.stranger')).findings;
+    assert.deepEqual(
+      stranger.map(({ kind, server }) => [kind, server]),
+      [['unknown', 'mail2']],
+    );
+    const gone = (await audit('--server', 'mail1')).findings;
+    assert.deepEqual(
+      gone.map(({ kind, tree, mailboxes }) => [kind, tree, mailboxes]),
+      [['missing', 'user.gone', ['user.gone.Sent']]],
+    );
+    assert.equal((await rookery('move', 'discard', 'user.stranger', '--server', 'mail2')).code, 75);
+  });
+
+  test('a server that does not answer is silent: nothing is found of it, and nothing forgotten', async () => {
+    await murder.cyrus.node('mail2').stop();
+    const { code, findings, silent } = await audit('user.twin');
+    assert.equal(code, 65, 'what was found before is not forgotten');
+    assert.deepEqual(
+      findings.map(({ kind, server }) => [kind, server]),
+      [['left-over', 'mail2']],
+    );
+    assert.match(silent.join(), /^mail2: /);
+    await murder.startBackend('mail2');
+  });
+});

@@ -1,0 +1,68 @@
+// The dangerous window of an XFER (the source has deleted, the directory does not know the destination yet), with a real
+// Cyrus master, where it costs the only copy, and with ours, where it does not.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { CYRUS_MASTER, CYRUS_PASSWORD, startCyrus } from '../harness/cyrus.ts';
+import type { Cyrus } from '../harness/cyrus.ts';
+import { ImapClient } from '../harness/imap.ts';
+import { MupdateRelay } from '../harness/mupdate-relay.ts';
+import { withoutCyrus } from '../harness/peers.ts';
+
+const MESSAGES = 20;
+
+async function asAdmin<T>(cyrus: Cyrus, name: string, work: (imap: ImapClient) => Promise<T>): Promise<T> {
+  const imap = await ImapClient.connect(cyrus.node(name).imap);
+  try {
+    await imap.login('cyrus', CYRUS_PASSWORD.cyrus);
+    return await work(imap);
+  } finally {
+    imap.close();
+  }
+}
+
+async function has(cyrus: Cyrus, name: string, mailbox: string): Promise<boolean> {
+  return asAdmin(cyrus, name, async (imap) => (await imap.command(`MYRIGHTS ${mailbox}`)).status === 'OK');
+}
+
+describe('plain XFER under a Cyrus master', { skip: withoutCyrus() }, () => {
+  let cyrus: Cyrus;
+  let relay: MupdateRelay;
+  before(async () => {
+    relay = await MupdateRelay.listen();
+    const own = `mupdate_server: ${relay.address.host}:${relay.address.port}`;
+    // With the default, delayed, it would be kept under DELETED. until the next cyr_expire.
+    cyrus = await startCyrus({ options: { mail2: [own, 'delete_mode: immediate'] }, start: false });
+    relay.target = cyrus.node(CYRUS_MASTER).mupdate;
+    for (const name of [CYRUS_MASTER, 'mail1', 'mail2']) await cyrus.node(name).start();
+  });
+  after(async () => {
+    await cyrus.stop();
+    relay.close();
+  });
+
+  test('the start-up command of the destination deletes the only copy', async () => {
+    await asAdmin(cyrus, 'mail1', async (imap) => {
+      await imap.ok('CREATE user.window');
+      await imap.ok('SETACL user.window cyrus lrswipkxtecdan');
+      for (let at = 0; at < MESSAGES; at += 1)
+        await imap.ok('APPEND user.window ', { literal: `From: <a@b.test>\r\nSubject: ${at}\r\n\r\n${at}\r\n` });
+    });
+    // The master never hears that the destination has it.
+    relay.rule = ({ verb }) => (verb === 'ACTIVATE' ? 'cut' : 'pass');
+    const answer = await asAdmin(cyrus, 'mail1', (imap) => imap.command('XFER user.window mail2'));
+    relay.rule = undefined;
+    // It says that all is well.
+    assert.equal(answer.status, 'OK');
+    assert.deepEqual(
+      [await has(cyrus, 'mail1', 'user.window'), await has(cyrus, 'mail2', 'user.window')],
+      [false, true],
+    );
+    await cyrus.node('mail2').restart();
+    assert.deepEqual(
+      [await has(cyrus, 'mail1', 'user.window'), await has(cyrus, 'mail2', 'user.window')],
+      [false, false],
+    );
+    const left = await asAdmin(cyrus, 'mail2', (imap) => imap.command('LIST "" *window*'));
+    assert.deepEqual(left.untagged, []);
+  });
+});

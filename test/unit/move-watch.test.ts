@@ -1,0 +1,124 @@
+// A run as it is watched: the bar of a terminal and plain lines, its speed, its report, and the figures of a minute.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { barText, progressText, watchRun } from '../../services/cli/move-watch.ts';
+import { durationText, runCode, sizeText } from '../../services/cli/move-view.ts';
+import { rowStates } from '../../services/moves/run.ts';
+import { speedOf } from '../../services/moves/run-eta.ts';
+import { timed } from '../../services/moves/timed-driver.ts';
+import type { MoveDriver } from '../../services/moves/driver.ts';
+import type { MoveOperations } from '../../services/operations/move-operations.ts';
+import { csvLine } from '../../services/operations/report-csv.ts';
+import type { EndValue, WholeRunValue } from '../../services/operations/run-value.ts';
+
+const none = Object.fromEntries(rowStates.map((state) => [state, 0])) as WholeRunValue['counts'];
+
+function runAt(counts: Partial<WholeRunValue['counts']>, more: Partial<WholeRunValue> = {}): WholeRunValue {
+  return {
+    ...{ run: 'r', plan: 'h', state: 'running', why: 'started by ann', by: 'ann', since: '2026-01-01T00:00:00.000Z' },
+    ...{ moves: 10, octets: 10_000, counts: { ...none, ...counts }, octets_moved: 2000, windows: [] },
+    limits: { total: 8, per_source: 4, per_destination: 4, per_partition: 4, bytes_per_second: 0 },
+    stop_when: { failed: 5, failed_percent: 5, deferred: 0, latency: 0 },
+    ...{ under_way: [], ends: 0 },
+    ...more,
+  };
+}
+
+/** Operations that tell one state of a run after the other. */
+function told(states: readonly WholeRunValue[], ends: readonly EndValue[] = []): MoveOperations {
+  let at = -1;
+  const show = () => Promise.resolve(states[Math.min((at += 1), states.length - 1)]);
+  return { show, ends: (_: string, after: number) => Promise.resolve(ends.slice(after)) } as never;
+}
+
+const end = (name: string, state: EndValue['state']): EndValue => ({
+  ...{ number: 1, name, state, note: 'why', octets: 1 },
+});
+
+const over = { state: 'done', ended: '2026-01-01T01:00:00.000Z', why: '9 of 10 are moved' } as const;
+
+test('plain lines tell what failed, how far it is, and the end; the exit code is that of the run', async () => {
+  const lines: string[] = [];
+  const states = [
+    runAt({ waiting: 8, moving: 2 }),
+    runAt({ waiting: 8, moving: 2 }),
+    runAt({ done: 9, refused: 1 }, { ...over, ends: 2 }),
+  ];
+  const moves = told(states, [end('user.a', 'done'), end('user.b', 'refused')]);
+  const last = await watchRun(moves, 'r', { out: (line) => lines.push(line) });
+  assert.deepEqual(lines, [
+    '0 of 10 trees, 2 under way, 2.0 kB of 10.0 kB',
+    'user.b: refused: why',
+    '10 of 10 trees, 1 failed, 0 under way, 2.0 kB of 10.0 kB, done: 9 of 10 are moved',
+    'r: done: 9 of 10 are moved',
+  ]);
+  assert.equal(runCode(last), 65);
+  assert.equal(runCode(runAt({ done: 10 }, over)), 0);
+  assert.equal(runCode(runAt({ done: 10 }, { ...over, state: 'cancelled' })), 75);
+});
+
+test('a terminal has one bar that is drawn over, with what is under way; a run that stops by itself ends it', async () => {
+  let screen = '';
+  const move = { name: 'user.x', to: 'mail2!', step: 'cut', from: 'mail1!', note: '' } as never;
+  const states = [
+    runAt({ moving: 1, waiting: 9 }),
+    runAt({ moving: 1, waiting: 7, done: 2 }, { under_way: [move], eta_seconds: 3700, moves_per_minute: 12 }),
+    runAt({ waiting: 5, refused: 3, done: 2 }, { state: 'stopped', why: '3 moves have failed', ends: 1 }),
+  ];
+  const write = (text: string) => {
+    screen += text;
+  };
+  const out = () => assert.fail('all is drawn');
+  const last = await watchRun(told(states, [end('user.y', 'refused')]), 'r', { out, terminal: { columns: 60, write } });
+  assert.equal(runCode(last), 75);
+  const [first, second = ''] = screen.split('\x1b[J');
+  assert.equal(first?.endsWith('A\r'), true);
+  assert.match(second, /^user\.y: refused: why\n\[#{15}\.{15}\] {2}50\.0 %\n5 of 10 trees, 3 failed/, 'above the bar');
+  assert.ok(screen.split('\n').every((line) => line.replaceAll(/\x1b\[\d*[AJ]|\r/g, '').length < 60));
+  assert.ok(screen.endsWith('r: stopped: 3 moves have failed\n'));
+});
+
+test('bars, sizes and times are told in few characters', () => {
+  assert.equal(barText(runAt({ done: 3 })), `[${'#'.repeat(9)}${'.'.repeat(21)}]  30.0 %`);
+  assert.equal(barText({ counts: none, moves: 0 }), `[${'#'.repeat(30)}] 100.0 %`);
+  assert.match(progressText(runAt({}, { eta_seconds: 8040, moves_per_minute: 56 })), /56\/min, 2h 14m left$/);
+  assert.deepEqual([0, 45, 750, 8040, 273_600].map(durationText), ['0s', '45s', '12m 30s', '2h 14m', '3d 4h']);
+  assert.deepEqual([0, 999, 1000, 41_000_000, 1.5e15].map(sizeText), ['0 B', '999 B', '1.0 kB', '41.0 MB', '1.5 PB']);
+});
+
+test('the speed is that of the moves that ended last; too few say nothing', () => {
+  const ends = (count: number, every: number) =>
+    Array.from({ length: count }, (_, at) => ({ at: 1000 + at * every, octets: 20_000_000, state: 'done' as const }));
+  assert.equal(speedOf(ends(1, 1000), { moves: 5, octets: 5 }, 9000), undefined);
+  const speed = speedOf(ends(61, 1000), { moves: 30, octets: 600_000_000 }, 61_000);
+  assert.deepEqual(speed, { movesPerMinute: 60, octetsPerSecond: 20_000_000, eta: 30 });
+  const failed = ends(9, 1000).map((one) => ({ ...one, state: 'refused' as const }));
+  assert.equal(speedOf(failed, { moves: 1, octets: 1 }, 99_000), undefined, 'what failed moves nothing');
+});
+
+test('a line of CSV is read as it was meant, also by spreadsheets', () => {
+  assert.equal(csvLine(['a', 1, undefined, 'b,c', 'say "x"', 'two\nlines']), 'a,1,,"b,c","say ""x""","two\nlines"\r\n');
+  assert.equal(csvLine(['=1+1', '+x', '@y', '-z', '-']), "'=1+1,'+x,'@y,'-z,'-\r\n");
+});
+
+test('a driver is timed by its looks, and is else the same', async () => {
+  class Driver {
+    readonly #has = 'has';
+    readonly name = 'fake';
+    holds(server: string) {
+      return server === 'away' ? Promise.reject(new Error('away')) : Promise.resolve(this.#has);
+    }
+    push() {
+      return Promise.resolve(this.#has);
+    }
+  }
+  const seen: string[] = [];
+  const driver = timed(new Driver() as unknown as MoveDriver, (server, took) => {
+    assert.ok(took >= 0);
+    seen.push(server);
+  });
+  assert.equal(await driver.holds('mail1', 'user.x'), 'has');
+  await assert.rejects(driver.holds('away', 'user.x'));
+  await driver.push('mail1', []);
+  assert.deepEqual([driver.name, seen], ['fake', ['mail1', 'away']]);
+});

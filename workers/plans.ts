@@ -1,0 +1,50 @@
+// The queue `plans`: conducts the runs of plans. A run's job comes back each second while the run goes on; between, each move that
+// ends has the next one begun at once.
+import type { Conducting } from '../services/moves/conducting.ts';
+import type { Move } from '../services/moves/move.ts';
+import type { Processor } from '../services/events/processor.ts';
+
+export interface PlansOptions {
+  conducting: Pick<Conducting, 'look'>;
+  /** From one look of a run's job to the next, in milliseconds. */
+  pause: number;
+  log: { warn(fields: object, text: string): void };
+}
+
+export function plansProcessor({ conducting, pause }: Pick<PlansOptions, 'conducting' | 'pause'>): Processor<'plans'> {
+  return async ({ run }) => {
+    const { is, note } = await conducting.look(run);
+    return is === 'over' ? { is: 'done', note } : { is: 'later', note, pause };
+  };
+}
+
+/**
+ * Told of each move that a worker of this process has ended: looks at its run at once, one look of a run at a time, and one
+ * more after it where others have ended meanwhile. Should that fail, the run's job looks within a second.
+ */
+export function moveEnded({
+  conducting,
+  log,
+}: Pick<PlansOptions, 'conducting' | 'log'>): (move: Pick<Move, 'run'>) => void {
+  const looking = new Map<string, { again: boolean }>();
+  const look = async (run: string) => {
+    const state = { again: true };
+    looking.set(run, state);
+    try {
+      while (state.again) {
+        state.again = false;
+        await conducting.look(run);
+      }
+    } catch (error) {
+      log.warn({ err: error, run }, 'run: it could not be looked at when a move of it ended');
+    } finally {
+      looking.delete(run);
+    }
+  };
+  return ({ run }) => {
+    if (run === undefined) return;
+    const now = looking.get(run);
+    if (now) now.again = true;
+    else void look(run);
+  };
+}

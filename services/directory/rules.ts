@@ -28,8 +28,7 @@ export type Situation = (typeof situations)[number];
  * What narrows a cell. Of the session: it is a `push`, an `admin`'s, the one that handed or reserved the row (`handing`); of the
  * directory: its first population goes on (`populating`); of the row: the location is the very same (`exact`), the holder
  * has `released` it, its session has `ended`; of the name: the writing server is on record as its `rival`, or as a `duplicate`; its tree is under
- * a lease of which the writing server is the destination (`leased`), or is not (`barred`), or is being copied (`copying`),
- * or has a copy at the writing server (`copied`).
+ * a lease of which the writing server is the destination (`leased`), or not (`barred`), is being copied (`copying`), or was, to it (`copied`).
  */
 export type Condition =
   | 'push'

@@ -8,8 +8,9 @@ import type { Kept } from '../services/moves/move-store.ts';
 import { nextStep } from '../services/moves/saga.ts';
 import type { Step } from '../services/moves/step.ts';
 import { look } from './move-facts.ts';
+import { noteLeftOvers } from './move-left-overs.ts';
 import { isTaken, take } from './move-steps.ts';
-import type { MovesOptions, Work } from './move-steps.ts';
+import type { MovesOptions, Work } from './move-work.ts';
 
 /** A wait is looked at again so often, and so long in milliseconds, before the job makes way for others. */
 const shortWaits = 5;
@@ -105,6 +106,7 @@ async function over(
 ): Promise<Outcome | undefined> {
   const { moves, manifests, clock, log } = work;
   const { move } = kept;
+  await noteLeftOvers(move, work);
   const ended: Move = { ...move, state, note, step: state, times: { ...move.times, ended: clock() } };
   if (!(await moves.replace(kept, ended))) return undefined;
   const fields = { mailbox: readable(move.name), from: move.from.server, to: move.to.server, state, note };

@@ -6,12 +6,14 @@ import { Registry } from '../../services/backends/registry.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import type { Directory, Writer } from '../../services/directory/directory.ts';
 import { serverOf } from '../../services/directory/entry.ts';
+import { afterLook } from '../../services/moves/audit.ts';
+import type { KeptFinding } from '../../services/moves/audit.ts';
 import type { MoveDriver } from '../../services/moves/driver.ts';
 import type { Manifest, MessageFacts } from '../../services/moves/manifest.ts';
 import type { ManifestHead } from '../../services/moves/manifest-store.ts';
 import type { Move } from '../../services/moves/move.ts';
 import type { Kept } from '../../services/moves/move-store.ts';
-import type { MovesOptions } from '../../workers/move-steps.ts';
+import type { MovesOptions } from '../../workers/move-work.ts';
 
 export class Killed extends Error {}
 class Dead extends Error {}
@@ -51,6 +53,8 @@ export const faults = [
 export type Fault = (typeof faults)[number];
 
 export const root = 'user.ann';
+/** In milliseconds. */
+const week = 604_800_000;
 const all = [root, 'user.ann.Sent', 'user.ann.Work'];
 
 export class World {
@@ -66,6 +70,7 @@ export class World {
   away = false;
   text: string | undefined;
   kept: { head: ManifestHead; manifest: Manifest } | undefined;
+  findings: KeptFinding[] = [];
   readonly #cuts = new Set<{ dead: boolean; session: string; at: Server }>();
   /** Sessions that broke while the directory was away. */
   readonly #broken: string[] = [];
@@ -454,6 +459,7 @@ export class World {
       return what();
     };
     const directory: MovesOptions['directory'] = {
+      copies: { keep: (name: string, at: string, ms: number) => ask(() => this.truth.copies.keep(name, at, ms)) },
       lookup: (names) => ask(() => this.truth.lookup(names)),
       tree: (name) => ask(() => this.truth.tree(name)),
       lease: (name, lease, ms) => ask(() => this.truth.lease(name, lease, ms)),
@@ -461,7 +467,7 @@ export class World {
       head: () => ask(() => this.truth.head()),
       write: (write, writer) => ask(() => this.truth.write(write, writer)),
       end: (session, how, by) => ask(() => this.truth.end(session, how, by)),
-    } satisfies Partial<Directory>;
+    } satisfies Partial<Omit<Directory, 'copies'>> & { copies: object };
     return {
       directory,
       routing: { held: async () => [{ reader: 'mx', seen: (await this.truth.head()).map(({ seq }) => seq) }] },
@@ -496,9 +502,13 @@ export class World {
             this.kept = undefined;
           }),
       },
+      findings: {
+        of: () => act(() => [...this.findings]),
+        looked: (_tree, found, asked, now) => act(() => (this.findings = afterLook(this.findings, found, asked, now))),
+      },
       driver: this.#driver(act),
       differences: lackedBy,
-      settings: { lease: 10_000, cutTimeout: 3_600_000, observe: 60_000, attempts: 3 },
+      settings: { lease: 10_000, cutTimeout: 3_600_000, observe: 60_000, attempts: 3, retention: week },
       pauses: { wait: 2_000, person: 60_000, failed: 5_000, short: 0 },
       ...{ clock: () => this.now, leaseClock: () => this.now },
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },

@@ -156,6 +156,8 @@ async function write(names: readonly Bytes[], kept: Kept, work: Work): Promise<u
   const found = memory.partitions ? undefined : await driver.manifest(to.server, name, limits(work));
   memory.partitions ??= found && partitionsOf(found);
   const { partitions = new Map<Bytes, Bytes>() } = memory;
+  // What is written is the tree itself.
+  await directory.copies.end(name);
   const rows = await directory.tree(name);
   const writer: Writer = { session: sessionId(), server: to.server, admin: false, push: false, by };
   try {

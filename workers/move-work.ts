@@ -38,7 +38,7 @@ export const defaultPauses: MovePauses = { wait: 2_000, person: 60_000, failed: 
 
 export interface MovesOptions {
   directory: Pick<Directory, 'lookup' | 'tree' | 'lease' | 'release' | 'head' | 'write' | 'end'> & {
-    copies: Pick<Directory['copies'], 'keep'>;
+    copies: Pick<Directory['copies'], 'keep' | 'end'>;
   };
   routing: Pick<RoutingLeases, 'held'>;
   registry: Registry;

@@ -37,7 +37,11 @@ export interface Memory {
     under?: string | undefined;
     manifest?: readonly Difference[];
     source?: readonly Difference[];
+    spare?: readonly Difference[];
+    misplaced?: readonly Bytes[];
   };
+  /** The partitions of the destination's mailboxes, as it showed them last. */
+  partitions?: ReadonlyMap<Bytes, Bytes> | undefined;
 }
 
 /** Rows that change under every look are somebody's work. */

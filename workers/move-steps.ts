@@ -1,79 +1,15 @@
 // The steps of a move, each taken once: what the servers, the lease and the directory are told.
-import { isDeepStrictEqual } from 'node:util';
 import { readable } from '../services/address/bytes.ts';
-import type { Registry } from '../services/backends/registry.ts';
-import type { Directory, Writer } from '../services/directory/directory.ts';
-import type { Bytes, Entry } from '../services/directory/entry.ts';
-import type { RoutingLeases } from '../services/directory/routing-lease.ts';
+import type { Writer } from '../services/directory/directory.ts';
+import type { Bytes } from '../services/directory/entry.ts';
 import { JobFailure, kindOf } from '../services/events/failure.ts';
-import type { Desk, Outcome } from '../services/events/processor.ts';
-import type { MoveDriver } from '../services/moves/driver.ts';
+import type { Outcome } from '../services/events/processor.ts';
 import { LeaseKeeper } from '../services/moves/lease-keeper.ts';
-import type { Manifest } from '../services/moves/manifest.ts';
-import type { Difference } from '../services/moves/manifest-comparison.ts';
-import type { ManifestStore } from '../services/moves/manifest-store.ts';
-import type { Move } from '../services/moves/move.ts';
-import type { Kept, MoveStore } from '../services/moves/move-store.ts';
-import { standingOf } from '../services/moves/standing.ts';
+import type { Kept } from '../services/moves/move-store.ts';
 import type { Step } from '../services/moves/step.ts';
-import type { Memory } from './move-facts.ts';
-
-/** In milliseconds, but for the attempts. */
-export interface MoveSettings {
-  /** How long a lease lasts that is not renewed. */
-  lease: number;
-  /** How long the answer to a cut is waited for; the cut itself goes on. */
-  cutTimeout: number;
-  observe: number;
-  /** How often a cut may be tried. */
-  attempts: number;
-}
-
-/** Until a move is looked at again, in milliseconds: what waits, waits for a person, has failed; `short` within one job. */
-export interface MovePauses {
-  wait: number;
-  person: number;
-  failed: number;
-  short?: number;
-}
-
-export const defaultPauses: MovePauses = { wait: 2_000, person: 60_000, failed: 5_000 };
-
-export interface MovesOptions {
-  directory: Pick<Directory, 'lookup' | 'tree' | 'lease' | 'release' | 'head' | 'write' | 'end' | 'case'>;
-  routing: Pick<RoutingLeases, 'held'>;
-  registry: Registry;
-  moves: Pick<MoveStore, 'read' | 'replace'>;
-  manifests: ManifestStore;
-  driver: MoveDriver;
-  /** What `found` lacks of a manifest, which more may have been done to since. */
-  differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
-  settings: MoveSettings;
-  pauses: MovePauses;
-  /** Milliseconds since 1970. */
-  clock: () => number;
-  /** Of leases, in milliseconds from whenever; it goes on while the process stands still. Left out: the process's. */
-  leaseClock?: () => number;
-  /** Told of each move that is over. */
-  ended?: (move: Move) => void;
-  /** Has the open case of a mailbox looked into. */
-  ringCase?: (name: Bytes) => void;
-  log: Record<'info' | 'warn' | 'error', (fields: object, text: string) => void>;
-}
-
-/** One job's work on a move. */
-export interface Work extends MovesOptions {
-  name: Bytes;
-  signal: AbortSignal;
-  desk: Desk;
-  memory: Memory;
-  /** What the last cut of this job said, where it did not go well. */
-  failed: string | undefined;
-  /** Whom this job has told of what already, to push. */
-  told: string | undefined;
-  /** The step at hand. */
-  step?: string;
-}
+import { partitionsOf, takeManifest, verify } from './move-manifests.ts';
+import { limits, shown } from './move-work.ts';
+import type { Work } from './move-work.ts';
 
 /** Where nothing is done with servers, lease or directory. */
 type Told = Extract<Step, { do: 'wait' | 'observe' | 'finish' | 'refuse' | 'stop' }>;
@@ -89,7 +25,7 @@ export function isTaken(step: Step): step is Taken {
 /** Takes one step; an outcome where another look is of no use now. */
 export async function take(step: Taken, kept: Kept, work: Work): Promise<Outcome | undefined> {
   // Whoever was told and did not do it is not told again at once; mail goes on meanwhile, where it can.
-  if (work.failed !== undefined && ['check', 'copy', 'manifest', 'cut'].includes(step.do)) {
+  if (work.failed !== undefined && ['check', 'copy', 'manifest', 'cut', 'lay'].includes(step.do)) {
     return { is: 'later', note: work.failed, pause: work.pauses.failed };
   }
   switch (step.do) {
@@ -104,7 +40,8 @@ export async function take(step: Taken, kept: Kept, work: Work): Promise<Outcome
     case 'manifest':
       return takeManifest(kept, work);
     case 'cut':
-      return cut(kept, work);
+    case 'lay':
+      return cut(step.do, kept, work);
     case 'verify':
       return verify(step.source, kept, work);
     case 'push':
@@ -112,12 +49,6 @@ export async function take(step: Taken, kept: Kept, work: Work): Promise<Outcome
     case 'write':
       return write(step.names, kept, work);
   }
-}
-
-/** What is done now, for people; false where somebody else has changed the move meanwhile. */
-async function shown(kept: Kept, more: Partial<Move>, { moves, desk }: Work): Promise<Kept | undefined> {
-  if (more.step !== undefined) desk.log(more.step);
-  return moves.replace(kept, { ...kept.move, ...more });
 }
 
 async function check(kept: Kept, work: Work): Promise<Outcome | undefined> {
@@ -166,54 +97,25 @@ async function release(kept: Kept, work: Work): Promise<undefined> {
   await shown(kept, { step: 'release', times: { ...kept.move.times, released: work.clock() } }, work);
 }
 
-/** Aborts with the job, with the lease, or after so many milliseconds. */
-function limits({ signal, memory, settings }: Work): AbortSignal {
-  const lease = memory.keeper ? [memory.keeper.signal] : [];
-  return AbortSignal.any([signal, AbortSignal.timeout(settings.cutTimeout), ...lease]);
-}
-
-/** Kept only where the rows are as they were: a source that hands over meanwhile shows less than it had. */
-async function takeManifest(kept: Kept, work: Work): Promise<undefined> {
-  const { directory, driver, manifests, memory, name } = work;
-  const { keeper } = memory;
-  const at = await shown(kept, { step: 'manifest' }, work);
-  if (!at || !keeper) return;
-  const before = await directory.tree(name);
-  const manifest = await driver.manifest(at.move.from.server, name, limits(work));
-  if (!manifest || !isDeepStrictEqual(before, await directory.tree(name))) return;
-  const missing = unlisted(at.move, manifest, before);
-  // A cut would have the destination lose what the source does not have.
-  if (missing.length > 0)
-    throw new JobFailure('refused', `${readable(at.move.from.server)} lacks ${missing.join(', ')}`);
-  await keeper.confirm();
-  memory.compared = {};
-  await manifests.keep(at.move, manifest, keeper.token);
-  const messages = manifest.mailboxes.flatMap((one) => one.messages.filter(({ expunged }) => !expunged));
-  const octets = messages.reduce((sum, { size }) => sum + size, 0);
-  await shown(at, { messages: messages.length, octets }, work);
-}
-
-/** Folders that the directory has at the source, and the source does not show. */
-function unlisted(move: Move, { mailboxes }: Manifest, rows: readonly Entry[]): string[] {
-  const shown = new Set(mailboxes.map(({ name }) => name));
-  const { atSource } = standingOf(move, rows);
-  return atSource.filter((name) => !shown.has(name)).map(readable);
-}
-
-/** Counted before it is told, for a worker may end at any line. What comes of it the next look tells. */
-async function cut(kept: Kept, work: Work): Promise<undefined> {
+/**
+ * Counted before it is told, for a worker may end at any line. What comes of it the next look tells. What is laid into its
+ * partition is a cut within the destination.
+ */
+async function cut(step: 'cut' | 'lay', kept: Kept, work: Work): Promise<undefined> {
   const { driver, manifests, memory, clock, log } = work;
   const { move } = kept;
   const { answered, ...times } = move.times;
   const attempts = move.attempts + 1;
-  const note = `cut, attempt ${attempts}`;
+  const note = `${step}, attempt ${attempts}`;
   await memory.keeper?.confirm();
-  const at = await shown(kept, { step: 'cut', attempts, times: { ...times, cut: clock() }, note }, work);
+  const at = await shown(kept, { step, attempts, times: { ...times, cut: clock() }, note }, work);
   if (!at || !memory.keeper) return;
   memory.compared = {};
+  memory.partitions = undefined;
   await manifests.compared(at.move, memory.keeper.token, false);
   await memory.keeper.confirm();
-  const { ok, said } = await driver.cut(at.move, limits(work)).catch((error: unknown) => failedCut(error, work));
+  const from = step === 'cut' ? move.from : { server: move.to.server, partition: '' };
+  const { ok, said } = await driver.cut({ ...at.move, from }, limits(work)).catch((error: unknown) => failedCut(error, work));
   const fields = { mailbox: readable(move.name), from: move.from.server, to: move.to.server, attempts, ok, said };
   log.info(fields, 'move: cut answered');
   if (!ok) work.failed = said;
@@ -227,33 +129,6 @@ function failedCut(error: unknown, { signal }: Work): { ok: false; said: string 
   const isGivenUp = error instanceof Error && error.name === 'TimeoutError';
   if (signal.aborted || (kindOf(error) === 'fault' && !isGivenUp)) throw error;
   return { ok: false, said: error instanceof Error ? error.message : String(error) };
-}
-
-async function verify(withSource: boolean, kept: Kept, work: Work): Promise<undefined> {
-  const { driver, manifests, memory, name, differences } = work;
-  const { from, to } = kept.move;
-  const at = await shown(kept, { step: 'verify' }, work);
-  const head = await manifests.head(kept.move);
-  const manifest = await manifests.read(kept.move);
-  if (!at || !head || !manifest) return;
-  const found = await driver.manifest(to.server, name, limits(work));
-  if (!found) return;
-  const source = withSource ? await sourceLacking(found, from.server, work) : undefined;
-  const lacking = [...differences(manifest, found), ...misplaced(at.move, found)];
-  memory.compared = { hold: head.hold, under: memory.keeper?.token, manifest: lacking, ...(source && { source }) };
-  await manifests.compared(at.move, head.hold, lacking.length === 0);
-}
-
-/** What the source shows now, and `found` lacks. */
-async function sourceLacking(found: Manifest, server: Bytes, work: Work): Promise<readonly Difference[]> {
-  const source = await work.driver.manifest(server, work.name, limits(work));
-  return source ? work.differences(source, found) : [`${readable(server)} shows nothing of it`];
-}
-
-/** Which of its mailboxes are not on the partition that the move names. */
-function misplaced({ to }: Move, { mailboxes }: Manifest): Difference[] {
-  const others = mailboxes.filter(({ partition }) => to.partition !== '' && partition !== to.partition);
-  return others.map(({ name, partition }) => `${readable(name)} is on the partition ${readable(partition)}`);
 }
 
 async function push({ server, names }: Step & { do: 'push' }, kept: Kept, work: Work): Promise<Outcome | undefined> {
@@ -270,18 +145,28 @@ async function push({ server, names }: Step & { do: 'push' }, kept: Kept, work: 
   return undefined;
 }
 
-/** The rows of a server that speaks no MUPDATE are ours to write, under the lease, in a session that ends well. */
+/**
+ * The rows of a server that speaks no MUPDATE are ours to write, under the lease, in a session that ends well. They name the
+ * partitions that it shows, whatever was wanted.
+ */
 async function write(names: readonly Bytes[], kept: Kept, work: Work): Promise<undefined> {
-  const { directory, memory, name } = work;
+  const { directory, driver, memory, name } = work;
   if (!(await shown(kept, { step: 'write' }, work))) return;
   const { to, by } = kept.move;
+  const found = memory.partitions ? undefined : await driver.manifest(to.server, name, limits(work));
+  memory.partitions ??= found && partitionsOf(found);
+  const { partitions = new Map<Bytes, Bytes>() } = memory;
+  // What is written is the tree itself.
+  await directory.copies.end(name);
   const rows = await directory.tree(name);
   const writer: Writer = { session: sessionId(), server: to.server, admin: false, push: false, by };
   try {
     for (const one of names) {
       await memory.keeper?.confirm();
       const acl = rows.find((row) => row.name === one)?.acl ?? '';
-      const location = `${to.server}!${to.partition}`;
+      // A copy that lacks it is served all the same: it is the only one.
+      const partition = partitions.get(one) ?? partitions.get(name) ?? to.partition;
+      const location = `${to.server}!${partition}`;
       const { ok, text } = await directory.write({ verb: 'ACTIVATE', name: one, location, acl }, writer);
       // Somebody else has it, or is about to: the next look tells.
       if (!ok) throw new JobFailure('busy', text);

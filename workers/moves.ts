@@ -8,8 +8,9 @@ import type { Kept } from '../services/moves/move-store.ts';
 import { nextStep } from '../services/moves/saga.ts';
 import type { Step } from '../services/moves/step.ts';
 import { look } from './move-facts.ts';
+import { noteLeftOvers } from './move-left-overs.ts';
 import { isTaken, take } from './move-steps.ts';
-import type { MovesOptions, Work } from './move-steps.ts';
+import type { MovesOptions, Work } from './move-work.ts';
 
 /** A wait is looked at again so often, and so long in milliseconds, before the job makes way for others. */
 const shortWaits = 5;
@@ -105,22 +106,16 @@ async function over(
 ): Promise<Outcome | undefined> {
   const { moves, manifests, clock, log } = work;
   const { move } = kept;
+  await noteLeftOvers(move, work);
   const ended: Move = { ...move, state, note, step: state, times: { ...move.times, ended: clock() } };
   if (!(await moves.replace(kept, ended))) return undefined;
   const fields = { mailbox: readable(move.name), from: move.from.server, to: move.to.server, state, note };
   if (state === 'stopped') log.error(fields, 'move: stopped, and somebody has to look at it');
   else log.info(fields, `move: ${state}`);
   work.ended?.(ended);
-  await ringCases(work).catch(() => undefined);
   // What a stopped one is to be compared with is kept.
   if (state !== 'stopped') await manifests.drop(move.name).catch(() => undefined);
   return { is: 'done', note };
-}
-
-/** What the cut has left in doubt was left to the move: it is looked into now, or else within a minute. */
-async function ringCases({ directory, name, ringCase }: Work): Promise<void> {
-  if (!ringCase) return;
-  for (const row of await directory.tree(name)) if (await directory.case(row.name)) ringCase(row.name);
 }
 
 /**

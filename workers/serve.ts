@@ -20,6 +20,7 @@ import type { OrderStore } from '../services/users/order-store.ts';
 import type { Placing } from '../services/users/placing.ts';
 import { Conducting } from '../services/moves/conducting.ts';
 import { timed } from '../services/moves/timed-driver.ts';
+import type { FindingStore } from '../services/moves/finding-store.ts';
 import type { MinuteFigures } from '../services/moves/minute-figures.ts';
 import type { RunStore } from '../services/moves/run-store.ts';
 import type { Bytes } from '../services/directory/entry.ts';
@@ -29,8 +30,8 @@ import type { MoveStore } from '../services/moves/move-store.ts';
 import type { MoveTools } from '../services/moves/tools.ts';
 import type { RoutingLeases } from '../services/directory/routing-lease.ts';
 import { startWorkers } from './host.ts';
-import { defaultPauses } from './move-steps.ts';
-import type { MoveSettings } from './move-steps.ts';
+import { defaultPauses } from './move-work.ts';
+import type { MoveSettings } from './move-work.ts';
 import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
 import { moveEnded, plansProcessor } from './plans.ts';
@@ -64,6 +65,7 @@ export interface ServeStart extends WorkersStart {
   moves: {
     store: MoveStore;
     manifests: ManifestStore;
+    findings: FindingStore;
     tools: MoveTools;
     settings: MoveSettings;
     ended: (move: Move) => void;
@@ -71,9 +73,8 @@ export interface ServeStart extends WorkersStart {
     runs: RunStore;
     figures: MinuteFigures;
   };
-  /** Has a worker look at the move of a name; into the open case of one. */
+  /** Has a worker look at the move of a name. */
   ringMove: (name: Bytes) => void;
-  ringCase: (name: Bytes) => void;
   /** Who goes by what he remembers of the directory. */
   routing: Pick<RoutingLeases, 'held'>;
 }
@@ -133,8 +134,8 @@ function conductingOf({ moves: { runs, store: moves, figures }, ringMove: ring, 
 }
 
 function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting): Processor<'moves'> {
-  const { directory, routing, registry, moves, ringCase, log } = start;
-  const { store, manifests, tools, settings, figures } = moves;
+  const { directory, routing, registry, moves, log } = start;
+  const { store, manifests, findings, tools, settings, figures } = moves;
   const driver = timed(
     tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout }),
     (server, took) => {
@@ -147,8 +148,8 @@ function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting):
     next(move);
   };
   return movesProcessor({
-    ...{ directory, routing, registry, moves: store, manifests, driver, differences: tools.differences },
-    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, ringCase, log },
+    ...{ directory, routing, registry, moves: store, manifests, findings, driver, differences: tools.differences },
+    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, log },
   });
 }
 

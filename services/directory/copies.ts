@@ -16,8 +16,13 @@ export interface Copies {
   begin(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
   /** There is one, or a part of one, and the tree may be handed over. */
   made(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
-  /** There is none, or it is the tree itself by now; nothing happens where none was known. */
-  end(name: Bytes): Promise<void>;
+  /**
+   * It stays there: it is known for at least so long, as made once it is not made any more. One that is made at another
+   * destination meanwhile is left as it is.
+   */
+  keep(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
+  /** There is none (at that destination), or it is the tree itself by now; nothing happens where none was known. */
+  end(name: Bytes, destination?: Bytes): Promise<void>;
 }
 
 /** What is known of the copy of a tree. */

@@ -5,7 +5,7 @@ import { placeOf } from './tree.ts';
 
 export class MemoryCopies implements Copies {
   readonly #clock: () => number;
-  readonly #copies = new Map<Bytes, Copy & { until: number }>();
+  readonly #copies = new Map<Bytes, { destination: Bytes; until: number; goesOnUntil: number }>();
 
   constructor(clock: () => number) {
     this.#clock = clock;
@@ -14,24 +14,35 @@ export class MemoryCopies implements Copies {
   /** Of the tree of a name; undefined where none is known. */
   of(name: Bytes): Copy | undefined {
     const copy = this.#copies.get(placeOf(name).tree);
-    return copy && copy.until > this.#clock() ? copy : undefined;
+    const now = this.#clock();
+    if (!copy || copy.until <= now) return undefined;
+    return { destination: copy.destination, goesOn: copy.goesOnUntil > now };
   }
 
   begin(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
-    return this.#note(name, { destination, goesOn: true }, milliseconds);
-  }
-
-  made(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
-    return this.#note(name, { destination, goesOn: false }, milliseconds);
-  }
-
-  end(name: Bytes): Promise<void> {
-    this.#copies.delete(placeOf(name).tree);
+    const until = this.#clock() + milliseconds;
+    this.#copies.set(placeOf(name).tree, { destination, until, goesOnUntil: until });
     return Promise.resolve();
   }
 
-  #note(name: Bytes, copy: Copy, milliseconds: number): Promise<void> {
-    this.#copies.set(placeOf(name).tree, { ...copy, until: this.#clock() + milliseconds });
+  made(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
+    const until = this.#clock() + milliseconds;
+    this.#copies.set(placeOf(name).tree, { destination, until, goesOnUntil: 0 });
+    return Promise.resolve();
+  }
+
+  keep(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
+    const { tree } = placeOf(name);
+    const known = this.of(name) && this.#copies.get(tree);
+    if (known && known.destination !== destination) return Promise.resolve();
+    const until = Math.max(known?.until ?? 0, this.#clock() + milliseconds);
+    this.#copies.set(tree, { destination, until, goesOnUntil: known?.goesOnUntil ?? 0 });
+    return Promise.resolve();
+  }
+
+  end(name: Bytes, destination?: Bytes): Promise<void> {
+    const { tree } = placeOf(name);
+    if (destination === undefined || this.#copies.get(tree)?.destination === destination) this.#copies.delete(tree);
     return Promise.resolve();
   }
 }

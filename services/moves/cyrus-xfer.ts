@@ -138,7 +138,7 @@ export class CyrusXfer implements MoveDriver {
   async discard(server: Bytes, name: Bytes): Promise<void> {
     const forgets = (session: ImapSession): Promise<void> => forgetTree(session, name);
     await this.#with(server, plainSession, never, `the end of ${readable(name)}`, forgets);
-    await this.#options.copies.end(name);
+    await this.#options.copies.end(name, server);
   }
 
   /**

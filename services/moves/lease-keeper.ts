@@ -37,7 +37,7 @@ export class LeaseKeeper {
   readonly #lost = new AbortController();
   #until = -Infinity;
   #timer: NodeJS.Timeout | undefined;
-  #renewing: Promise<void> | undefined;
+  #renewing: Promise<boolean> | undefined;
   #heard = false;
 
   constructor(options: LeaseKeeperOptions) {
@@ -94,11 +94,15 @@ export class LeaseKeeper {
     this.#heard = true;
   }
 
-  /** Resolves when the lease has just been renewed: what is begun now is begun under it. Rejects with LeaseLost where it was lost. */
+  /**
+   * Resolves when the lease has just been renewed: what is begun now is begun under it. Rejects with LeaseLost where it was
+   * lost, or the directory can't say that it is not.
+   */
   async confirm(): Promise<void> {
     await this.#renewing;
-    if (this.holds) await this.#renew();
+    const isRenewed = this.holds && (await this.#renew());
     this.#lost.signal.throwIfAborted();
+    if (!isRenewed) throw new LeaseLost('the lease on the tree could not be renewed');
   }
 
   /** Gives it back, if it is held; who can't say so lets it end. Never rejects. */
@@ -115,14 +119,15 @@ export class LeaseKeeper {
     return { destination: this.#options.destination, token: this.#options.token };
   }
 
-  /** A renewal that may have come after the end is a new lease: what was seen before proves nothing. Never rejects. */
-  async #renew(): Promise<void> {
+  /** Whether it is. A renewal that may have come after the end is a new lease: what was seen before proves nothing. Never rejects. */
+  async #renew(): Promise<boolean> {
     const { directory, name, milliseconds } = this.#options;
     const asked = this.#clock();
-    if (!this.holds) return;
+    if (!this.holds) return false;
     const isOurs = await directory.lease(name, this.#lease, milliseconds).catch(() => undefined);
     if (isOurs === false || this.#clock() >= this.#until) this.#lose();
     else if (isOurs) this.#until = asked + milliseconds;
+    return isOurs === true && this.holds;
   }
 
   #lose(): void {

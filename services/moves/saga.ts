@@ -1,6 +1,7 @@
 // The saga of a move: the next step, from what the directory and the two servers show now. Every step may be taken twice.
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Difference } from './manifest-comparison.ts';
 import type { Move } from './move.ts';
 import { isWithinServer } from './standing.ts';
 import { back, differing, forPerson, isBegun, leftOver, push, restart, silence, stop, twin, wait } from './step.ts';
@@ -97,7 +98,8 @@ function partlyGone(move: Move, facts: Facts): Step {
 
 /** Under this very hold the destination has all of it; nobody but us tells the directory of that. */
 function isProvenCopy({ ours, destination, manifest, compared }: Facts): boolean {
-  return ours.destination && destination === 'has' && manifest === 'held' && compared.manifest?.length === 0;
+  const isWhole = compared.manifest?.length === 0 && (compared.misplaced ?? []).length === 0;
+  return ours.destination && destination === 'has' && manifest === 'held' && isWhole;
 }
 
 /** The root is active at a server that does not have it: the source speaks no MUPDATE, or the directory is an older one. */
@@ -160,12 +162,44 @@ function atDestination(move: Move, facts: Facts): Step {
   const left = [...rows.handed, ...rows.atSource];
   if (left.length > 0) return mixed(move, facts, left);
   if (rows.strange.length > 0) return stop(move, facts, rows.strange.join(', '));
-  if (compared.manifest !== undefined && compared.manifest.length > 0)
-    return stop(move, facts, differing(compared.manifest));
+  const { manifest: lacking = [] } = compared;
+  if (lacking.length > 0) return notWhole(move, facts, lacking);
+  const misplaced = compared.misplaced ?? rows.misplaced;
+  if (misplaced.length > 0) return onOtherPartition(move, facts, misplaced);
+  // It lies where it is to, and the directory has not heard of that.
+  if (rows.misplaced.length > 0) return held(facts, telling(move, facts, rows.misplaced));
   if (!isCut) return { do: 'finish', as: 'done', note: `it is there already${leftOver(move, facts)}` };
   if (!facts.observed) return { do: 'observe' };
   const proof = manifest === 'none' ? 'not compared, for its manifest is lost' : 'compared, and whole';
   return { do: 'finish', as: 'done', note: `moved; ${proof}${leftOver(move, facts)}` };
+}
+
+/**
+ * The only copy that is served is not what was written down. Whoever tries it again after it was stopped so takes it as it
+ * is, where the source's old copy has all of that: nothing is lost then, and the old copy is not deleted before a person sees to it.
+ */
+function notWhole(move: Move, facts: Facts, lacking: readonly Difference[]): Step {
+  const why = differing(lacking);
+  const [from, to] = [readable(move.from.server), readable(move.to.server)];
+  if (facts.source !== 'has' || isWithinServer(move))
+    return stop(move, facts, `${why}. Bring back at ${to} what is missing, and try it again: it is compared anew`);
+  if (isBegun(move)) return stop(move, facts, `${why}. Tried again, it is taken as it is if ${from} still has all of it`);
+  const { spare } = facts.compared;
+  if (spare === undefined) return { do: 'verify', source: true };
+  if (spare.length > 0) return stop(move, facts, `${why}, nor is that of ${from}: ${spare[0] ?? ''}`);
+  return { do: 'finish', as: 'done', note: `it is there, and ${why}; ${from} still has all of it, and that is left there` };
+}
+
+/**
+ * A driver may hand a tree over before it lays it into its partition: that broke off. The destination does the rest alone,
+ * for what the source may still have must not be cut over what has come to the destination since.
+ */
+function onOtherPartition(move: Move, facts: Facts, names: readonly Bytes[]): Step {
+  const what = `${names.map(readable).slice(0, 3).join(', ')} is not on the partition ${readable(move.to.partition)}`;
+  if (!isBegun(move) && facts.manifest === 'none') return unexpected(move, `${what}: it is ${facts.rows.text}`, facts);
+  if (move.attempts >= facts.attempts)
+    return stop(move, facts, `${what}, and that was tried ${move.attempts} times: ${move.note}`);
+  return held(facts, { do: 'lay' });
 }
 
 /** The root is there, and some of what goes along is not yet. */

@@ -25,6 +25,8 @@ export interface Standing {
   /** Folders that are active at the source, and at the destination. What was deleted and is kept does not count. */
   atSource: readonly Bytes[];
   atDestination: readonly Bytes[];
+  /** What is active at the destination, on another partition than the one that is wanted; the root, too. */
+  misplaced: readonly Bytes[];
   /** Folders that are at neither, or contested; each a phrase. */
   strange: readonly string[];
 }
@@ -57,6 +59,7 @@ export function standingOf(move: Route, rows: readonly Entry[]): Standing {
     ...(running !== undefined && { running }),
     handed: handed.filter(({ ended }) => ended !== undefined).map(({ name }) => name),
     ...{ atSource: at('source'), atDestination: at('destination') },
+    misplaced: ours.filter((row) => isMisplaced(move, row)).map(({ name }) => name),
     strange: strange.map((row) => `${readable(row.name)} is ${described(row)}`),
   };
 }
@@ -66,10 +69,7 @@ function described({ state, location }: Entry): string {
 }
 
 function rootAt(move: Route, root: Entry): RootAt {
-  if (root.state === 'active') {
-    const place = placeIn(move, root);
-    return place === 'destination' && !isOnPartition(move, root) ? 'elsewhere' : place;
-  }
+  if (root.state === 'active') return placeIn(move, root);
   if (root.state === 'handed') return serverOf(root.location) === move.from.server ? 'handed' : 'elsewhere';
   return root.state;
 }
@@ -85,10 +85,11 @@ function placeIn(move: Route, row: Entry): 'source' | 'destination' | 'elsewhere
   return server === move.from.server ? 'source' : 'elsewhere';
 }
 
-/** Where none is named, or none is known, any is right. */
-function isOnPartition({ to }: Route, { location }: Entry): boolean {
-  const known = partitionOf(location);
-  return to.partition === '' || known === '' || known === to.partition;
+/** Where none is named, or none is known, any is right. Within a server such a row is at the source. */
+function isMisplaced(move: Route, row: Entry): boolean {
+  if (row.state !== 'active' || isWithinServer(move) || isDeletedName(row.name)) return false;
+  const known = partitionOf(row.location);
+  return placeIn(move, row) === 'destination' && ![known, ''].includes(move.to.partition) && known !== '';
 }
 
 function isStrange(move: Route, row: Entry): boolean {

@@ -28,9 +28,15 @@ export interface Facts {
   manifest: 'none' | 'older' | 'held';
   /**
    * What the destination's copy lacks: of the manifest, and of what the source shows now. Undefined where it has not been
-   * compared since the last cut.
+   * compared since the last cut. `spare`: what the source's copy lacks of the manifest. `misplaced`: what the destination
+   * has on another partition than the one that is wanted.
    */
-  compared: { manifest?: readonly Difference[]; source?: readonly Difference[] };
+  compared: {
+    manifest?: readonly Difference[];
+    source?: readonly Difference[];
+    spare?: readonly Difference[];
+    misplaced?: readonly Bytes[];
+  };
   /** Whether the destination has another mailbox of that name, and no copy of this one. */
   twin: boolean;
   /** Whether the rows of that server are written by us, for it speaks no MUPDATE. */
@@ -47,11 +53,11 @@ export interface Facts {
 
 /**
  * `hold`: take the lease, and have everybody hear of it. `verify`: compare the destination's copy with the manifest, and
- * where `source` is set with what the source shows now, too. `push`: the server is to tell the directory of these; `write`:
+ * where `source` is set with what the source shows now, too. `lay`: the destination puts it on the wanted partition. `push`: the server is to tell the directory of these; `write`:
  * we do that for it. `wait` with `person`: it goes on by itself once somebody has done what `why` says.
  */
 export type Step =
-  | { do: 'check' | 'copy' | 'hold' | 'manifest' | 'cut' | 'release' }
+  | { do: 'check' | 'copy' | 'hold' | 'manifest' | 'cut' | 'lay' | 'release' }
   | { do: 'observe' }
   | { do: 'verify'; source: boolean }
   | { do: 'push'; server: Bytes; names: readonly Bytes[] }

@@ -1,5 +1,6 @@
 // Opens what moves are ordered and carried out with: where they and runs of them are kept, and the manifests beside them.
 import type { Config } from '../config/schema.ts';
+import { FindingStore } from '../moves/finding-store.ts';
 import { RedisManifests } from '../moves/manifest-store.ts';
 import { MinuteFigures } from '../moves/minute-figures.ts';
 import { MoveStore } from '../moves/move-store.ts';
@@ -22,23 +23,29 @@ export interface Moves {
   /** What proxies and workers tell of the last minute. */
   figures: MinuteFigures;
   manifests: RedisManifests;
+  /** What moves and audits have found left over. */
+  findings: FindingStore;
   tools: MoveTools;
   /** Of the saga, in milliseconds but for the attempts. */
-  settings: { lease: number; cutTimeout: number; observe: number; attempts: number };
+  settings: { lease: number; cutTimeout: number; observe: number; attempts: number; retention: number };
   close(): void;
 }
 
 /** Opens them whether or not Redis answers. */
 export function openMoves(config: Config, hearer: ConnectionHearer = unheard): Moves {
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
-  const { lease, cut_timeout, observe, attempts, keep_done } = config.moves;
+  const { lease, cut_timeout, observe, attempts, keep_done, retention } = config.moves;
   return {
     store: new MoveStore(redis, keep_done),
     runs: new RunStore(redis, keep_done),
     figures: new MinuteFigures(redis, Date.now),
     manifests: new RedisManifests(redis, moveTools.codec, keep_done),
+    findings: new FindingStore(redis),
     tools: moveTools,
-    settings: { lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },
+    settings: {
+      ...{ lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },
+      retention: retention * second,
+    },
     close() {
       redis.disconnect();
     },

@@ -62,7 +62,6 @@ export type StartWorkers = (
       moves: Omit<Moves, 'close'> & { ended: (move: Move) => void };
       /** Has a worker look at the move of a name. */
       ringMove: (name: Bytes) => void;
-      ringCase: (name: Bytes) => void;
       routing: Pick<RoutingLeases, 'held'>;
     },
 ) => Promise<RunningWorkers>;

@@ -33,9 +33,6 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
       ringMove: (name) => {
         producer.ring('moves', { name });
       },
-      ringCase: (name) => {
-        producer.ring('reconcile', { name });
-      },
       worked: workedHere(config),
       replication: { access: replicasOf(config), unixhierarchysep: config.lmtp.unixhierarchysep },
       times: timesOf(config),

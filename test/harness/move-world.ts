@@ -5,13 +5,15 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { Registry } from '../../services/backends/registry.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import type { Directory, Writer } from '../../services/directory/directory.ts';
-import { serverOf } from '../../services/directory/entry.ts';
-import type { MoveDriver } from '../../services/moves/driver.ts';
+import { partitionOf, serverOf } from '../../services/directory/entry.ts';
+import { afterLook } from '../../services/moves/audit.ts';
+import type { KeptFinding } from '../../services/moves/audit.ts';
+import type { CutAnswer, MoveDriver } from '../../services/moves/driver.ts';
 import type { Manifest, MessageFacts } from '../../services/moves/manifest.ts';
 import type { ManifestHead } from '../../services/moves/manifest-store.ts';
 import type { Move } from '../../services/moves/move.ts';
 import type { Kept } from '../../services/moves/move-store.ts';
-import type { MovesOptions } from '../../workers/move-steps.ts';
+import type { MovesOptions } from '../../workers/move-work.ts';
 
 export class Killed extends Error {}
 class Dead extends Error {}
@@ -23,9 +25,26 @@ class Trouble extends Error {
   }
 }
 
+type Act = <T>(what: () => T | Promise<T>) => Promise<T>;
+
+/** What a server does for a move: it goes on in a session of its own. */
+interface Cut {
+  dead: boolean;
+  session: string;
+  at: Server;
+}
+
+interface Hand {
+  from: Server;
+  to: Server;
+  writer: Writer;
+  step: () => Promise<void>;
+}
+
 interface Mailbox {
   uniqueId: string;
   moving: boolean;
+  partition: string;
   messages: Map<string, MessageFacts>;
 }
 
@@ -51,7 +70,22 @@ export const faults = [
 export type Fault = (typeof faults)[number];
 
 export const root = 'user.ann';
+/** In milliseconds. */
+const week = 604_800_000;
 const all = [root, 'user.ann.Sent', 'user.ann.Work'];
+
+interface WorldOptions {
+  mupdate: boolean;
+  /** Where it is to lie at its destination; empty: on the partition of the same name. */
+  partition: string;
+  strike?: { at: number; fault: Fault } | undefined;
+}
+
+/** What a worker has done last, and seen: he may cut only right after his lease was confirmed, and beside nobody. */
+interface Doing {
+  last: string;
+  sawRunning: boolean;
+}
 
 export class World {
   now = 1_000_000;
@@ -60,23 +94,26 @@ export class World {
   readonly destination: Server = { name: 'mail2', up: true, silent: false, mailboxes: new Map() };
   /** Messages that were acknowledged, and not expunged by their owner since. */
   readonly acknowledged = new Map<string, string>();
-  readonly #options: { mupdate: boolean; strike?: { at: number; fault: Fault } | undefined };
+  readonly #options: WorldOptions;
   /** Whatever was done, counted. */
   points = 0;
   away = false;
   text: string | undefined;
   kept: { head: ManifestHead; manifest: Manifest } | undefined;
-  readonly #cuts = new Set<{ dead: boolean; session: string; at: Server }>();
+  findings: KeptFinding[] = [];
+  readonly #cuts = new Set<Cut>();
+  /** What went wrong in a cut that nobody waits for any more. */
+  #unseen: unknown;
   /** Sessions that broke while the directory was away. */
   readonly #broken: string[] = [];
   #sessions = 0;
   #mail = 0;
   #modseq = 1;
   #worker = 0;
-  readonly #dead = new Set<number>();
+  readonly #lives = new Map<number, AbortController>();
 
-  constructor(options: { mupdate?: boolean; strike?: { at: number; fault: Fault } | undefined } = {}) {
-    this.#options = { mupdate: true, ...options };
+  constructor(options: Partial<WorldOptions> = {}) {
+    this.#options = { mupdate: true, partition: '', ...options };
     this.truth = new MemoryDirectory({ clock: () => this.now });
   }
 
@@ -84,7 +121,7 @@ export class World {
   async begin(): Promise<void> {
     for (const name of ['mail1', 'mail2']) await this.truth.heard(name, ['mail1', 'mail2'], 0);
     for (const [at, name] of all.entries()) {
-      this.source.mailboxes.set(name, { uniqueId: `id${at}`, moving: false, messages: new Map() });
+      this.source.mailboxes.set(name, { uniqueId: `id${at}`, moving: false, partition: 'default', messages: new Map() });
       await this.#write(this.source, 'ACTIVATE', name, this.#session());
     }
     for (let n = 0; n < 3; n += 1) await this.deliver();
@@ -138,6 +175,7 @@ export class World {
 
   /** Every acknowledged message is somewhere. */
   check(story: string): void {
+    if (this.#unseen !== undefined) throw this.#unseen;
     for (const [guid, name] of this.acknowledged) {
       const copies = [this.source, this.destination].filter(({ mailboxes }) => mailboxes.get(name)?.messages.has(guid));
       assert.ok(copies.length > 0, `${story}: ${guid} of ${name} is nowhere`);
@@ -159,7 +197,29 @@ export class World {
       const message = server.mailboxes.get(name)?.messages.get(guid);
       assert.ok(message && !message.expunged, `${story}: ${server.name} lacks ${guid} of ${name}`);
     }
+    if (server === this.destination && this.#options.partition !== '') {
+      const places = all.map((name) => server.mailboxes.get(name)?.partition);
+      const told = rows.map(({ location }) => partitionOf(location));
+      assert.deepEqual([...places, ...told], [...all, ...all].map(() => this.#options.partition), story);
+    }
     return server.name;
+  }
+
+  /** A copy that is not what the directory names is known to audits, where all could be asked. */
+  async leftOversAreKnown(story: string): Promise<void> {
+    if (this.away || [this.source, this.destination].some(({ up, silent }) => !up || silent)) return;
+    const row = (await this.truth.tree(root)).find(({ name }) => name === root);
+    for (const { name, mailboxes } of [this.source, this.destination]) {
+      const isLeft = row?.state === 'active' && serverOf(row.location) !== name && mailboxes.has(root);
+      const known = this.findings.filter(({ server }) => server === name).flatMap(({ names }) => names);
+      assert.equal(known.includes(root), isLeft, `${story}: what is left at ${name}`);
+    }
+  }
+
+  /** Resolves when no cut goes on any more. */
+  async quiet(): Promise<void> {
+    while (this.#cuts.size > 0) await turn();
+    if (this.#unseen !== undefined) throw this.#unseen;
   }
 
   /** Whatever is done anywhere passes here; mail comes, and the fault strikes at its point. */
@@ -186,7 +246,7 @@ export class World {
         this.away = true;
         return;
       case 'worker dies':
-        this.#dead.add(this.#worker);
+        this.#lives.get(this.#worker)?.abort(new Killed());
         return;
       case 'worker stands still':
         this.now += 60_000;
@@ -249,7 +309,7 @@ export class World {
       const entry = listed.get(name);
       if (entry && entry.state !== 'active') mailbox.moving = false;
       if (entry?.state === 'active') continue;
-      const location = `${server.name}!default`;
+      const location = `${server.name}!${mailbox.partition}`;
       await this.truth.write({ verb: 'ACTIVATE', name, location, acl: 'a' }, writer);
     }
     for (const name of listed.keys()) {
@@ -265,60 +325,85 @@ export class World {
 
   async #write(server: Server, verb: 'ACTIVATE' | 'DEACTIVATE', name: string, writer: Writer): Promise<boolean> {
     if (this.away) return false;
-    const location = `${server.name}!default`;
+    const location = `${server.name}!${server.mailboxes.get(name)?.partition ?? 'default'}`;
     return (await this.truth.write({ verb, name, location, acl: verb === 'ACTIVATE' ? 'a' : '' }, writer)).ok;
   }
 
   #sync(name: string, from: Server, to: Server): void {
     const { uniqueId, messages } = from.mailboxes.get(name) ?? assert.fail('nothing to copy');
-    to.mailboxes.set(name, { uniqueId, moving: false, messages: new Map(messages) });
+    const { partition } = to.mailboxes.get(name) ?? { partition: 'default' };
+    to.mailboxes.set(name, { uniqueId, moving: false, partition, messages: new Map(messages) });
   }
 
-  /** Goes on whether or not somebody waits for its answer. */
-  async #xfer(from: Server, to: Server): Promise<{ ok: boolean; said: string }> {
-    const writer = this.#session(from.name);
-    const cut = { dead: false, session: writer.session, at: from };
+  /** Goes on at a server whether or not somebody waits for its answer. */
+  async #goingOn(at: Server, work: (writer: Writer, step: () => Promise<void>) => Promise<CutAnswer>): Promise<CutAnswer> {
+    const writer = this.#session(at.name);
+    const cut = { dead: false, session: writer.session, at };
     this.#cuts.add(cut);
-    const step = async () => {
-      await this.point();
-      if (cut.dead) throw new Dead();
-    };
+    try {
+      return await work(writer, async () => {
+        await this.point();
+        if (cut.dead) throw new Dead();
+      });
+    } catch (error) {
+      if (error instanceof Dead) throw new Trouble('away', 'the connection broke');
+      this.#unseen ??= error;
+      throw error;
+    } finally {
+      if (!cut.dead) await this.#end(writer.session, 'logout');
+      this.#cuts.delete(cut);
+    }
+  }
+
+  /** The destination lays it into its partition, the root first. */
+  #lay(at: Server): Promise<CutAnswer> {
+    return this.#goingOn(at, async (writer, step) => {
+      for (const [name, mailbox] of [...at.mailboxes].sort(([one], [other]) => (one < other ? -1 : 1))) {
+        await step();
+        mailbox.partition = this.#options.partition;
+        if (this.#options.mupdate && !(await this.#write(at, 'ACTIVATE', name, writer)))
+          return { ok: false, said: 'NO ACTIVATE' };
+      }
+      return { ok: true, said: 'OK' };
+    });
+  }
+
+  #xfer(from: Server, to: Server): Promise<CutAnswer> {
+    return this.#goingOn(from, (writer, step) => this.#xferSteps({ from, to, writer, step }));
+  }
+
+  async #xferSteps({ from, to, writer, step }: Hand): Promise<CutAnswer> {
     // Children first, as Cyrus has them.
     const names = all.filter((name) => from.mailboxes.has(name)).reverse();
     const done: string[] = [];
-    try {
+    await step();
+    if (names.length === 0) return { ok: false, said: 'NO Mailbox does not exist' };
+    for (const name of names) {
+      if (!to.up) return { ok: false, said: 'NO Server(s) unavailable to complete operation' };
+      this.#sync(name, from, to);
       await step();
-      if (names.length === 0) return { ok: false, said: 'NO Mailbox does not exist' };
-      for (const name of names) {
-        if (!to.up) return { ok: false, said: 'NO Server(s) unavailable to complete operation' };
-        this.#sync(name, from, to);
-        await step();
-      }
-      // What the source does not have the destination is not to have, either.
-      for (const name of to.mailboxes.keys()) if (!names.includes(name)) to.mailboxes.delete(name);
-      const said = await this.#handOver(names, done, { from, to, writer, step });
-      if (said !== undefined) return { ok: false, said };
-      for (const name of names) {
-        from.mailboxes.delete(name);
-        await step();
-      }
-      for (const name of this.#options.mupdate ? names : []) {
-        // Errors are only logged.
-        if (to.up && to.mailboxes.has(name)) await this.tell(to, name).catch(() => undefined);
-        await step();
-      }
-      return { ok: true, said: 'OK' };
-    } finally {
-      this.#cuts.delete(cut);
-      if (!cut.dead) await this.#end(writer.session, 'logout');
     }
+    // What the source does not have the destination is not to have, either.
+    for (const name of to.mailboxes.keys()) if (!names.includes(name)) to.mailboxes.delete(name);
+    const said = await this.#handOver(names, done, { from, to, writer, step });
+    if (said !== undefined) return { ok: false, said };
+    for (const name of names) {
+      from.mailboxes.delete(name);
+      await step();
+    }
+    for (const name of this.#options.mupdate ? names : []) {
+      // Errors are only logged.
+      if (to.up && to.mailboxes.has(name)) await this.tell(to, name).catch(() => undefined);
+      await step();
+    }
+    return { ok: true, said: 'OK' };
   }
 
   /** Steps 4 and 5; what went wrong is undone as far as that goes, and said. */
   async #handOver(
     names: readonly string[],
     done: string[],
-    { from, to, writer, step }: { from: Server; to: Server; writer: Writer; step: () => Promise<void> },
+    { from, to, writer, step }: Hand,
   ): Promise<string | undefined> {
     const undone = async (said: string) => {
       for (const name of done) {
@@ -367,7 +452,7 @@ export class World {
   place(): void {
     const [from, to] = [this.source.name, this.destination.name];
     this.text = JSON.stringify({
-      ...{ name: root, from: { server: from, partition: 'default' }, to: { server: to, partition: '' } },
+      ...{ name: root, from: { server: from, partition: 'default' }, to: { server: to, partition: this.#options.partition } },
       ...{ by: 'test', since: this.now, state: 'open', cancelled: false, attempts: 0, octets: 0, messages: 0 },
       ...{ times: {}, step: '', note: '' },
     } satisfies Move);
@@ -381,15 +466,18 @@ export class World {
 
   #manifest(server: Server): Manifest | undefined {
     if (!server.mailboxes.has(root)) return undefined;
-    const mailboxes = [...server.mailboxes].map(([name, { uniqueId, messages }]) => ({
-      ...{ name, uniqueId, partition: 'default', uidValidity: 1, lastUid: 0, highestModseq: 0, acl: 'a' },
+    const mailboxes = [...server.mailboxes].map(([name, { uniqueId, partition, messages }]) => ({
+      ...{ name, uniqueId, partition, uidValidity: 1, lastUid: 0, highestModseq: 0, acl: 'a' },
       folderModseq: 0,
       messages: structuredClone([...messages.values()]),
     }));
     return { at: this.now, server: server.name, mailboxes, quotas: new Map(), subscriptions: [], sieve: [] };
   }
 
-  #driver(act: <T>(what: () => T | Promise<T>) => Promise<T>): MoveDriver {
+  #driver(act: Act, doing: Doing, gone: AbortSignal): MoveDriver {
+    const alone = (): void => {
+      assert.equal(doing.sawRunning, false, 'a second mover acts while a cut goes on');
+    };
     return {
       name: 'fake',
       holds: (server, name) =>
@@ -400,45 +488,56 @@ export class World {
       uniqueId: (server, name) => act(() => this.#reached(server).mailboxes.get(name)?.uniqueId),
       check: () => act(() => undefined),
       manifest: (server) => act(() => this.#manifest(this.#reached(server))),
-      copy: ({ from, to }) =>
-        act(() => {
+      copy: ({ from, to }) => {
+        alone();
+        return act(async () => {
           const [source, destination] = [this.#reached(from.server), this.#reached(to.server)];
           if (source.mailboxes.get(root)?.moving !== false) return false;
           // Cyrus' own lock: a cut that goes on is not copied over.
           if (this.#cuts.size > 0) throw new Trouble('busy', 'locked');
+          await this.truth.copies.made(root, to.server, week);
           for (const name of source.mailboxes.keys()) this.#sync(name, source, destination);
           return true;
-        }),
-      cut: (move, signal) =>
-        act(async () => {
+        });
+      },
+      cut: (move, signal) => {
+        alone();
+        assert.equal(doing.last, 'lease', 'the lease is confirmed right before a cut');
+        return act(async () => {
           const [from, to] = [this.#reached(move.from.server), this.server(move.to.server)];
           if (this.#cuts.size > 0) throw new Trouble('busy', 'locked');
-          const answer = await this.#xfer(from, to).catch((error: unknown) => {
-            if (error instanceof Dead) throw new Trouble('away', 'the connection broke');
-            throw error;
-          });
+          if (from !== to) await this.truth.copies.made(root, to.name, week);
+          const told = await unless(gone, signal, from === to ? this.#lay(to) : this.#xfer(from, to));
           this.#reached(from.name);
-          signal.throwIfAborted();
-          return answer;
-        }),
-      push: (server, names) =>
-        act(async () => {
+          if (told.ok) await this.truth.copies.end(root);
+          if (!told.ok || from === to || this.#options.partition === '') return told;
+          return unless(gone, signal, this.#lay(this.#reached(to.name)));
+        });
+      },
+      push: (server, names) => {
+        alone();
+        return act(async () => {
+          await this.truth.copies.end(root);
           for (const name of names) {
             await this.tell(this.#reached(server), name);
             await this.point();
           }
-        }),
+        });
+      },
       discard: () => Promise.reject(new Error('a move discards nothing')),
     };
   }
 
   /** What a worker has of the world; killed, it does nothing any more. */
   worker(): MovesOptions {
-    const me = ++this.#worker;
+    const life = new AbortController();
+    this.#lives.set(++this.#worker, life);
+    const doing: Doing = { last: '', sawRunning: false };
     const isDead = () => {
-      if (this.#dead.has(me)) throw new Killed();
+      life.signal.throwIfAborted();
     };
-    const act = async <T>(what: () => T | Promise<T>): Promise<T> => {
+    const act: Act = async (what) => {
+      doing.last = '';
       isDead();
       await this.point();
       isDead();
@@ -447,6 +546,7 @@ export class World {
       return done;
     };
     const ask = async <T>(what: () => Promise<T>): Promise<T> => {
+      doing.last = '';
       isDead();
       await this.point();
       isDead();
@@ -454,15 +554,26 @@ export class World {
       return what();
     };
     const directory: MovesOptions['directory'] = {
+      copies: {
+        keep: (name: string, at: string, ms: number) => ask(() => this.truth.copies.keep(name, at, ms)),
+        end: (name: string, at?: string) => ask(() => this.truth.copies.end(name, at)),
+      },
       lookup: (names) => ask(() => this.truth.lookup(names)),
-      tree: (name) => ask(() => this.truth.tree(name)),
-      case: (name) => ask(() => this.truth.case(name)),
-      lease: (name, lease, ms) => ask(() => this.truth.lease(name, lease, ms)),
+      tree: async (name) => {
+        const rows = await ask(() => this.truth.tree(name));
+        doing.sawRunning = rows.some(({ state, ended }) => state === 'handed' && ended === undefined);
+        return rows;
+      },
+      lease: async (name, lease, ms) => {
+        const isOurs = await ask(() => this.truth.lease(name, lease, ms));
+        if (isOurs) doing.last = 'lease';
+        return isOurs;
+      },
       release: (name, token) => ask(() => this.truth.release(name, token)),
       head: () => ask(() => this.truth.head()),
       write: (write, writer) => ask(() => this.truth.write(write, writer)),
       end: (session, how, by) => ask(() => this.truth.end(session, how, by)),
-    } satisfies Partial<Directory>;
+    } satisfies Partial<Omit<Directory, 'copies'>> & { copies: object };
     return {
       directory,
       routing: { held: async () => [{ reader: 'mx', seen: (await this.truth.head()).map(({ seq }) => seq) }] },
@@ -472,12 +583,15 @@ export class World {
       moves: {
         read: () =>
           act(() => (this.text === undefined ? undefined : { move: JSON.parse(this.text) as Move, text: this.text })),
-        replace: (kept: Kept, move) =>
-          act(() => {
+        replace: (kept: Kept, move) => {
+          const isCounted = move.attempts > kept.move.attempts;
+          assert.ok(!isCounted || doing.last === 'lease', 'the lease is confirmed right before a cut is counted');
+          return act(() => {
             if (this.text !== kept.text) return undefined;
             this.text = JSON.stringify(move);
             return { move, text: this.text };
-          }),
+          });
+        },
       },
       manifests: {
         head: () => act(() => this.kept?.head),
@@ -497,13 +611,33 @@ export class World {
             this.kept = undefined;
           }),
       },
-      driver: this.#driver(act),
+      findings: {
+        of: () => act(() => [...this.findings]),
+        looked: (_tree, found, asked, now) => act(() => (this.findings = afterLook(this.findings, found, asked, now))),
+      },
+      driver: this.#driver(act, doing, life.signal),
       differences: lackedBy,
-      settings: { lease: 10_000, cutTimeout: 3_600_000, observe: 60_000, attempts: 3 },
+      settings: { lease: 10_000, cutTimeout: 3_600_000, observe: 60_000, attempts: 3, retention: week },
       pauses: { wait: 2_000, person: 60_000, failed: 5_000, short: 0 },
       ...{ clock: () => this.now, leaseClock: () => this.now },
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
     };
+  }
+}
+
+/** The answer, unless the worker dies, or gives up waiting: what was told goes on all the same. */
+async function unless(gone: AbortSignal, signal: AbortSignal, answer: Promise<CutAnswer>): Promise<CutAnswer> {
+  const either = AbortSignal.any([gone, signal]);
+  const over = Promise.withResolvers<never>();
+  const give = (): void => {
+    over.reject(either.reason);
+  };
+  if (either.aborted) give();
+  either.addEventListener('abort', give);
+  try {
+    return await Promise.race([answer, over.promise]);
+  } finally {
+    either.removeEventListener('abort', give);
   }
 }
 

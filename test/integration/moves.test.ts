@@ -240,7 +240,7 @@ test('a move whose worker dies under it goes on in the next job of the queue', a
   const options = () => ({
     ...world.worker(),
     ...{ moves, clock: Date.now, pauses: { wait: 20, person: 20, failed: 20, short: 0 } },
-    settings: { lease: 10_000, cutTimeout: 60_000, observe: 0, attempts: 3 },
+    settings: { lease: 10_000, cutTimeout: 60_000, observe: 0, attempts: 3, retention: 1_000 },
     ended: (move: Move) => void ended.push(`${move.name} ${move.state}`),
   });
   await world.strike('worker dies');

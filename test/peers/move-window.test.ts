@@ -5,8 +5,11 @@ import { after, before, describe, test } from 'node:test';
 import { CYRUS_MASTER, CYRUS_PASSWORD, startCyrus } from '../harness/cyrus.ts';
 import type { Cyrus } from '../harness/cyrus.ts';
 import { ImapClient } from '../harness/imap.ts';
+import { bulkId, Murder } from '../harness/murder.ts';
+import { MurderMoves } from '../harness/murder-moves.ts';
 import { MupdateRelay } from '../harness/mupdate-relay.ts';
 import { withoutCyrus } from '../harness/peers.ts';
+import { until } from '../harness/until.ts';
 
 const MESSAGES = 20;
 
@@ -64,5 +67,51 @@ describe('plain XFER under a Cyrus master', { skip: withoutCyrus() }, () => {
     );
     const left = await asAdmin(cyrus, 'mail2', (imap) => imap.command('LIST "" *window*'));
     assert.deepEqual(left.untagged, []);
+  });
+});
+
+describe('our move, under our directory', { skip: withoutCyrus() }, () => {
+  const inbox = 'user.window';
+  let murder: Murder;
+  let moves: MurderMoves;
+  before(async () => {
+    murder = await Murder.start({ sections: { moves: { observe: 1, lease: 3 } } });
+    moves = new MurderMoves(murder);
+    await moves.begun();
+    await murder.configure('mail2', 'delete_mode', 'immediate');
+    await murder.restart('mail2');
+  });
+  after(async () => {
+    await moves.close();
+    await murder.stop();
+  });
+
+  test('the same fault costs nothing: the move is done, and all is there', async () => {
+    await murder.create('mail1', [inbox, `${inbox}.Work`], MESSAGES);
+    const relay = murder.relays.mail2;
+    // The directory never hears that the destination has it, whoever tells it to say so.
+    let unheard = 0;
+    relay.rule = ({ verb, name }) => {
+      if (verb !== 'ACTIVATE' || !name.startsWith(inbox)) return 'pass';
+      unheard += 1;
+      return 'cut';
+    };
+    await moves.order(inbox, 'mail1', 'mail2');
+    await until('the source has deleted it', async () => unheard > 0 && !(await murder.holdings('mail1')).has(inbox));
+    await murder.cyrus.node('mail2').stop();
+    relay.rule = undefined;
+    const row = (await murder.rows()).get(inbox);
+    assert.deepEqual([row?.state, row?.server], ['reserved', 'mail1'], 'the directory still points to the source');
+    // Its start-up command, ctl_mboxlist -m, is in it.
+    await murder.startBackend('mail2');
+    const { state, note } = await moves.over(inbox, () => Promise.resolve());
+    assert.deepEqual([state, note], ['done', 'moved; compared, and whole']);
+    const now = await murder.rows();
+    for (const name of [inbox, `${inbox}.Work`]) {
+      assert.deepEqual([now.get(name)?.state, now.get(name)?.server], ['active', 'mail2'], name);
+      assert.ok((await murder.holdings('mail2')).has(name), name);
+    }
+    const ids = Array.from({ length: MESSAGES }, (_, at) => bulkId(at));
+    assert.deepEqual([...(await murder.messageIds(inbox))].sort(), ids.sort());
   });
 });

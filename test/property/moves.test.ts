@@ -45,6 +45,8 @@ async function play(world: World, story: string, between = (look: number) => hea
   const move = world.move ?? assert.fail(story);
   assert.notEqual(move.state, 'open', `${story}: ${JSON.stringify(move)}`);
   assert.ok(move.note.length > 5 && move.times.ended !== undefined, `${story}: ${JSON.stringify(move)}`);
+  await world.leftOversAreKnown(`${story}: ${move.state}, ${move.note}`);
+  await world.quiet();
   await world.heal();
   const told = `${story}: ${move.state}, ${move.note}`;
   if (move.state !== 'stopped') assert.equal(await world.whole(told), move.state === 'done' ? 'mail2' : 'mail1', told);
@@ -60,15 +62,20 @@ async function play(world: World, story: string, between = (look: number) => hea
   return `${move.state}${isSplit ? ' in two parts' : ''}, then done`;
 }
 
-for (const mupdate of [true, false]) {
-  const kind = mupdate ? 'that speak MUPDATE' : 'whose rows we write';
+const kinds = [
+  { kind: 'that speak MUPDATE', mupdate: true, partition: '' },
+  { kind: 'whose rows we write', mupdate: false, partition: '' },
+  { kind: 'that speak MUPDATE, into another partition', mupdate: true, partition: 'big' },
+  { kind: 'whose rows we write, into another partition', mupdate: false, partition: 'big' },
+];
+for (const { kind, ...options } of kinds) {
   test(`every fault at every step, between backends ${kind}`, async (t) => {
-    const plain = new World({ mupdate });
+    const plain = new World(options);
     assert.equal(await play(plain, 'without a fault'), 'done');
     const ends = new Map<string, number>();
     for (const fault of faults) {
       for (let at = 1; at <= plain.points; at += 1) {
-        const end = await play(new World({ mupdate, strike: { at, fault } }), `${fault} at ${at}`);
+        const end = await play(new World({ ...options, strike: { at, fault } }), `${fault} at ${at}`);
         ends.set(end, (ends.get(end) ?? 0) + 1);
       }
     }
@@ -85,7 +92,8 @@ test('many faults at random', async (t) => {
       at: dice.below(120),
       fault: dice.of(faults) ?? 'worker dies',
     });
-    const world = new World({ mupdate: dice.permille(800), strike: strike() });
+    const partition = dice.permille(300) ? 'big' : '';
+    const world = new World({ mupdate: dice.permille(800), partition, strike: strike() });
     const end = await play(world, `seed ${seed}`, async (look) => {
       if (look < 10 && dice.permille(600)) await world.strike(dice.of(faults) ?? 'worker dies');
       if (look >= 10 || dice.permille(400)) await healed(world, healAfter);

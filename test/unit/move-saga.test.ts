@@ -23,7 +23,7 @@ const within = moveOf({ to: { server: 'mail1', partition: 'big' } });
 
 const standing = (root: RootAt, more: Partial<Standing> = {}): Standing => ({
   ...{ root, text: `${root} row`, handed: root === 'handed' ? [name] : [] },
-  ...{ atSource: [], atDestination: [], strange: [] },
+  ...{ atSource: [], atDestination: [], misplaced: [], strange: [] },
   ...more,
 });
 
@@ -468,6 +468,91 @@ const written: Row[] = [
   ],
 ];
 
+const onBig = { to: { server: 'mail2', partition: 'big' } };
+const misplaced = { compared: { manifest: [], misplaced: [name] } } as const;
+const spared = { compared: { manifest: ['user.ann lacks UID 7'], spare: [] } } as const;
+
+/** At the destination, and not as it is to be there. */
+const there: Row[] = [
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    { ...held, manifest: 'held', ...misplaced, rows: { misplaced: [name] }, move: moveOf({ ...onBig, attempts: 1 }) },
+    'lay',
+    'the cut broke off before its last part',
+  ],
+  [
+    ...(['destination', 'has', 'has'] as const),
+    { ...held, manifest: 'held', ...misplaced, move: moveOf({ ...onBig, attempts: 1 }) },
+    'lay',
+    'whatever the source has is not cut once more over what has come since',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    { manifest: 'older', ...misplaced, move: moveOf({ ...onBig, attempts: 1 }) },
+    'hold',
+    'under the lease',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    { manifest: 'older', ...misplaced, move: moveOf({ ...onBig, attempts: 3 }) },
+    'stop',
+    'tried often enough',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    { ...held, manifest: 'older', ...misplaced, move: moveOf(onBig) },
+    'lay',
+    'tried again after it was stopped so',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    { rows: { misplaced: [name] }, move: moveOf(onBig) },
+    'refuse',
+    'it was there, on another partition, before anything was begun: that is another move',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    { ...held, rows: { misplaced: [name] }, move: moveOf({ ...onBig, attempts: 1 }) },
+    'lay',
+    'its manifest is lost: by what the directory says',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    {
+      ...{ ...held, manifest: 'held', compared: { manifest: [], misplaced: [] }, rows: { misplaced: [name] } },
+      move: moveOf({ ...onBig, attempts: 2 }),
+    },
+    `push at mail2: ${name}`,
+    'it lies there, and the directory has not heard of it',
+  ],
+  [
+    ...(['destination', 'lacks', 'has'] as const),
+    {
+      ...{ ...silentPair, ...held, manifest: 'held', compared: { manifest: [], misplaced: [] } },
+      ...{ rows: { misplaced: [name] }, move: moveOf({ ...onBig, attempts: 2 }) },
+    },
+    `write: ${name}`,
+    'nor will it, but by us',
+  ],
+  [
+    ...(['source', 'has', 'has'] as const),
+    { ...silentPair, ...held, manifest: 'held', ...misplaced, move: moveOf(onBig) },
+    'cut',
+    'a copy on the wrong partition is not given the name yet',
+  ],
+  ['destination', 'has', 'has', { manifest: 'older', ...lacking, move: cutOnce }, 'stop', 'a person looks first'],
+  ['destination', 'has', 'has', { manifest: 'older', ...lacking }, 'verify with source', 'tried again: what has the other?'],
+  ['destination', 'has', 'has', { manifest: 'older', ...spared }, 'done', 'taken as it is: the old copy has all of it'],
+  [
+    ...(['destination', 'has', 'has'] as const),
+    { manifest: 'older', compared: { ...spared.compared, spare: ['user.ann lacks UID 9'] } },
+    'stop',
+    'neither copy has all of it',
+  ],
+  ['destination', 'lacks', 'has', { manifest: 'older', ...lacking }, 'stop', 'the only copy differs, however often'],
+  ['destination', 'silent', 'has', { manifest: 'older', ...lacking }, 'stop', 'nothing vouches for an old copy'],
+];
+
 /** Another partition of the same server: nothing is handed over, and both servers are one. */
 const partitions: Row[] = [
   ['source', 'has', 'has', { move: within, ...held }, 'manifest', 'compared afterwards as any other'],
@@ -493,7 +578,7 @@ const partitions: Row[] = [
   ['handed', 'has', 'has', { move: within, ...held }, `push at mail1: ${name}`, 'no cut of ours'],
 ];
 
-const all = { table, course, hindered, others, mixed, parted, ended, written, partitions };
+const all = { table, course, hindered, others, mixed, parted, ended, written, there, partitions };
 for (const [part, rows] of Object.entries(all)) {
   test(`the next step: ${part}`, () => {
     for (const [root, source, destination, cell, step, why] of rows) {
@@ -552,7 +637,7 @@ test('people are told what is known, what is left over, and what they have to do
   assert.match(note(stepIn('destination', 'lacks', 'has', done)), /not compared, for its manifest is lost/);
   assert.match(note(stepIn('source', 'has', 'has', { move: worn })), /tried 3 times: NO System I\/O error/);
   const differing = { manifest: 'older', compared: { manifest: ['a', 'b', 'c', 'd', 'e'] }, move: cutOnce } as const;
-  assert.match(note(stepIn('destination', 'lacks', 'has', differing)), /its copy is not whole: a; b; c, and 2 more\./);
+  assert.match(note(stepIn('destination', 'lacks', 'has', differing)), /its copy is not whole: a; b; c, and 2 more\. Bring back at mail2 what is missing/);
 });
 
 const row = (of: string, state: Entry['state'], location: string, more: Partial<Entry> = {}): Entry => ({
@@ -578,11 +663,13 @@ test('where a tree stands is told from its rows', () => {
   );
   assert.deepEqual(mixedRows, {
     ...{ root: 'destination', text: 'active at mail2!default', handed: ['user.ann.a'] },
-    ...{ atSource: ['user.ann.b'], atDestination: ['user.ann.c'], strange: ['user.ann.d is active at mail3!d'] },
+    ...{ atSource: ['user.ann.b'], atDestination: ['user.ann.c'], misplaced: [], strange: ['user.ann.d is active at mail3!d'] },
   });
   const named = moveOf({ to: { server: 'mail2', partition: 'big' } });
-  assert.equal(standingOf(named, [row(name, 'active', 'mail2!small')]).root, 'elsewhere');
-  assert.equal(standingOf(named, [row(name, 'active', 'mail2!')]).root, 'destination');
+  const astray = standingOf(named, [row(name, 'active', 'mail2!small'), row('user.ann.a', 'active', 'mail2!big')]);
+  assert.deepEqual([astray.root, astray.misplaced], ['destination', [name]]);
+  const unknown = standingOf(named, [row(name, 'active', 'mail2!')]);
+  assert.deepEqual([unknown.root, unknown.misplaced], ['destination', []], 'whoever tells no partition');
   assert.equal(standingOf(within, [row(name, 'active', 'mail1!default')]).root, 'source');
   assert.equal(standingOf(within, [row(name, 'active', 'mail1!big')]).root, 'destination');
   const shared = { ...route, name: 'news' };

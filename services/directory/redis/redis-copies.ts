@@ -5,6 +5,26 @@ import type { Bytes } from '../entry.ts';
 import { placeOf } from '../tree.ts';
 import { shardOf, shardPrefix } from './keys.ts';
 
+/**
+ * KEYS = the copy. ARGV = now, until when it is known, its destination, how long the key lasts, in milliseconds. While it is
+ * made it stays so.
+ */
+const keepScript = `
+local ends, made, later, destination = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) ([+-])(%d*) (.*)$')
+local is_known = ends and math.max(tonumber(ends), tonumber(later) or 0) > tonumber(ARGV[1])
+if is_known and destination ~= ARGV[3] then return end
+local value = ARGV[2] .. ' - ' .. ARGV[3]
+if is_known and made == '+' and tonumber(ends) > tonumber(ARGV[1]) then
+  value = ends .. ' +' .. ARGV[2] .. ' ' .. ARGV[3]
+end
+local lasts = math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1]))
+redis.call('SET', KEYS[1], value, 'PX', lasts)`;
+
+/** KEYS = the copy. ARGV = its destination. */
+const endScript = `
+local destination = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ [+-]%d* (.*)$')
+if destination == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
+
 export class RedisCopies implements Copies {
   readonly #redis: Redis;
   readonly #shards: number;
@@ -24,19 +44,33 @@ export class RedisCopies implements Copies {
     return this.#note(name, `- ${destination}`, milliseconds);
   }
 
-  async end(name: Bytes): Promise<void> {
-    await this.#redis.del(this.#keyOf(name));
+  async keep(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
+    const now = Math.round(this.#clock());
+    const args = [now, now + Math.round(milliseconds), Buffer.from(destination, 'latin1'), lasting(milliseconds)];
+    await this.#redis.call('EVAL', [keepScript, 1, this.#keyOf(name), ...args]);
   }
 
-  /** Its end, `+` while it is made and `-` after that, its destination. */
+  async end(name: Bytes, destination?: Bytes): Promise<void> {
+    if (destination === undefined) await this.#redis.del(this.#keyOf(name));
+    else await this.#redis.call('EVAL', [endScript, 1, this.#keyOf(name), Buffer.from(destination, 'latin1')]);
+  }
+
+  /**
+   * Its end, `+` while it is made and `-` after that, its destination. After a `+`, with no space between, until when it is
+   * known as made once that has ended.
+   */
   async #note(name: Bytes, copy: Bytes, milliseconds: number): Promise<void> {
     const value = Buffer.from(`${Math.round(this.#clock() + milliseconds)} ${copy}`, 'latin1');
-    // Redis may forget it later than that, never earlier.
-    await this.#redis.set(this.#keyOf(name), value, 'PX', Math.round(milliseconds) + 60_000);
+    await this.#redis.set(this.#keyOf(name), value, 'PX', lasting(milliseconds));
   }
 
   #keyOf(name: Bytes): Buffer {
     const { tree } = placeOf(name);
     return Buffer.from(`${shardPrefix(shardOf(tree, this.#shards))}copy:${tree}`, 'latin1');
   }
+}
+
+/** Redis may forget it later than it ends, never earlier. */
+function lasting(milliseconds: number): number {
+  return Math.round(milliseconds) + 60_000;
 }

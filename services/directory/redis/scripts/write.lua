@@ -44,8 +44,10 @@ end
 
 -- `+` while the tree is being copied ahead of its move, `-` after that, and where to; nil where no copy is known.
 local function copy_of_tree()
-  local ends, made, destination = string.match(redis.call('GET', prefix .. 'copy:' .. tree) or '', '^(%d+) ([+-]) (.*)$')
+  local kept = redis.call('GET', prefix .. 'copy:' .. tree) or ''
+  local ends, made, later, destination = string.match(kept, '^(%d+) ([+-])(%d*) (.*)$')
   if ends and tonumber(ends) > tonumber(now) then return made, destination end
+  if later and later ~= '' and tonumber(later) > tonumber(now) then return '-', destination end
 end
 
 local holds = {

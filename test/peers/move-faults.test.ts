@@ -1,0 +1,217 @@
+// A move between real Cyrus servers, struck in each of its steps by each fault while mail comes: it ends with a reason, tried
+// again it is done, and each message is there once, at one server, and nobody was bounced.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Move } from '../../services/moves/move.ts';
+import { CYRUS_PASSWORD } from '../harness/cyrus.ts';
+import { ImapClient } from '../harness/imap.ts';
+import { MailRound } from '../harness/mail-round.ts';
+import type { Brought } from '../harness/mail-round.ts';
+import { makeUsers } from '../harness/mail-users.ts';
+import type { MailUser } from '../harness/mail-users.ts';
+import { FULL, Murder } from '../harness/murder.ts';
+import { MurderMoves } from '../harness/murder-moves.ts';
+import { withoutCyrus } from '../harness/peers.ts';
+import { signalGroup } from '../harness/process-group.ts';
+
+const MESSAGES = FULL ? 400 : 200;
+const FOLDERS = ['Sent', 'Work'];
+/** How long something stands still, or is cut, in milliseconds. */
+const STANDSTILL_MS = 2_000;
+/** How often somebody tries again what has ended otherwise than wanted. */
+const RETRIES = 5;
+
+/** `handing`, `telling`: within the cut, when the source says that it hands over, and the destination that it has it. */
+const steps = [
+  ...(['check', 'copy', 'hold', 'manifest', 'cut', 'handing', 'telling', 'verify', 'release', 'observe'] as const),
+] as const;
+type StepName = (typeof steps)[number];
+
+/** What strikes while the program stands still, and what brings all back after that. */
+interface Fault {
+  strike(murder: Murder): Promise<void>;
+  heal(murder: Murder): Promise<void>;
+}
+
+const killed = (name: 'mail1' | 'mail2'): Fault => ({
+  strike: (murder) => murder.cyrus.node(name).kill9(),
+  async heal(murder) {
+    await sleep(STANDSTILL_MS / 4);
+    await murder.startBackend(name);
+  },
+});
+
+const frozen = (name: 'mail1' | 'mail2'): Fault => {
+  const signal = (murder: Murder, which: NodeJS.Signals): void => {
+    signalGroup(murder.cyrus.node(name).pid ?? assert.fail(`${name} does not run`), which);
+  };
+  return {
+    async strike(murder) {
+      await Promise.resolve();
+      signal(murder, 'SIGSTOP');
+    },
+    async heal(murder) {
+      await sleep(STANDSTILL_MS);
+      signal(murder, 'SIGCONT');
+    },
+  };
+};
+
+const unheard = (name: 'mail1' | 'mail2'): Fault => ({
+  async strike(murder) {
+    await Promise.resolve();
+    murder.relays[name].rule = () => 'cut';
+  },
+  async heal(murder) {
+    await sleep(STANDSTILL_MS);
+    murder.relays[name].rule = undefined;
+  },
+});
+
+const faults = {
+  'program and Redis killed': {
+    strike: (murder) => murder.killDirectory(),
+    heal: (murder) => murder.startDirectory(),
+  },
+  'source killed': killed('mail1'),
+  'destination killed': killed('mail2'),
+  'source stands still': frozen('mail1'),
+  'destination stands still': frozen('mail2'),
+  'MUPDATE of the source cut': unheard('mail1'),
+  'MUPDATE of the destination cut': unheard('mail2'),
+} satisfies Record<string, Fault>;
+type FaultName = keyof typeof faults;
+
+/** Every day those that have the most to lose; all of them in the long proof. */
+const everyDay: readonly (readonly [StepName, FaultName])[] = [
+  ['copy', 'program and Redis killed'],
+  ['copy', 'destination killed'],
+  ['manifest', 'source killed'],
+  ['handing', 'source killed'],
+  ['telling', 'program and Redis killed'],
+  ['telling', 'destination killed'],
+  ['telling', 'MUPDATE of the destination cut'],
+  ['verify', 'destination stands still'],
+];
+
+const only = process.env['ROOKERY_TEST_FAULTS'];
+const all = steps.flatMap((step) => (Object.keys(faults) as FaultName[]).map((fault) => [step, fault] as const));
+const cases = (FULL ? all : everyDay).filter(([step, fault]) => !only || new RegExp(only).test(`${step}: ${fault}`));
+const users: MailUser[] = cases.map((_, at) => ({
+  ...{ inbox: `user.f${at}`, folders: FOLDERS, messages: MESSAGES, storageKiB: 1_000_000 },
+}));
+
+describe('a move that is struck', { skip: withoutCyrus() }, () => {
+  let murder: Murder;
+  let moves: MurderMoves;
+
+  before(async () => {
+    murder = await Murder.start({
+      sections: { workers: { lost_after: 2, imap_timeout: 10 }, moves: { observe: 1, lease: 3, attempts: 5 } },
+    });
+    moves = new MurderMoves(murder);
+    await moves.begun();
+    await makeUsers(murder.cyrus.node('mail1'), users);
+  });
+  after(async () => {
+    await moves.close();
+    await murder.stop();
+  });
+
+  for (const [at, [step, name]] of cases.entries()) {
+    const fault: Fault = faults[name];
+    test(`${step}: ${name}`, async (t) => {
+      const inbox = users[at]?.inbox ?? '';
+      const begun = Date.now();
+      const round = new MailRound(() => murder.rookery.address('LMTP'), [loginOf(inbox)], 1, 100);
+      const ends: Move[] = [];
+      const struck = await struckMove(inbox, step, fault, ends).finally(() => round.stop(120_000));
+      await whole(inbox, round.messages);
+      const put = round.messages.filter(({ replies }) => replies.some((reply) => reply.startsWith('4'))).length;
+      const told = ends.map(({ state, note, attempts }) => `${state} after ${attempts} cuts (${note})`).join(', then ');
+      const took = ((Date.now() - begun) / 1000).toFixed(1);
+      t.diagnostic(`struck in ${struck}: ${told}; ${round.messages.length} messages, ${put} put off; ${took} s`);
+    });
+  }
+
+  async function struckMove(inbox: string, step: StepName, fault: Fault, ends: Move[]): Promise<string> {
+    await moves.order(inbox, 'mail1', 'mail2');
+    const strike = () => fault.strike(murder);
+    const struck = await struckIn(step, inbox, strike);
+    await fault.heal(murder);
+    for (let tries = 0; tries < RETRIES; tries += 1) {
+      const move = await moves.over(inbox, asAsked);
+      ends.push(move);
+      assert.ok(move.note.length > 5, JSON.stringify(move));
+      if (move.state === 'done') return struck;
+      await moves.order(inbox, 'mail1', 'mail2');
+    }
+    throw new Error(`${inbox} is not moved: ${JSON.stringify(ends.map(({ state, note }) => [state, note]))}`);
+  }
+
+  async function struckIn(step: StepName, inbox: string, strike: () => Promise<void>): Promise<string> {
+    if (step !== 'handing' && step !== 'telling') return moves.strikeIn(step, inbox, strike);
+    const [verb, at] = step === 'handing' ? (['DEACTIVATE', 'mail1'] as const) : (['ACTIVATE', 'mail2'] as const);
+    return (await moves.strikeAt(verb, inbox, at, strike)) ? step : 'nothing, for it was over';
+  }
+
+  /** A person does what a move asks for. */
+  async function asAsked(note: string): Promise<void> {
+    const [, server] = /restart Cyrus on (mail1)|(mail2) has it marked as moving: restart it/.exec(note) ?? [];
+    if (server === 'mail1' || server === 'mail2') await murder.restart(server);
+  }
+
+  /** Its user has all of it, once, where the directory says; what is elsewhere is known as left over. */
+  async function whole(inbox: string, brought: readonly Brought[]): Promise<void> {
+    const tree = [inbox, ...FOLDERS.map((folder) => `${inbox}.${folder}`)];
+    const rows = await murder.rows();
+    assert.deepEqual(
+      tree.map((name) => [name, rows.get(name)?.state, rows.get(name)?.server]),
+      tree.map((name) => [name, 'active', 'mail2']),
+    );
+    const left = new Set((await moves.findings()).filter(({ server }) => server === 'mail1').flatMap(({ names }) => names));
+    const [source, destination] = [await murder.holdings('mail1'), await murder.holdings('mail2')];
+    for (const name of tree) {
+      assert.ok(destination.has(name), `${name} is at its destination`);
+      assert.ok(!source.has(name) || left.has(name), `${name} is left over at its source, and nobody knows`);
+    }
+    const counts = await idCounts(inbox);
+    const wrong = brought.flatMap(({ id, taken, unclear, replies }) => {
+      const count = counts.get(id) ?? 0;
+      const isRight = taken !== undefined ? count === 1 : unclear && count <= 1;
+      return isRight ? [] : `${id}: ${count} times, ${replies.join(' | ')}`;
+    });
+    assert.deepEqual(wrong, []);
+    const bounced = brought.filter(({ replies }) => replies.some((reply) => reply.startsWith('5')));
+    assert.deepEqual(bounced, []);
+    // One was expunged when the user was made.
+    const before = [...counts].filter(([id]) => id.endsWith('.INBOX@test'));
+    assert.equal(before.length, MESSAGES - 1);
+    assert.deepEqual(before.filter(([, count]) => count !== 1), []);
+  }
+
+  async function idCounts(inbox: string): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    const imap = await ImapClient.connect(murder.cyrus.node('mail2').imap);
+    try {
+      await imap.login('mailproxy', CYRUS_PASSWORD.mailproxy, loginOf(inbox));
+      await imap.ok('EXAMINE INBOX');
+      for (const line of await imap.ok('UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]')) {
+        const id = /Message-ID: <([^>]*)>/i.exec(line)?.[1];
+        if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
+      }
+      for (const folder of FOLDERS) {
+        const [status = ''] = await imap.ok(`STATUS INBOX.${folder} (MESSAGES)`);
+        assert.match(status, /MESSAGES 2\b/);
+      }
+      return counts;
+    } finally {
+      imap.close();
+    }
+  }
+});
+
+function loginOf(inbox: string): string {
+  return inbox.slice('user.'.length);
+}

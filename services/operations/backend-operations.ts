@@ -183,7 +183,11 @@ async function spokenOf(name: string, wish: BackendWish, by: string, means: Back
 function afterDrain({ name, trees }: BackendValue, run: string | undefined): string[] {
   if (run !== undefined) return [`rookery move watch ${run}`, `rookery backend retire ${name}`];
   if (trees === 0) return [`rookery backend retire ${name}`];
-  return [`rookery move plan --evacuate ${name}`, 'rookery move start PLAN', `rookery backend retire ${name}`];
+  return [
+    `rookery move plan --evacuate ${name} -o ${name}.plan`,
+    `rookery move start ${name}.plan --yes`,
+    `rookery backend retire ${name}`,
+  ];
 }
 
 async function retired(

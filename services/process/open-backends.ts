@@ -128,7 +128,7 @@ export async function openBackends(config: Config): Promise<BackendMeans & { clo
     closes.push(() => {
       means.close();
     });
-    await means.begun();
+    await Promise.all([means.begun(), moves.store.begun()]);
     return { ...means, close };
   } catch (error) {
     await close();

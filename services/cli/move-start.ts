@@ -1,5 +1,6 @@
 // rookery move start: a plan begins, and is watched where that is wanted.
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { UnfitPlanFile, readPlan } from '../moves/plan-file.ts';
 import type { Plan } from '../moves/plan.ts';
@@ -74,9 +75,9 @@ function windowsOf(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
-function read(file: string): { text: string; plan: Plan } {
+async function read(file: string): Promise<{ text: string; plan: Plan }> {
   try {
-    const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    const text = file === '-' ? await textOf(process.stdin) : await readFile(file, 'utf8');
     return { text, plan: readPlan(text) };
   } catch (error) {
     const what = error instanceof UnfitPlanFile ? '' : ' cannot be read';
@@ -115,7 +116,7 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
       '\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
     )
     .action(async (file: string, options: Options) => {
-      const { text, plan } = read(file);
+      const { text, plan } = await read(file);
       if (!options.yes) {
         told(plan).forEach(surroundings.out);
         throw new Refusal('unsafe', 'nothing is started: --yes does it');

@@ -8,7 +8,6 @@ import type { Config } from '../config/schema.ts';
 import { commandConnection, connected, unheard } from '../redis/connection.ts';
 import { redisPlace } from './redis-access.ts';
 import type { RoleStart } from './role.ts';
-import { registryOf } from './settings.ts';
 
 type Start = Pick<RoleStart, 'config' | 'registry' | 'log' | 'outages' | 'watch' | 'notes'>;
 
@@ -58,13 +57,6 @@ function unusual(registry: Registry): string[] {
     const said = [...(stage === 'active' ? [] : [stage]), ...(fenced && stage !== 'retired' ? ['fenced'] : [])];
     return said.length === 0 ? [] : `${name} ${said.join(', ')}`;
   });
-}
-
-/** The backends as the configuration and operators have them, for one command. Rejects when Redis does not tell. */
-export async function registryNow(config: Config): Promise<Registry> {
-  const registry = registryOf(config);
-  registry.hear(await wordsOf(config));
-  return registry;
 }
 
 /** What operators have said, for one command. Rejects when Redis does not tell. */

@@ -13,10 +13,11 @@ import { newestFacts } from '../placement/usage-facts.ts';
 import { UsageHistory } from '../placement/usage-history.ts';
 import { commandConnection, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
-import { registryNow } from './follow-lifecycle.ts';
+import { wordsOf } from './follow-lifecycle.ts';
 import { lookedAt } from './open-directory.ts';
 import { followingFlags, placementPolicy } from './placement-settings.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
+import { registryOf } from './settings.ts';
 
 /** How long Redis may take to answer, in milliseconds. */
 const patience = 5000;
@@ -77,7 +78,7 @@ export function planningBeside(config: Config, beside: Beside, hearer: Connectio
 /** Opens all of it for one command of an operator. Rejects, naming the place, when Redis does not answer. */
 export async function openPlanning(config: Config): Promise<OpenPlanning> {
   const place = eventsPlace(config);
-  const registry = await registryNow(config);
+  const registry = registryOf(config);
   const directory = await lookedAt(config);
   const queues = new QueueSet(place);
   const opened = planningBeside(config, { directory, registry, counts: new Counts(queues) });
@@ -88,6 +89,7 @@ export async function openPlanning(config: Config): Promise<OpenPlanning> {
   };
   try {
     await Promise.all([queues.connected(), opened.begun()]);
+    registry.hear(await wordsOf(config));
   } catch (error) {
     await close();
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';

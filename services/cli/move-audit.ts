@@ -41,7 +41,7 @@ function audit(surroundings: Surroundings, end: End): Command {
     .option('-s, --server <server>', 'all that a server has, or should have')
     .addHelpText(
       'after',
-      '\nFiles that lie on a disk without being in the list of mailboxes of their server are not seen.\n\nExit codes: 65 something is not right, 75 not all could be looked at.\n\nExamples:\n  rookery move audit --run 7\n  rookery move audit user.jdoe user.ann\n  rookery move audit --server mail2.example.org',
+      '\nFiles that lie on a disk without being in the list of mailboxes of their server are not seen.\n\nExit codes: 65 something is not right, 75 not all could be looked at.\n\nExamples:\n  rookery move audit --run 20261127-171408-3f9a\n  rookery move audit user.jdoe user.ann\n  rookery move audit --server mail2.example.org',
     )
     .action(async (names: string[], options: Options & { run?: string; server?: string }) => {
       const choice = choiceOf(names, options);

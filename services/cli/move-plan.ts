@@ -83,7 +83,7 @@ function planOptions(command: Command): Command {
     new Option('--limit-bytes <number>', 'at most so many bytes a second, as 50M (default: moves.limits)').argParser(
       octets,
     ),
-    new Option('-o, --output <file>', 'write the plan into this file'),
+    new Option('-o, --output <file>', 'write the plan into this file; - is standard output'),
     new Option('--force', 'also where the file is there already'),
     new Option(
       '--rehash <file>',
@@ -100,6 +100,7 @@ Exit codes: 65 nothing can be moved, or what is named is wrong.
 Examples:
   rookery move plan jdoe jane@example.org --to mail8 -o two.plan
   rookery move plan --evacuate mail7 -o mail7.plan
+  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch
   rookery move plan --pattern "example.org!user.%" --to mail8!fast mail9!fast -o org.plan
   rookery move plan --rebalance 3 -o level.plan
   rookery move plan --rehash mail7.plan`;
@@ -158,6 +159,11 @@ async function usersIn(file: string | undefined): Promise<string[]> {
 }
 
 async function tell(plan: Plan, { output, force, format }: Options, { out, err }: Surroundings): Promise<void> {
+  if (output === '-') {
+    for (const line of planLines(plan)) out(line);
+    planSummary(plan).forEach(err);
+    return;
+  }
   if (output !== undefined) await writePlan(plan, output, force === true);
   if (format === 'json') {
     if (output === undefined) for (const line of planLines(plan)) out(line);

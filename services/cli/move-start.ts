@@ -1,9 +1,10 @@
 // rookery move start: a plan begins, and is watched where that is wanted.
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { UnfitPlanFile, readPlan } from '../moves/plan-file.ts';
 import type { Plan } from '../moves/plan.ts';
-import type { Limits } from '../moves/run.ts';
+import type { Limits, StopWhen } from '../moves/run.ts';
 import type { RunWish } from '../moves/starting.ts';
 import { windowOf, windowWords } from '../moves/windows.ts';
 import { Refusal } from '../operations/refusal.ts';
@@ -21,6 +22,7 @@ type Options = ApiOptions &
   FormatOption & {
     limit?: Partial<Limits>;
     window?: string[];
+    stopWhen?: Partial<StopWhen>;
     again?: true;
     yes?: true;
     watch?: true;
@@ -48,14 +50,34 @@ function limitsOf(text: string, before: Partial<Limits> = {}): Partial<Limits> {
   return limits;
 }
 
+const stopNames: Readonly<Record<string, keyof StopWhen>> = {
+  ...{ failed: 'failed', percent: 'failedPercent', deferred: 'deferred', latency: 'latency' },
+};
+
+/** `failed=5,percent=10,deferred=100,latency=2.5`. */
+function stopWhenOf(text: string, before: Partial<StopWhen> = {}): Partial<StopWhen> {
+  const bounds = { ...before };
+  for (const word of text.split(',')) {
+    const [, name = '', number = '', rest] = /^([a-z]+)=(\d{1,9})(\.\d{1,3})?$/.exec(word) ?? [];
+    const bound = stopNames[name];
+    const value = Number(`${number}${rest ?? ''}`);
+    if (!bound || (rest !== undefined && bound !== 'latency') || (bound === 'failedPercent' && value > 100))
+      throw new InvalidArgumentError(
+        `'${word}' may be failed= or deferred= with a number, percent= with one up to 100, or latency= with seconds; 0 is not looked at.`,
+      );
+    bounds[bound] = value;
+  }
+  return bounds;
+}
+
 function windowsOf(text: string, before: string[] = []): string[] {
   if (!windowOf(text)) throw new InvalidArgumentError(`It may be ${windowWords}.`);
   return [...before, text];
 }
 
-function read(file: string): { text: string; plan: Plan } {
+async function read(file: string): Promise<{ text: string; plan: Plan }> {
   try {
-    const text = readFileSync(file === '-' ? 0 : file, 'utf8');
+    const text = file === '-' ? await textOf(process.stdin) : await readFile(file, 'utf8');
     return { text, plan: readPlan(text) };
   } catch (error) {
     const what = error instanceof UnfitPlanFile ? '' : ' cannot be read';
@@ -81,23 +103,29 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
       limitsOf,
     )
     .option('--window <window>', `when moves may begin, in place of moves.windows: ${windowWords}`, windowsOf)
+    .option(
+      '--stop-when <bounds>',
+      'when it stops by itself, in place of moves.stop_when: failed=5,percent=10,deferred=100,latency=2; 0: not looked at',
+      stopWhenOf,
+    )
     .option('--again', 'though the plan has a run that is over')
     .option('--watch', 'watch it until it is over')
     .option('-y, --yes', 'do it; without, it is only told what would be done')
     .addHelpText(
       'after',
-      '\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 | rookery move start - --yes --watch',
+      '\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
     )
     .action(async (file: string, options: Options) => {
-      const { text, plan } = read(file);
+      const { text, plan } = await read(file);
       if (!options.yes) {
         told(plan).forEach(surroundings.out);
         throw new Refusal('unsafe', 'nothing is started: --yes does it');
       }
-      const { limit, window, again } = options;
+      const { limit, window, stopWhen, again } = options;
       const wish: RunWish = {
         ...(limit && { limits: limit }),
         ...(window && { windows: window }),
+        ...(stopWhen && { stopWhen }),
         again: again ?? false,
       };
       await withMoves(options, surroundings, async (moves) => {

@@ -1,5 +1,6 @@
 // A command's way to what it asks: over the API of a running process, or by itself in Redis; opened, asked, closed.
 import type { Bytes } from '../address/bytes.ts';
+import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { AuditOperations } from '../operations/audit-operations.ts';
@@ -163,7 +164,10 @@ export const withUsers: Asking<OnUsers> = (options, surroundings, ask) =>
   along(
     {
       ...{ failing: 'orders cannot be taken', byApi: apiOnUsers },
-      ...{ open: (config) => surroundings.openOrders(config), by: (there, config) => onUsers(there, config) },
+      ...{
+        open: (config) => surroundings.openOrders(config),
+        by: (there, config) => onUsers(there, config, registryOf(config)),
+      },
     },
     { options, surroundings, ask },
   );
@@ -225,13 +229,28 @@ export const withAudit: Asking<AuditOperations> = (options, surroundings, ask) =
     { options, surroundings, ask },
   );
 
-/** Lets `ask` have new users placed that never come; by the configuration it takes no Redis. */
+/** Lets `ask` have new users placed that never come; by the configuration it takes Redis only for what is said of backends. */
 export const withFigures: Asking<Pick<PlacementOperations, 'simulate'>> = (options, surroundings, ask) =>
   along(
     {
       ...{ failing: 'the figures cannot be read', byApi: (api) => apiOnUsers(api).placement },
-      open: () => Promise.resolve({ close: () => undefined }),
-      by: (_, config) => onFigures(config, (now) => surroundings.placementFigures(config, now)),
+      open: (config) => saidOrNot(config, surroundings),
+      by: ({ registry }, config) => onFigures(config, registry, (now) => surroundings.placementFigures(config, now)),
     },
     { options, surroundings, ask },
   );
+
+/** The backends as operators have them; while Redis is away as the configuration has them, which is said. */
+async function saidOrNot(
+  config: Config,
+  { wordsOf, err }: Surroundings,
+): Promise<{ registry: Registry; close(): void }> {
+  const registry = registryOf(config);
+  try {
+    registry.hear(await wordsOf(config));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    err(`rookery: what operators have said of backends is not known, the configuration alone counts: ${reason}`);
+  }
+  return { registry, close: () => undefined };
+}

@@ -71,8 +71,8 @@ export interface BackendMeans extends CheckMeans {
   pointers: PointerSources;
   /** The keys of the configuration that speak of a backend. */
   mentions: (server: string) => readonly string[];
-  /** Has everybody moved out of a server; gives the name of the run. Undefined where there are no plans of moves. */
-  evacuate?: ((server: string, by: string) => Promise<string>) | undefined;
+  /** Has everybody moved out of a server; gives the run, undefined where nobody is there. */
+  evacuate: (server: string, by: string) => Promise<string | undefined>;
 }
 
 /** So often a word is said again when another operator was faster. */
@@ -111,9 +111,8 @@ export function backendOperations(means: BackendMeans): BackendOperations {
     say: (name, wish, by) => say(name, wish, by),
     async drain(name, { move, by }) {
       known(name, registry);
-      if (move && !means.evacuate) throw new Refusal('usage', 'there are no plans of moves here: move them one by one');
       const backend = await say(name, { is: 'drain' }, by);
-      const run = move ? await means.evacuate?.(name, by) : undefined;
+      const run = move ? await means.evacuate(name, by) : undefined;
       return { backend, ...(run !== undefined && { run }), next: afterDrain(backend, run) };
     },
     retire: (name, options) => retired(name, options, means),
@@ -184,7 +183,11 @@ async function spokenOf(name: string, wish: BackendWish, by: string, means: Back
 function afterDrain({ name, trees }: BackendValue, run: string | undefined): string[] {
   if (run !== undefined) return [`rookery move watch ${run}`, `rookery backend retire ${name}`];
   if (trees === 0) return [`rookery backend retire ${name}`];
-  return [`rookery move plan --evacuate ${name}`, 'rookery move start PLAN', `rookery backend retire ${name}`];
+  return [
+    `rookery move plan --evacuate ${name} -o ${name}.plan`,
+    `rookery move start ${name}.plan --yes`,
+    `rookery backend retire ${name}`,
+  ];
 }
 
 async function retired(

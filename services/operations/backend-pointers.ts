@@ -1,5 +1,5 @@
-// What points to a backend: rows, cases, leases, orders, promises, moves, the jobs of its replica. While anything does, it is
-// not retired.
+// What points to a backend: rows, cases, leases, orders, promises, moves and runs of them, the jobs of its replica. While anything
+// does, it is not retired.
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
@@ -28,6 +28,8 @@ export interface PointerSources {
   promised: (server: string) => Promise<number>;
   /** All open moves. */
   moves: () => Promise<readonly Pick<Move, 'name' | 'from' | 'to'>[]>;
+  /** Runs that are not over, and have trees to move from it or to it. */
+  runs: (server: string) => Promise<readonly { id: string }[]>;
   /** How many jobs wait or are worked on for the replica of a backend. */
   replicaJobs: (server: string) => Promise<number>;
 }
@@ -38,10 +40,10 @@ const most = 3;
 /** All that points to a server, and nothing where nothing does. Rejects where one of them cannot be asked. */
 export async function pointersTo(server: string, sources: PointerSources): Promise<PointerValue[]> {
   const name = bytesFromText(server);
-  const { directory, leases, orders, promised, moves, replicaJobs } = sources;
-  const [listed, cases, held, ordered, users, moving, jobs] = await Promise.all([
+  const { directory, leases, orders, promised, moves, runs, replicaJobs } = sources;
+  const [listed, cases, held, ordered, users, moving, planned, jobs] = await Promise.all([
     ...([directory.list(`${name}!`), directory.cases(), leases(), orders()] as const),
-    ...([promised(server), moves(), replicaJobs(server)] as const),
+    ...([promised(server), moves(), runs(server), replicaJobs(server)] as const),
   ]);
   // What it is on record for as a rival is a case, and no row.
   const rows = listed.filter(({ version }) => version > 0).map((row) => row.name);
@@ -57,6 +59,10 @@ export async function pointersTo(server: string, sources: PointerSources): Promi
     named('open orders of users', wanting),
     counted('users promised to it', users),
     named('open moves', moved),
+    named(
+      'runs of moves',
+      planned.map(({ id }) => id),
+    ),
     counted('jobs of its replica', jobs),
   ].filter(({ count }) => count > 0);
 }

@@ -7,6 +7,8 @@ import { Tokens } from '../api/tokens.ts';
 import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
 import type { QueueName } from '../events/queues.ts';
+import type { BackendMeans } from '../operations/backend-operations.ts';
+import { evacuation } from '../operations/evacuating.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
@@ -53,7 +55,12 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   watchRuns(moves.runs, start.watch);
   const { backlog } = events;
   const hearer = start.outages.of('directory');
-  const backends = openMeans(config, { directory, registry, backlog, users }, { hearer });
+  const rung = operatorsMoves(config, moves, { directory, registry }, (run) => {
+    producer.ring('plans', { run });
+  });
+  const onRuns = { planning: onPlanning(planning, config), moves: onMoves(rung) };
+  const evacuate: BackendMeans['evacuate'] = (server, by) => evacuation(server, by, { ...onRuns, runs: moves.runs });
+  const backends = openMeans(config, { directory, registry, backlog, users, moves, evacuate }, hearer);
   const leftOvers = openLeftOverMeans(config, { directory, registry }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
@@ -64,20 +71,15 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
         ...onDirectory(directory, registry, config, (name) => {
           producer.ring('reconcile', { name });
         }),
-        ...{ ...onUsers({ ordering, decisions }, config), usage: onUsage(history, config) },
+        ...{ ...onUsers({ ordering, decisions }, config, registry), usage: onUsage(history, config) },
         ...{
           backends: onBackends(backends),
           leftOvers: onLeftOvers(leftOvers),
           queues: onQueues({ ...events, names: queuesOf(config) }),
-          moves: onMoves(
-            operatorsMoves(config, moves, directory, (run) => {
-              producer.ring('plans', { run });
-            }),
-          ),
+          ...onRuns,
           replication: onReplication(replicaRings(events), directory, config),
           scaling: onPools(config, events),
           audit: onAudit(trail),
-          planning: onPlanning(planning, config),
         },
       },
       ratePerMinute: config.api.rate_limit,

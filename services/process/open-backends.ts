@@ -12,12 +12,18 @@ import { replicaQueue } from '../events/queues.ts';
 import { BackendConnector } from '../lmtp/backend-connector.ts';
 import type { BackendMeans } from '../operations/backend-operations.ts';
 import type { PointerSources } from '../operations/backend-pointers.ts';
+import { evacuation, openRunsAt } from '../operations/evacuating.ts';
 import { commandConnection, connected, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
 import { openBacklog } from './open-events.ts';
 import { lookedAt } from './open-directory.ts';
+import { openMoves } from './open-moves.ts';
+import type { Moves } from './open-moves.ts';
+import { openPlanning } from './open-planning.ts';
+import { openMovesNow } from './open-runs.ts';
 import { openUsersNow } from './open-users.ts';
 import type { Users } from './open-users.ts';
+import { onMoves, onPlanning } from './operations.ts';
 import { redisPlace } from './redis-access.ts';
 import { replicasOf } from './replicas.ts';
 import { backendSettings, registryOf } from './settings.ts';
@@ -27,26 +33,21 @@ export interface BackendSources {
   registry: Registry;
   backlog: Pick<Backlog, 'counts'>;
   users: Pick<Users, 'orders' | 'history' | 'promises'>;
+  moves: Pick<Moves, 'store' | 'runs'>;
+  evacuate: BackendMeans['evacuate'];
 }
-
-/** All open moves; none where moves are not kept (yet). */
-type OpenMoves = PointerSources['moves'];
 
 /** A look at a backend by an operator takes no longer than that, in milliseconds. */
 const patience = 2_000;
 
-/** How many orders are open at most, for all to be looked at. */
-const mostOrders = 1_000_000;
+/** How many orders, or moves, are open at most, for all to be looked at. */
+const mostOpen = 1_000_000;
 
 /** Opens it whether or not Redis answers. */
 export function openMeans(
   config: Config,
-  { directory, registry, backlog, users }: BackendSources,
-  {
-    moves = () => Promise.resolve([]),
-    evacuate,
-    hearer = unheard,
-  }: { moves?: OpenMoves; evacuate?: BackendMeans['evacuate']; hearer?: ConnectionHearer } = {},
+  { directory, registry, backlog, users, moves, evacuate }: BackendSources,
+  hearer: ConnectionHearer = unheard,
 ): BackendMeans & { begun(): Promise<void>; close(): void } {
   const commandTimeout = 5 * config.directory.redis_timeout * 1000;
   const redis = commandConnection({ place: redisPlace(config), commandTimeout, ...hearer });
@@ -54,7 +55,9 @@ export function openMeans(
   const settings = backendSettings(config);
   const brief = { ...settings, connect_timeout: Math.min(settings.connect_timeout, patience) };
   const pointers: PointerSources = {
-    ...{ directory, moves, leases: () => holdings.leases() },
+    ...{ directory, leases: () => holdings.leases() },
+    moves: async () => moves.store.readAll(await moves.store.open(mostOpen)),
+    runs: (server) => openRunsAt(server, moves.runs),
     orders: () => openOrders(users.orders),
     promised: async (server) => (await users.promises.read()).servers.get(server)?.users ?? 0,
     replicaJobs: (server) => replicaJobs(server, config, backlog),
@@ -76,7 +79,7 @@ export function openMeans(
 }
 
 async function openOrders(orders: Users['orders']) {
-  const names = await orders.open(mostOrders);
+  const names = await orders.open(mostOpen);
   const all = await Promise.all(names.map((name) => orders.read(name).catch(() => undefined)));
   return all.flatMap((kept) => (kept?.order.state === 'open' ? [kept.order] : []));
 }
@@ -115,14 +118,36 @@ export async function openBackends(config: Config): Promise<BackendMeans & { clo
     });
     const queues = await openBacklog(config);
     closes.push(() => queues.close());
-    const means = openMeans(config, { directory, registry: registryOf(config), backlog: queues.backlog, users });
+    const moves = openMoves(config);
+    closes.push(() => {
+      moves.close();
+    });
+    const registry = registryOf(config);
+    const evacuate: BackendMeans['evacuate'] = (server, by) => evacuatedOnce(config, server, by);
+    const means = openMeans(config, { directory, registry, backlog: queues.backlog, users, moves, evacuate });
     closes.push(() => {
       means.close();
     });
-    await means.begun();
+    await Promise.all([means.begun(), moves.store.begun()]);
     return { ...means, close };
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** Opened when it is asked for: most commands on backends plan nothing. */
+async function evacuatedOnce(config: Config, server: string, by: string): Promise<string | undefined> {
+  const planning = await openPlanning(config);
+  try {
+    const moves = await openMovesNow(config);
+    try {
+      const means = { planning: onPlanning(planning, config), moves: onMoves(moves), runs: moves.runs };
+      return await evacuation(server, by, means);
+    } finally {
+      await moves.close();
+    }
+  } finally {
+    await planning.close();
   }
 }

@@ -34,12 +34,15 @@ export function openLeftOverMeans(
     moveOf: async (name) => (await moves.store.read(name))?.move,
     async ofRun(run) {
       const all = await moves.store.ofRun(run);
-      return all.length === 0 ? undefined : all;
+      // Of a run in which nothing was begun yet there are no moves.
+      return all.length > 0 || (await moves.runs.read(run)) ? all : undefined;
     },
     driver: moves.tools.driver({ registry, admins, copies: directory.copies, timeout }),
     differences: moves.tools.differences,
     retention: config.moves.retention * second,
-    begun: () => connected(redis, patience),
+    begun: async () => {
+      await Promise.all([connected(redis, patience), moves.store.begun()]);
+    },
     close: () => {
       moves.close();
       redis.disconnect();

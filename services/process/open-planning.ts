@@ -4,13 +4,16 @@ import type { Registry } from '../backends/registry.ts';
 import { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { QueueSet } from '../events/queue-set.ts';
+import type { Move } from '../moves/move.ts';
 import { MoveStore } from '../moves/move-store.ts';
 import type { PlanningMeans } from '../moves/planning.ts';
+import { RunStore } from '../moves/run-store.ts';
 import { Promises } from '../placement/promises.ts';
 import { newestFacts } from '../placement/usage-facts.ts';
 import { UsageHistory } from '../placement/usage-history.ts';
 import { commandConnection, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
+import { wordsOf } from './follow-lifecycle.ts';
 import { lookedAt } from './open-directory.ts';
 import { followingFlags, placementPolicy } from './placement-settings.ts';
 import { eventsPlace, redisName } from './redis-access.ts';
@@ -22,6 +25,10 @@ const patience = 5000;
 /** More than ever are open at a time. */
 const mostOpen = 100_000;
 
+/** Of how many runs, the newest, it is learnt how long a move takes, until so many moves are known. */
+const mostRuns = 20;
+const enough = 200;
+
 export interface OpenPlanning {
   means: PlanningMeans;
   close(): Promise<void>;
@@ -31,26 +38,26 @@ interface Beside {
   directory: PlanningMeans['directory'];
   registry: Registry;
   counts: Pick<Counts, 'byServer'>;
-  /** The runs of which the moves tell how long one takes, the newest first. */
-  runs?: () => Promise<readonly string[]>;
 }
 
 /** Opens it for a process that has the rest already, whether or not Redis answers. */
 export function planningBeside(config: Config, beside: Beside, hearer: ConnectionHearer = unheard) {
-  const { directory, registry, counts, runs = () => Promise.resolve([]) } = beside;
+  const { directory, registry, counts } = beside;
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
   const store = new MoveStore(redis, config.moves.keep_done);
+  const runs = new RunStore(redis, config.moves.keep_done);
   const history = new UsageHistory(redis, config.usage.history);
   const promises = new Promises(redis);
   const admins = new ImapAdmins(registry, config.workers.imap_timeout * 1000);
   const policy = followingFlags(placementPolicy(config), registry);
   const users = async () => new Map([...(await counts.byServer())].map(([server, figures]) => [server, figures.users]));
   const done = async () => {
-    for (const run of await runs()) {
-      const over = (await store.ofRun(run)).filter(({ state }) => state === 'done');
-      if (over.length > 0) return over;
+    const over: Move[] = [];
+    for (const { id } of await runs.list(mostRuns)) {
+      over.push(...(await store.ofRun(id)).filter(({ state }) => state === 'done'));
+      if (over.length >= enough) break;
     }
-    return [];
+    return over;
   };
   return {
     means: {
@@ -71,9 +78,10 @@ export function planningBeside(config: Config, beside: Beside, hearer: Connectio
 /** Opens all of it for one command of an operator. Rejects, naming the place, when Redis does not answer. */
 export async function openPlanning(config: Config): Promise<OpenPlanning> {
   const place = eventsPlace(config);
+  const registry = registryOf(config);
   const directory = await lookedAt(config);
   const queues = new QueueSet(place);
-  const opened = planningBeside(config, { directory, registry: registryOf(config), counts: new Counts(queues) });
+  const opened = planningBeside(config, { directory, registry, counts: new Counts(queues) });
   const close = async () => {
     await opened.close();
     await queues.close();
@@ -81,6 +89,7 @@ export async function openPlanning(config: Config): Promise<OpenPlanning> {
   };
   try {
     await Promise.all([queues.connected(), opened.begun()]);
+    registry.hear(await wordsOf(config));
   } catch (error) {
     await close();
     const hint = config.redis ? '' : '; it runs where `rookery up` runs, or set redis.url';

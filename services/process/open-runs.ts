@@ -1,5 +1,6 @@
 // Opens what plans are started and followed with: runs, the moves of their trees, and the directory that plans are compared with.
 import { randomBytes } from 'node:crypto';
+import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { Producer } from '../events/producer.ts';
@@ -36,10 +37,9 @@ export function newRunId(now = new Date()): string {
 export function operatorsMoves(
   config: Config,
   { runs, store: moves }: Pick<Moves, 'runs' | 'store'>,
-  directory: Pick<Directory, 'trees' | 'snapshot' | 'tree'>,
+  { directory, registry }: { directory: Pick<Directory, 'trees' | 'snapshot' | 'tree'>; registry: Registry },
   ring: (run: string) => void,
 ): OperatorsMoves {
-  const registry = registryOf(config);
   const starting = { directory, registry, settings: runSettings(config), ring, clock: Date.now, newId: newRunId };
   return { runs, moves, starting, ring, clock: Date.now };
 }
@@ -76,7 +76,7 @@ export async function openMovesNow(config: Config): Promise<OpenMoves> {
     producer.ring('plans', { run });
   };
   return {
-    ...operatorsMoves(config, opened, lazily, ring),
+    ...operatorsMoves(config, opened, { directory: lazily, registry: registryOf(config) }, ring),
     async close() {
       await producer.close();
       await queues.close();

@@ -35,7 +35,7 @@ import type { ServerFacts } from '../placement/facts.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
 import type { DecisionStore } from '../users/decision-store.ts';
 import type { Ordering } from '../users/ordering.ts';
-import { configuredFacts, placementPolicy } from './placement-settings.ts';
+import { configuredFacts, followingFlags, placementPolicy } from './placement-settings.ts';
 import { replicasOf } from './replicas.ts';
 import type { Events } from './role.ts';
 import { poolsOf } from './scaling-pools.ts';
@@ -99,21 +99,23 @@ export interface OperatorsUsers {
   decisions: Pick<DecisionStore, 'read'>;
 }
 
-export function onUsers({ ordering, decisions }: OperatorsUsers, config: Config): OnUsers {
+/** `registry`: by which the simulation knows who takes new users. */
+export function onUsers({ ordering, decisions }: OperatorsUsers, config: Config, registry: Registry): OnUsers {
   const explain = placementExplaining(decisions, config.lmtp);
   const figures = (now: number) => Promise.resolve(configuredFacts(config, now));
   return {
     users: asked('the orders', userOperations(ordering, config.lmtp)),
-    placement: { ...asked('the decisions', { explain }), ...onFigures(config, figures) },
+    placement: { ...asked('the decisions', { explain }), ...onFigures(config, registry, figures) },
   };
 }
 
 /** The simulation alone, which wants no Redis. */
 export function onFigures(
   config: Config,
+  registry: Registry,
   figures: (now: number) => Promise<ServerFacts[]>,
 ): Pick<OnUsers['placement'], 'simulate'> {
-  return asked('the figures', { simulate: simulating(figures, placementPolicy(config)) });
+  return asked('the figures', { simulate: simulating(figures, followingFlags(placementPolicy(config), registry)) });
 }
 
 export function onPools(config: Config, { demand }: Pick<Events, 'demand'>): ScalingOperations {

@@ -335,18 +335,23 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   assert.equal(unsaid.code, 75);
   assert.match(unsaid.out, /^by command: 12 trees, 12\.0 kB, about 1m 0s, between mail1, mail2\n/);
   assert.match(unsaid.err, /nothing is started: --yes does it/);
-  const said = command('move', 'start', file, '--yes', '--limit', 'total=2,bytes=50M', '--window', 'mon-sun');
+  const wish = ['--limit', 'total=2,bytes=50M', '--window', 'mon-sun', '--stop-when', 'failed=7,percent=9,latency=2.5'];
+  const said = command('move', 'start', file, '--yes', ...wish);
   const run = /^run (\S+): started by/.exec(said.out)?.[1] ?? '';
   assert.notEqual(run, '', said.err);
   assert.equal(command('move', 'start', file, '--yes').code, 75);
   assert.equal(command('move', 'start', file, '--yes', '--limit', 'total=0').code, 64);
   assert.equal(command('move', 'start', file, '--yes', '--window', 'soon').code, 64);
+  for (const bounds of ['failed', 'errors=5', 'failed=1.5', 'percent=101'])
+    assert.equal(command('move', 'start', file, '--yes', '--stop-when', bounds).code, 64, bounds);
   await writeFile(file, (await plan('by command')).text.replace('mail2!', 'mail9!'));
   const edited = command('move', 'start', file, '--yes');
   assert.deepEqual([edited.code, edited.err.includes('its hash does not fit')], [65, true]);
   await conducting.look(run);
   assert.match(command('move', 'list').out, new RegExp(`^${run} +running +12 +0 +0 +2 `, 'm'));
   const shown = command('move', 'show', run).out;
+  const { stop_when: bounds } = JSON.parse(command('move', 'show', run, '-f', 'json').out) as RunValue;
+  assert.deepEqual(bounds, { failed: 7, failed_percent: 9, deferred: 0, latency: 2.5 });
   assert.match(shown, /^limits +2 at a time, .*; 50\.0 MB\/s$/m);
   assert.match(shown, /^user\.u0 +mail1!default +mail2!default /m);
   assert.match(command('move', 'show', 'user.u1').out, /^state +open$/m);

@@ -4,6 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { DrainedValue } from '../../services/operations/backend-operations.ts';
+import type { ProblemValue } from '../../services/operations/problem-value.ts';
+import type { WholeRunValue } from '../../services/operations/run-value.ts';
 import { changedSince } from '../../services/moves/plan.ts';
 import { readPlan } from '../../services/moves/plan-file.ts';
 import { rowsFor } from '../../services/moves/plan-reading.ts';
@@ -281,5 +284,42 @@ test('what has changed since is found by the rows of the plan, and of the server
     ]);
   } finally {
     await scratch.close();
+  }
+});
+
+test('drained with --move by the API: one run at a time, for whoever may; it keeps the backend from being retired', async () => {
+  const served = await startApi(redis.socket, ['run', 'api'], settings as Record<string, unknown>);
+  try {
+    const drain = async (token: string, name: string) => {
+      const answer = await fetch(`${apiBase(served)}/v1/backends/${name}/drain`, {
+        ...{ method: 'POST', body: JSON.stringify({ move: true }) },
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      });
+      return [answer.status, (await answer.json()) as DrainedValue & ProblemValue] as const;
+    };
+    assert.equal((await drain(tokens.operate, 'mail2'))[0], 403);
+    assert.match((await served.command('backend', 'list')).out, /^mail2 +active /m, 'and it does not drain');
+    const [status, { run = '' }] = await drain(tokens.admin, 'mail2');
+    assert.equal(status, 200);
+    const shown = JSON.parse((await served.command('move', 'show', run, '-f', 'json')).out) as WholeRunValue;
+    assert.deepEqual([shown.by, shown.state, shown.moves], ['boss', 'running', 1]);
+    const [again, problem] = await drain(tokens.admin, 'mail2');
+    assert.deepEqual(
+      [again, problem.detail.includes(`run ${run} moves trees from mail2, and is not over`)],
+      [409, true],
+    );
+    const kept = await served.command('backend', 'retire', 'mail2', '--dry-run');
+    assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
+    assert.match(
+      (await served.command('backend', 'retire', 'mail3', '--dry-run')).out,
+      /runs of moves/,
+      'also where it goes to',
+    );
+    // What was said is heard by a command that asks no API, too.
+    assert.match((await plan('far', '--to', 'mail2!default')).out, /mail2 drains/);
+    const [none, nobody] = await drain(tokens.admin, 'mail3');
+    assert.deepEqual([none, nobody.run], [200, undefined]);
+  } finally {
+    await served.stop();
   }
 });

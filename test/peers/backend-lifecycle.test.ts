@@ -1,13 +1,14 @@
 // The life of a real Cyrus backend: added with its checks, fenced, a canary, drained, refused to be retired; and what a move
 // that came to nothing has left over: found, kept until it has waited and is proven whole elsewhere, removed with proof.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { AddedValue } from '../../services/operations/backend-operations.ts';
+import type { AddedValue, DrainedValue } from '../../services/operations/backend-operations.ts';
 import type { AuditedValue } from '../../services/operations/left-over-operations.ts';
 import { leftOverOperations } from '../../services/operations/left-over-operations.ts';
 import { loadConfig } from '../../services/config/load.ts';
 import { openLeftOvers } from '../../services/process/open-left-overs.ts';
-import { adminDriver, lacks } from '../harness/admin-driver.ts';
 import { Mta } from '../harness/lmtp-proxy.ts';
 import { Murder } from '../harness/murder.ts';
 import { withoutCyrus } from '../harness/peers.ts';
@@ -19,7 +20,9 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
   let murder: Murder;
 
   before(async () => {
-    murder = await Murder.start({ sections: { placement: { serverlist_select_mode: 'random' } } });
+    murder = await Murder.start({
+      sections: { placement: { serverlist_select_mode: 'random' }, moves: { observe: 1, lease: 3 } },
+    });
   });
   after(() => murder.stop());
 
@@ -86,7 +89,10 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     await until('the worker has heard', async () => (await made(`all${Date.now()}`))[0] === 'mail2');
     const drained = await rookery('backend', 'drain', 'mail2');
     assert.deepEqual([drained.code, drained.err], [0, '']);
-    assert.match(drained.out, /^mail2: draining; it has \d+ trees\nnext:\n {2}rookery move plan --evacuate mail2\n/);
+    assert.match(drained.out, /^mail2: draining; it has \d+ trees\nnext:\n {2}rookery move plan --evacuate mail2 /);
+    // Also where the command asks by the configuration, and not by the API.
+    const planned = await rookery('move', 'plan', 'share0', '--to', 'mail2');
+    assert.match(planned.out, /mail2 drains, and is a destination by your word/);
     await until('the worker has heard', async () => (await made(`none${Date.now()}`))[0] === 'mail1');
     assert.match(await said('named'), /^250/);
     const kept = await rookery('backend', 'retire', 'mail2');
@@ -104,17 +110,53 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     return { code, ...(JSON.parse(out) as AuditedValue) };
   }
 
-  /** The operations in this process, with a driver that knows nothing but an administrator's IMAP, and a clock ahead. */
+  /** The operations in this process, with what is left over to wait so long, in milliseconds. */
   async function operations(t: { after(done: () => unknown): void }, retention: number) {
     const means = await openLeftOvers(loadConfig({ env: {}, file: murder.rookery.configFile }));
     t.after(() => means.close());
-    return leftOverOperations({ ...means, retention, driver: adminDriver(murder), differences: lacks });
+    return leftOverOperations({ ...means, retention });
   }
 
   test('where all is well an audit finds nothing', async () => {
     const { code, findings, trees, silent } = await audit('--server', 'mail1');
     assert.deepEqual([code, findings, silent], [0, [], []]);
     assert.ok(trees >= 4);
+  });
+
+  test('drained with --move everybody goes, as one run that the audit finds well; then it is retired', async () => {
+    const there = [...(await murder.rows())].filter(([, row]) => row.server === 'mail2').map(([name]) => name);
+    assert.ok(there.includes('user.named'));
+    const drained = await rookery('backend', 'drain', 'mail2', '--move', '-f', 'json');
+    assert.deepEqual([drained.code, drained.err], [0, ''], drained.out);
+    const { run = '', next } = JSON.parse(drained.out) as DrainedValue;
+    assert.deepEqual(next, [`rookery move watch ${run}`, 'rookery backend retire mail2']);
+    const twice = await rookery('backend', 'drain', 'mail2', '--move');
+    // Whichever is first: the same run is named, or it is over.
+    if (twice.code !== 0) assert.match(twice.err, new RegExp(`run ${run} moves trees from mail2, and is not over`));
+    const watched = await rookery('move', 'watch', run);
+    assert.equal(watched.code, 0, watched.out + watched.err + (await rookery('move', 'report', run)).out);
+    for (const name of there) assert.equal(await serverOf(name), 'mail1', name);
+    const found = await audit('--run', run);
+    assert.deepEqual([found.code, found.findings, found.later], [0, [], []]);
+    assert.equal(found.trees, there.filter((name) => /^user\.[^.]+$/.test(name)).length);
+    assert.equal((await rookery('move', 'audit', '--run', '20200101-000000-0000')).code, 65);
+    const retired = await rookery('backend', 'retire', 'mail2');
+    assert.equal(retired.code, 0, retired.err);
+    assert.match((await rookery('backend', 'list')).out, /^mail2 +retired /m);
+    assert.match(await said('named'), /^250/);
+  });
+
+  test('a plan that is printed is started as it is', async () => {
+    const active = await rookery('backend', 'add', 'mail2');
+    assert.equal(active.code, 0, active.err);
+    const program = join(import.meta.dirname, '../../services/cli/rookery');
+    const line = `"${program}" move plan fenced share1 --to mail2 -o - | "${program}" move start - --yes --watch --stop-when failed=1,latency=2.5`;
+    const env = { ...process.env, ROOKERY_CONFIG: murder.rookery.configFile };
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8', env });
+    assert.equal(status, 0, stdout + stderr);
+    assert.match(stdout, /done: 2 of 2 are moved\n$/);
+    assert.match(stderr, /2 trees/);
+    assert.equal(await serverOf('user.share1'), 'mail2');
   });
 
   test('a copy left by an XFER that was refused is found; removed when it has waited, and with proof', async (t) => {
@@ -175,7 +217,7 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
       imap.ok('APPEND user.newer ', { literal: 'Subject: only here\r\n\r\nx\r\n' }),
     );
     await audit('user.newer');
-    await assert.rejects(now.discard('user.newer', choice), /1 differences: user\.newer: 4 is missing/);
+    await assert.rejects(now.discard('user.newer', choice), /\d differences: user\.newer: the last uid is 3, was 4/);
     assert.ok((await murder.holdings('mail2')).has('user.newer'));
   });
 

@@ -18,8 +18,7 @@ const figures = (mail1: number, mail2?: number): Pick<Surroundings, 'placementFi
     ]),
 });
 
-const simulate = (more: string[], world: Pick<Surroundings, 'placementFigures'>) =>
-  rookery(['placement', 'simulate', ...more], world);
+const simulate = (more: string[], world: Partial<Surroundings>) => rookery(['placement', 'simulate', ...more], world);
 
 test('a table of places before and after, ours beside those of Cyrus', async () => {
   // 100 MiB a user: 2048 of them are 200 GiB.
@@ -78,6 +77,17 @@ test('where nobody finds a place it ends with 65, and says why', async () => {
   assert.match(tags.err.join(), /mail1\.example\.org: without tag ssd, gold/);
   const unknown = await rookery(['placement', 'simulate', '-u', '5']);
   assert.match(unknown.err.join(), /mail1\.example\.org: its space is not configured/);
+});
+
+test('what operators say of a backend counts; while Redis does not tell it, that is said', async () => {
+  const word = { stage: 'draining', by: 'ops', at: 1 } as const;
+  const wordsOf = () => Promise.resolve(new Map([['mail1.example.org', word]]));
+  const world = figures(TiB / 2, TiB / 2);
+  const heard = await simulate(['-u', '4'], { ...world, wordsOf });
+  assert.deepEqual([heard.code, heard.out.includes('mail1.example.org gets nobody: drains')], [0, true]);
+  const away = await simulate(['-u', '4'], { ...world, wordsOf: () => Promise.reject(new Error('it is away')) });
+  assert.equal(away.code, 0);
+  assert.match(away.err.join(), /what operators have said of backends is not known, .*: it is away/);
 });
 
 test('wrong usage is 64', async () => {

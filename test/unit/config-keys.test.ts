@@ -1,6 +1,6 @@
 // Every key of the configuration is told of, can be set, and is named when it is wrong.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
@@ -77,6 +77,22 @@ test('the sample sets nothing; with its comment marks off it is a whole configur
     (error: ConfigError) =>
       error.problems.every(({ key }) => /_file$|\.tls_server_(cert|key)$/.test(key)) && error.problems.length === 6,
   );
+});
+
+test('every key is read by something outside of services/config', () => {
+  const root = join(import.meta.dirname, '../..');
+  const code = ['services', 'workers']
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
+    )
+    .filter((name) => name.endsWith('.ts') && !name.startsWith(join('services', 'config')))
+    .map((name) => readFileSync(join(root, name), 'utf8'))
+    .join('\n');
+  const names = keys.map(({ path }) => path.findLast((step): step is string => typeof step === 'string') ?? '');
+  // Files are read there, and what is in them goes on under other names.
+  const isFile = (name: string) => /_file$|^tls_server_(cert|key)$/.test(name);
+  const unread = [...new Set(names)].filter((name) => !isFile(name) && !new RegExp(`\\b${name}\\b`).test(code));
+  assert.deepEqual(unread, []);
 });
 
 /** A tree that holds a value at a key, with whatever must stand beside it. */

@@ -86,10 +86,15 @@ const manifests: Manifest[] = readdirSync(infra, { recursive: true, encoding: 'u
     return { file, text, value: document.toJS() as Json };
   });
 
+/** Those of a kind; there is one at least. */
+function allOf(kind: string): Json[] {
+  const found = manifests.filter(({ value }) => value['kind'] === kind).map(({ value }) => value);
+  assert.ok(found.length > 0, `a ${kind}`);
+  return found;
+}
+
 function ofKind(kind: string): Json {
-  const found = manifests.filter(({ value }) => value['kind'] === kind);
-  assert.equal(found.length, 1, `one ${kind}`);
-  return found[0]?.value ?? {};
+  return allOf(kind)[0] ?? {};
 }
 
 /** The value at a path of names and numbers, as a test knows it to be. */
@@ -147,36 +152,42 @@ test('the configuration in it is one, and what is asked of KEDA agrees with its 
   const config = loadConfig({ file, env: {} });
   needBackends(config);
   for (const { imap } of Object.values(config.backends)) assert.ok(imap?.password, 'workers ask the backends by IMAP');
-  const [pool] = poolsOf(config);
-  assert.ok(pool);
-  for (const kind of ['ScaledObject', 'ScaledJob']) {
-    const spec = at(ofKind(kind), 'spec');
-    assert.equal(at(spec, 'maxReplicaCount'), pool.limits.max, kind);
-    assert.equal(at(spec, 'minReplicaCount'), pool.limits.min, kind);
+  const pools = new Map(poolsOf(config).map((pool) => [pool.name, pool]));
+  assert.equal(allOf('Deployment').length, 1);
+  const scaled = [...allOf('ScaledObject'), ...allOf('ScaledJob')];
+  assert.equal(scaled.length, 3);
+  const found = new Set<string>();
+  for (const value of scaled) {
+    const spec = at(value, 'spec');
     // pkg/scalers/metrics_api_scaler.go: the parameters that there are, and those that must be given.
     const trigger = at(spec, 'triggers', 0, 'metadata') as Json;
     const { url, ...others } = trigger;
-    assert.equal(new URL(String(url)).pathname, `/v1/scaling/${pool.name}`);
+    const name = new URL(String(url)).pathname.replace('/v1/scaling/', '');
+    const pool = pools.get(name);
+    assert.ok(pool, `${name} is a pool of the configuration`);
+    found.add(name);
+    assert.equal(at(spec, 'maxReplicaCount'), pool.limits.max, name);
+    assert.equal(at(spec, 'minReplicaCount'), pool.limits.min, name);
     assert.equal(Number(new URL(String(url)).port), at(config.api.listen, 'port'));
     assert.deepEqual(others, { format: 'json', valueLocation: 'desired', targetValue: '1', authMode: 'bearer' });
     assert.equal(
       at(spec, 'triggers', 0, 'authenticationRef', 'name'),
       at(ofKind('TriggerAuthentication'), 'metadata', 'name'),
     );
-  }
-  const pods = [
-    at(ofKind('Deployment'), 'spec', 'template'),
-    at(ofKind('ScaledJob'), 'spec', 'jobTargetRef', 'template'),
-  ];
-  for (const pod of pods) {
+    const job = at(spec, 'jobTargetRef');
+    const pod = at(job ?? at(ofKind('Deployment'), 'spec'), 'template');
     const args = at(pod, 'spec', 'containers', 0, 'args') as string[];
+    const after = (option: string) => args[args.indexOf(option) + 1];
     assert.deepEqual(args.slice(0, 2), ['run', 'worker']);
-    assert.equal(args[args.indexOf('--concurrency') + 1], String(pool.limits.concurrency));
+    assert.deepEqual(after('--queues')?.split(','), pool.queues, name);
+    assert.equal(after('--concurrency'), String(pool.limits.concurrency));
     assert.ok(Number(at(pod, 'spec', 'terminationGracePeriodSeconds')) > config.workers.shutdown_grace);
+    if (job) assert.ok(Number(after('--deadline')) < Number(at(job, 'activeDeadlineSeconds')));
+    // Workers without work would only wait.
+    const { atOnce = Infinity, concurrency, max } = pool.limits;
+    assert.ok(max * concurrency <= atOnce, name);
   }
-  const job = at(ofKind('ScaledJob'), 'spec', 'jobTargetRef');
-  const args = at(job, 'template', 'spec', 'containers', 0, 'args') as string[];
-  assert.ok(Number(args[args.indexOf('--deadline') + 1]) < Number(at(job, 'activeDeadlineSeconds')));
+  assert.deepEqual(found, new Set(pools.keys()));
   const labels = at(ofKind('Deployment'), 'spec', 'selector', 'matchLabels');
   assert.deepEqual(at(ofKind('Deployment'), 'spec', 'template', 'metadata', 'labels'), labels);
   const target = at(ofKind('ScaledObject'), 'spec', 'scaleTargetRef', 'name');

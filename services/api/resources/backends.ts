@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { addedValue, backendsAnswer, drainedValue, retiredValue } from '../../operations/backend-operations.ts';
 import type { BackendOperations, PlainWish } from '../../operations/backend-operations.ts';
 import { backendValue } from '../../operations/backend-value.ts';
-import { callerName } from '../access.ts';
+import { callerName, demand } from '../access.ts';
 import { nameField, timeField } from '../fields.ts';
 import type { Resource, ResourceServer } from '../resource.ts';
 import { field } from '../validation.ts';
@@ -24,7 +24,7 @@ const fencing = z.strictObject({
   until: timeField('When it is over by itself; left out: when somebody says so.'),
 });
 const draining = z.strictObject({
-  move: field(z.boolean().default(false), 'Everybody is moved out, too.', 'true or false'),
+  move: field(z.boolean().default(false), 'Everybody is moved out, too, which takes the role admin.', 'true or false'),
 });
 const retiring = z.strictObject({ dry_run: field(z.boolean().default(false), 'Nothing is done.', 'true or false') });
 
@@ -82,7 +82,11 @@ export const backends: Resource = (server, { operations: { backends } }) => {
         ...{ params: aBackend, body: draining, response: { 200: drainedValue } },
       },
     },
-    (request) => backends.drain(request.params.name, { move: request.body.move, by: callerName(request) }),
+    (request) => {
+      const { move } = request.body;
+      if (move) demand(request, 'admin');
+      return backends.drain(request.params.name, { move, by: callerName(request) });
+    },
   );
   server.post(
     '/v1/backends/:name/retire',

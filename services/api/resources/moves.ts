@@ -20,6 +20,12 @@ const aRun = z.strictObject({ run: runField });
 const bound = (doc: string, least = 1) =>
   field(z.int().min(least).max(1_000_000_000_000).optional(), doc, `a whole number, ${least} or more`);
 
+const seconds = field(
+  z.number().min(0).max(3600).optional(),
+  'A backend takes so many seconds to answer.',
+  'a number from 0 to 3600',
+);
+
 const startBody = z.strictObject({
   plan: field(
     z.record(z.string(), z.unknown()),
@@ -41,7 +47,7 @@ const startBody = z.strictObject({
   stop_when: z
     .strictObject({
       ...{ failed: bound('So many have failed.', 0), failed_percent: bound('So many of a hundred have failed.', 0) },
-      ...{ deferred: bound('So many messages a minute are put off.', 0), latency: bound('So many seconds.', 0) },
+      ...{ deferred: bound('So many messages a minute are put off.', 0), latency: seconds },
     })
     .prefault({}),
   again: field(z.boolean().default(false), 'Though the plan has a run that is over.', 'true or false'),

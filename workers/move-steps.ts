@@ -14,6 +14,7 @@ import type { Difference } from '../services/moves/manifest-comparison.ts';
 import type { ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
 import type { Kept, MoveStore } from '../services/moves/move-store.ts';
+import type { CopyAbove } from '../services/moves/worth-copying.ts';
 import { standingOf } from '../services/moves/standing.ts';
 import type { Step } from '../services/moves/step.ts';
 import type { Memory } from './move-facts.ts';
@@ -27,6 +28,8 @@ export interface MoveSettings {
   observe: number;
   /** How often a cut may be tried. */
   attempts: number;
+  /** What is copied ahead of its cut; left out: all. */
+  copyAbove?: CopyAbove;
 }
 
 /** Until a move is looked at again, in milliseconds: what waits, waits for a person, has failed; `short` within one job. */

@@ -29,6 +29,7 @@ export function openLeftOverMeans(
   const admins = new ImapAdmins(registry, imapTimeout);
   const moves = openMoves(config, hearer);
   const { cutTimeout: timeout } = moves.settings;
+  const driver = moves.tools.driver({ registry, admins, copies: directory.copies, timeout });
   return {
     ...{ directory, registry, imapTimeout, findings: new FindingStore(redis), admins },
     moveOf: async (name) => (await moves.store.read(name))?.move,
@@ -36,11 +37,12 @@ export function openLeftOverMeans(
       const all = await moves.store.ofRun(run);
       return all.length === 0 ? undefined : all;
     },
-    driver: moves.tools.driver({ registry, admins, copies: directory.copies, timeout }),
+    driver,
     differences: moves.tools.differences,
     retention: config.moves.retention * second,
     begun: () => connected(redis, patience),
     close: () => {
+      void driver.close?.();
       moves.close();
       redis.disconnect();
     },

@@ -7,6 +7,7 @@ import { RunStore } from '../moves/run-store.ts';
 import type { MoveTools } from '../moves/tools.ts';
 import { commandConnection, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
+import type { CopyAbove } from '../moves/worth-copying.ts';
 import { moveTools } from './move-tools.ts';
 import { eventsPlace } from './redis-access.ts';
 
@@ -24,21 +25,24 @@ export interface Moves {
   manifests: RedisManifests;
   tools: MoveTools;
   /** Of the saga, in milliseconds but for the attempts. */
-  settings: { lease: number; cutTimeout: number; observe: number; attempts: number };
+  settings: { lease: number; cutTimeout: number; observe: number; attempts: number; copyAbove: CopyAbove };
   close(): void;
 }
 
 /** Opens them whether or not Redis answers. */
 export function openMoves(config: Config, hearer: ConnectionHearer = unheard): Moves {
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
-  const { lease, cut_timeout, observe, attempts, keep_done } = config.moves;
+  const { lease, cut_timeout, observe, attempts, keep_done, copy_above } = config.moves;
   return {
     store: new MoveStore(redis, keep_done),
     runs: new RunStore(redis, keep_done),
     figures: new MinuteFigures(redis, Date.now),
     manifests: new RedisManifests(redis, moveTools.codec, keep_done),
     tools: moveTools,
-    settings: { lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },
+    settings: {
+      ...{ lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },
+      copyAbove: { octets: copy_above.bytes, messages: copy_above.messages },
+    },
     close() {
       redis.disconnect();
     },

@@ -10,6 +10,7 @@ import type { Manifest } from '../services/moves/manifest.ts';
 import type { Difference } from '../services/moves/manifest-comparison.ts';
 import type { ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
+import type { CopyAbove } from '../services/moves/worth-copying.ts';
 import type { Kept, MoveStore } from '../services/moves/move-store.ts';
 import type { Memory } from './move-facts.ts';
 
@@ -22,6 +23,8 @@ export interface MoveSettings {
   observe: number;
   /** How often a cut may be tried. */
   attempts: number;
+  /** What is copied ahead of its cut; left out: all. */
+  copyAbove?: CopyAbove;
   /** How long what is left somewhere is kept at the least. */
   retention: number;
 }

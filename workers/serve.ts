@@ -19,6 +19,7 @@ import type { UsageHistory } from '../services/placement/usage-history.ts';
 import type { OrderStore } from '../services/users/order-store.ts';
 import type { Placing } from '../services/users/placing.ts';
 import { Conducting } from '../services/moves/conducting.ts';
+import type { MoveDriver } from '../services/moves/driver.ts';
 import { timed } from '../services/moves/timed-driver.ts';
 import type { FindingStore } from '../services/moves/finding-store.ts';
 import type { MinuteFigures } from '../services/moves/minute-figures.ts';
@@ -32,6 +33,7 @@ import type { RoutingLeases } from '../services/directory/routing-lease.ts';
 import { startWorkers } from './host.ts';
 import { defaultPauses } from './move-work.ts';
 import type { MoveSettings } from './move-work.ts';
+import { ringForCases } from './move-cases.ts';
 import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
 import { moveEnded, plansProcessor } from './plans.ts';
@@ -75,6 +77,8 @@ export interface ServeStart extends WorkersStart {
   };
   /** Has a worker look at the move of a name. */
   ringMove: (name: Bytes) => void;
+  /** Has a worker look into the case of a name. */
+  ringCase: (name: Bytes) => void;
   /** Who goes by what he remembers of the directory. */
   routing: Pick<RoutingLeases, 'held'>;
 }
@@ -97,10 +101,11 @@ export function serve(start: ServeStart): RunningWorkers {
     for (const server of await counts.apply(work)) await placer.counted(work.tree, server);
   };
   const conducting = conductingOf(start);
+  const driver = driverOf(start, admins);
   const stopping = new AbortController();
   const processors: Processors = {
     reconcile: reconcileProcessor({ directory, registry, admins, times, moves: start.moves.store, log }),
-    moves: movesOf(start, admins, conducting),
+    moves: movesOf(start, driver, conducting),
     plans: plansProcessor({ conducting, pause: planPause }),
     placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
@@ -123,6 +128,7 @@ export function serve(start: ServeStart): RunningWorkers {
     async stop() {
       await workers.stop();
       stopping.abort();
+      await driver.close?.();
       await admins.close();
     },
   };
@@ -133,19 +139,23 @@ function conductingOf({ moves: { runs, store: moves, figures }, ringMove: ring, 
   return new Conducting({ runs, moves, ring, weather, clock: Date.now, log });
 }
 
-function movesOf(start: ServeStart, admins: ImapAdmins, conducting: Conducting): Processor<'moves'> {
+function driverOf({ directory, registry, moves }: ServeStart, admins: ImapAdmins): MoveDriver {
+  const { tools, settings, figures } = moves;
+  const { cutTimeout: timeout, copyAbove } = settings;
+  const driver = tools.driver({ registry, admins, copies: directory.copies, timeout, ...(copyAbove && { copyAbove }) });
+  return timed(driver, (server, took) => {
+    figures.answered(server, took);
+  });
+}
+
+function movesOf(start: ServeStart, driver: MoveDriver, conducting: Conducting): Processor<'moves'> {
   const { directory, routing, registry, moves, log } = start;
-  const { store, manifests, findings, tools, settings, figures } = moves;
-  const driver = timed(
-    tools.driver({ registry, admins, copies: directory.copies, timeout: settings.cutTimeout }),
-    (server, took) => {
-      figures.answered(server, took);
-    },
-  );
+  const { store, manifests, findings, tools, settings } = moves;
   const next = moveEnded({ conducting, log });
   const ended = (move: Move) => {
     moves.ended(move);
     next(move);
+    void ringForCases(move, { directory, ring: start.ringCase, log });
   };
   return movesProcessor({
     ...{ directory, routing, registry, moves: store, manifests, findings, driver, differences: tools.differences },

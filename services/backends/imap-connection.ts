@@ -101,9 +101,10 @@ export class ImapConnection {
 
   /**
    * Sends commands without waiting for the answers in between, and gives these in the order of the commands. None of them may
-   * need to be answered in the midst. Rejects as `command` does.
+   * need to be answered in the midst. Where there is a `take`, it gets each untagged response, with the place of its command.
+   * Rejects as `command` does.
    */
-  async commands(lines: readonly Bytes[]): Promise<Answer[]> {
+  async commands(lines: readonly Bytes[], take?: (response: Bytes, at: number) => void): Promise<Answer[]> {
     if (lines.length === 0) return [];
     const tags = lines.map(() => `R${(this.#tags += 1)}`);
     const answers: Answer[] = [];
@@ -112,7 +113,8 @@ export class ImapConnection {
     if (!this.#broken) this.#socket.write(lines.map((line, at) => `${tags[at] ?? ''} ${line}\r\n`).join(''), 'latin1');
     return this.#heard((response) => {
       if (response.startsWith('* ')) {
-        untagged.push(response.slice(2));
+        if (take) take(response.slice(2), answers.length);
+        else untagged.push(response.slice(2));
         return undefined;
       }
       const last = tagged(response, tags[answers.length] ?? '');

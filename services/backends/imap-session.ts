@@ -84,14 +84,23 @@ export class ImapSession {
     return this.#connection.command(line, take && { take });
   }
 
+  /** Whether the server still answers, within so many milliseconds; never rejects. One that does not is of no more use. */
+  answers(within: number): Promise<boolean> {
+    const noop = this.#connection.within(within, 'a sign of life', () => this.command('NOOP'));
+    return noop.then(
+      ({ status }) => status === 'OK',
+      () => false,
+    );
+  }
+
   /** Ends it at once; whoever waits for an answer is told why. What the server was told goes on there. */
   abandon(why: string): void {
     this.#connection.broken(why);
   }
 
-  /** Several commands of a question, sent at once. */
-  commands(lines: readonly Bytes[]): Promise<Answer[]> {
-    return this.#connection.commands(lines);
+  /** Several commands of a question, sent at once; `take` gets untagged responses as they come, with the command's place. */
+  commands(lines: readonly Bytes[], take?: (response: Bytes, at: number) => void): Promise<Answer[]> {
+    return this.#connection.commands(lines, take);
   }
 
   /** Whether the server offers it now that the user is let in. */

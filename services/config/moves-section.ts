@@ -36,6 +36,17 @@ const stopWhen = z.strictObject({
   }),
 });
 
+const copyAbove = z.strictObject({
+  bytes: count({
+    doc: 'A tree with more is copied ahead of its cut. 0: any tree.',
+    ...{ unit: 'bytes', min: 0, max: 1_000_000_000_000, default: 10_000_000 },
+  }),
+  messages: count({
+    doc: 'A tree with more is copied ahead of its cut; each of its mailboxes counts as 25 messages, so much does it cost. 0: any tree.',
+    ...{ min: 0, max: 1_000_000_000, default: 500 },
+  }),
+});
+
 const day = '(sun|mon|tue|wed|thu|fri|sat)';
 
 /** Days, a window of each, or both (services/moves/windows.ts); one that ends before it begins goes over midnight. */
@@ -63,6 +74,11 @@ export const movesSection = key(
       cut_timeout: seconds({
         doc: 'How long the answer of a backend that hands a tree over is waited for. The backend goes on all the same.',
         default: 3600,
+      }),
+      copy_above: key(copyAbove.prefault({}), {
+        doc: 'Which trees are copied while mail goes on before they are cut; those that are smaller are cut at once, for a copy takes as long as that.',
+        expects: 'a section of keys',
+        example: { bytes: 10_000_000 },
       }),
       observe: key(z.number().min(0).max(86_400).default(60), {
         doc: 'How long after a tree is at its new place it is looked at once more, in seconds, before its move is done.',

@@ -25,12 +25,18 @@ const overhead = 1.1;
 const never = (why: string): Objection => ({ is: 'never', why });
 const now = (why: string): Objection => ({ is: 'now', why });
 
-/** The first thing that stands against it; undefined when nothing does. Rejects where a server gave no answer. */
+/**
+ * The first thing that stands against it; undefined when nothing does. Rejects where a server gave no answer. All is asked
+ * at once, and counts in this order.
+ */
 export async function objectionTo(move: Move, checking: Checking): Promise<Objection | undefined> {
-  const looks = [names, source, destination, versions, partition, room, quota];
-  for (const look of looks) {
-    const objection = await look(move, checking);
-    if (objection) return objection;
+  const unnameable = names(move);
+  if (unnameable) return unnameable;
+  const looks = [source, destination, versions, partition, room, quota];
+  const answers = await Promise.allSettled(looks.map((look) => look(move, checking)));
+  for (const answer of answers) {
+    if (answer.status === 'rejected') throw answer.reason;
+    if (answer.value) return answer.value;
   }
   return undefined;
 }
@@ -74,7 +80,7 @@ async function destination({ name, from, to }: Move, { admins }: Checking): Prom
 async function versions({ from, to }: Move, { admins }: Checking): Promise<Objection | undefined> {
   const ask = (server: Bytes): Promise<string | undefined> =>
     admins.ask(server, (admin) => admin.asks('its version', versionOf));
-  const [older, newer] = [await ask(to.server), await ask(from.server)];
+  const [older, newer] = await Promise.all([ask(to.server), ask(from.server)]);
   if (!isOlder(older, newer)) return undefined;
   const [is, was] = [readable(older ?? ''), readable(newer ?? '')];
   return never(`${readable(to.server)} is an older Cyrus (${is}) than ${readable(from.server)} (${was})`);

@@ -4,11 +4,11 @@ import type { ImapAdmins } from '../backends/imap-admins.ts';
 import { ImapFailure } from '../backends/imap-failure.ts';
 import { forgetTree, handOver, layInto } from '../backends/imap-move.ts';
 import type { Told } from '../backends/imap-move.ts';
-import { ImapSession } from '../backends/imap-session.ts';
-import type { SessionOptions } from '../backends/imap-session.ts';
+import type { ImapSession } from '../backends/imap-session.ts';
+import { ImapSessions } from '../backends/imap-sessions.ts';
 import { syncMessages, syncSession, syncTree } from '../backends/imap-sync.ts';
 import type { SyncTree } from '../backends/imap-sync.ts';
-import type { ImapAccess, Registry } from '../backends/registry.ts';
+import type { Registry } from '../backends/registry.ts';
 import type { Copies } from '../directory/copies.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { objectionTo } from './cyrus-check.ts';
@@ -16,6 +16,8 @@ import { CyrusPartitions } from './cyrus-partitions.ts';
 import type { CutAnswer, Held, MoveDriver, Objection } from './driver.ts';
 import type { MailboxManifest, Manifest } from './manifest.ts';
 import type { Move } from './move.ts';
+import { isWorthCopying } from './worth-copying.ts';
+import type { CopyAbove } from './worth-copying.ts';
 
 export interface CyrusXferOptions {
   registry: Registry;
@@ -24,6 +26,8 @@ export interface CyrusXferOptions {
   copies: Copies;
   /** How long a cut, a copy or a manifest may take, in milliseconds. */
   timeout: number;
+  /** What is copied ahead of its cut; left out: all. */
+  copyAbove?: CopyAbove;
   /** What must be left at a destination, in KiB; default 1 GiB. */
   margin?: number;
   /** Milliseconds since 1970. */
@@ -31,12 +35,6 @@ export interface CyrusXferOptions {
 }
 
 const never = new AbortController().signal;
-
-/** For a connection and its login, in milliseconds. */
-const login = 30_000;
-
-const plainSession = (access: ImapAccess, options: SessionOptions): Promise<ImapSession> =>
-  ImapSession.connect(access, options);
 
 /** How much longer than we wait for it a copy is known of: so long it is kept from becoming a cut. */
 const known = 2;
@@ -54,9 +52,15 @@ export class CyrusXfer implements MoveDriver {
   readonly name = 'cyrus-xfer';
   readonly #options: CyrusXferOptions;
   readonly #partitions: CyrusPartitions;
+  /** For orders, and for what is read by the verbs of replication. */
+  readonly #sessions: ImapSessions;
+  readonly #readers: ImapSessions;
 
   constructor(options: CyrusXferOptions) {
+    const { registry, timeout } = options;
     this.#options = options;
+    this.#sessions = new ImapSessions({ registry, timeout });
+    this.#readers = new ImapSessions({ registry, timeout, connect: syncSession });
     this.#partitions = new CyrusPartitions(
       options.admins,
       async (server, name) => {
@@ -78,26 +82,32 @@ export class CyrusXfer implements MoveDriver {
 
   /** Waits for the end of an XFER of it that goes on there. Of what is marked as moving there is none: `busy`. */
   manifest(server: Bytes, name: Bytes, signal: AbortSignal): Promise<Manifest | undefined> {
-    const what = `the manifest of ${readable(name)}`;
-    return this.#with(server, syncSession, signal, what, async (session) => {
+    const ask = async (session: ImapSession): Promise<Manifest | undefined> => {
       const tree = await syncTree(session, name);
       if (tree.mailboxes.length === 0) return undefined;
-      const mailboxes: MailboxManifest[] = [];
-      for (const mailbox of tree.mailboxes)
-        mailboxes.push({ ...mailbox, messages: await syncMessages(session, mailbox.name) });
+      const messages = await syncMessages(
+        session,
+        tree.mailboxes.map((mailbox) => mailbox.name),
+      );
+      const mailboxes = tree.mailboxes.map((mailbox, at): MailboxManifest => ({
+        ...mailbox,
+        messages: messages[at] ?? [],
+      }));
       return { ...tree, mailboxes, at: (this.#options.clock ?? Date.now)(), server };
-    });
+    };
+    return this.#readers.ask(server, { what: `the manifest of ${readable(name)}`, ask, signal });
   }
 
   /**
    * An XFER that comes to nothing, for our directory refuses to let the tree go while `copies` says so. What has no MUPDATE
    * master would let it go. Where no clear answer comes it may go on at the server: `copies` goes on, too, until the cut,
-   * or until it ends by itself.
+   * or until it ends by itself. False also for what is so small that its cut takes no time.
    */
   async copy(move: Move, signal: AbortSignal): Promise<boolean> {
     const { name, from, to } = move;
     const { copies, registry, timeout } = this.#options;
     if (from.server === to.server || registry.find(from.server)?.mupdate !== true) return false;
+    if (!(await this.#isWorthCopying(move, signal))) return false;
     await copies.begin(name, to.server, timeout * known);
     const told = await this.#handOver(move, signal);
     await copies.made(name, to.server, timeout * known);
@@ -136,9 +146,14 @@ export class CyrusXfer implements MoveDriver {
   }
 
   async discard(server: Bytes, name: Bytes): Promise<void> {
-    const forgets = (session: ImapSession): Promise<void> => forgetTree(session, name);
-    await this.#with(server, plainSession, never, `the end of ${readable(name)}`, forgets);
+    const ask = (session: ImapSession): Promise<void> => forgetTree(session, name);
+    await this.#sessions.ask(server, { what: `the end of ${readable(name)}`, ask, signal: never });
     await this.#options.copies.end(name, server);
+  }
+
+  /** Lets go of the sessions that it keeps. */
+  async close(): Promise<void> {
+    await Promise.all([this.#sessions.close(), this.#readers.close()]);
   }
 
   /**
@@ -152,14 +167,23 @@ export class CyrusXfer implements MoveDriver {
     return told;
   }
 
+  async #isWorthCopying({ name, from, octets }: Move, signal: AbortSignal): Promise<boolean> {
+    const { admins, copyAbove } = this.#options;
+    if (!copyAbove) return true;
+    const { mailboxes } = await this.#listed(from.server, name, signal);
+    const known = octets > 0 ? octets : await usedOctets(from.server, name, admins);
+    return isWorthCopying({ octets: known, mailboxes }, copyAbove);
+  }
+
   async #handOver(move: Move, signal: AbortSignal): Promise<Told> {
     const { name, from, to } = move;
     const plan = await this.#partitions.plan(move);
     if ('lacking' in plan)
       throw new ImapFailure(`${readable(to.server)} has no partition ${readable(plan.lacking)}`, 'refused');
-    return this.#with(from.server, plainSession, signal, `the XFER of ${readable(name)}`, (session) =>
-      handOver(session, name, to.server, plan.handOver),
-    );
+    const ask = (session: ImapSession): Promise<Told> => handOver(session, name, to.server, plan.handOver);
+    // What a server keeps of one that broke off should not meet the next one.
+    const isGoodAfter = ({ ok }: Told): boolean => ok;
+    return this.#sessions.ask(from.server, { what: `the XFER of ${readable(name)}`, ask, signal, isGoodAfter });
   }
 
   /** All of a tree into the partition that is wanted. Of one that broke off some mailboxes may lie there already. */
@@ -173,40 +197,23 @@ export class CyrusXfer implements MoveDriver {
     if (elsewhere.length === 0) return { ok: true, said: `in ${to.partition}` };
     // The root takes all with it.
     const asked = elsewhere.includes(name) ? [name] : elsewhere;
-    return this.#with(to.server, plainSession, signal, `the partition of ${readable(name)}`, async (session) => {
+    const ask = async (session: ImapSession): Promise<CutAnswer> => {
       const told: Told[] = [];
       for (const one of asked) told.push(await layInto(session, one, to.partition));
       return { ok: told.every(({ ok }) => ok), said: told.map(({ said }) => said).join('; ') };
-    });
+    };
+    const isGoodAfter = ({ ok }: CutAnswer): boolean => ok;
+    return this.#sessions.ask(to.server, { what: `the partition of ${readable(name)}`, ask, signal, isGoodAfter });
   }
 
   #listed(server: Bytes, name: Bytes, signal: AbortSignal): Promise<SyncTree> {
-    return this.#with(server, syncSession, signal, `the list of ${readable(name)}`, (session) =>
-      syncTree(session, name),
-    );
+    const ask = (session: ImapSession): Promise<SyncTree> => syncTree(session, name);
+    return this.#readers.ask(server, { what: `the list of ${readable(name)}`, ask, signal });
   }
+}
 
-  /** One long question on a connection of its own. */
-  async #with<Result>(
-    server: Bytes,
-    connect: (access: ImapAccess, options: SessionOptions) => Promise<ImapSession>,
-    signal: AbortSignal,
-    what: string,
-    ask: (session: ImapSession) => Promise<Result>,
-  ): Promise<Result> {
-    const access = this.#options.registry.find(server)?.imap;
-    if (!access) throw new ImapFailure(`${readable(server)} has no imap in the configuration`, 'refused');
-    const session = await connect(access, { timeout: this.#options.timeout, login, server });
-    const abandon = (): void => {
-      session.abandon(`nobody waits any more for ${what}`);
-    };
-    if (signal.aborted) abandon();
-    signal.addEventListener('abort', abandon);
-    try {
-      return await session.asks(what, () => ask(session));
-    } finally {
-      signal.removeEventListener('abort', abandon);
-      await session.close();
-    }
-  }
+/** As its own quota tells; undefined where it has none. */
+async function usedOctets(server: Bytes, name: Bytes, admins: ImapAdmins): Promise<number | undefined> {
+  const used = (await admins.ask(server, (admin) => admin.quota(name)))?.storageKiB?.used;
+  return used === undefined ? undefined : used * 1024;
 }

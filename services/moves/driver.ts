@@ -51,4 +51,6 @@ export interface MoveDriver {
   push(server: Bytes, names: readonly Bytes[]): Promise<void>;
   /** Deletes a server's own copy of a tree, and tells nobody: only ever what is proven to be whole elsewhere. */
   discard(server: Bytes, name: Bytes): Promise<void>;
+  /** Lets go of what it keeps, connections say. */
+  close?(): Promise<void>;
 }

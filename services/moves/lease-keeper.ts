@@ -28,7 +28,8 @@ export interface LeaseKeeperOptions {
 /** How many renewals may be lost before the lease ends, and one. */
 const renewals = 4;
 
-/** How often readers are looked at, in milliseconds. */
+/** How often readers are looked at, in milliseconds: soon at first, for most hear of it at once. */
+const hearFirst = 2;
 const hearEvery = 20;
 
 export class LeaseKeeper {
@@ -86,8 +87,10 @@ export class LeaseKeeper {
     // The end of the log now: the lease is before it.
     const taken = await directory.head();
     const either = AbortSignal.any([signal, this.#lost.signal]);
+    let wait = hearFirst;
     while (!(await routing.held()).every(({ seen }) => hasSeen(seen, taken))) {
-      await pause(hearEvery, undefined, { signal: either }).catch(() => {
+      wait = Math.min(2 * wait, hearEvery);
+      await pause(wait, undefined, { signal: either }).catch(() => {
         throw either.reason;
       });
     }

@@ -4,6 +4,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Copies } from '../directory/copies.ts';
 import type { MoveDriver } from './driver.ts';
 import type { Manifest } from './manifest.ts';
+import type { CopyAbove } from './worth-copying.ts';
 import type { Difference } from './manifest-comparison.ts';
 import type { ManifestCodec } from './manifest-store.ts';
 
@@ -11,6 +12,15 @@ export interface MoveTools {
   codec: ManifestCodec;
   /** What `found` lacks of a manifest that was taken before, or has otherwise than it may have become since. */
   differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
-  /** `timeout`: for what may take long, in milliseconds. */
-  driver: (around: { registry: Registry; admins: ImapAdmins; copies: Copies; timeout: number }) => MoveDriver;
+  driver: (around: Around) => MoveDriver;
+}
+
+export interface Around {
+  registry: Registry;
+  admins: ImapAdmins;
+  copies: Copies;
+  /** For what may take long, in milliseconds. */
+  timeout: number;
+  /** What is copied ahead of its cut; left out: all. */
+  copyAbove?: CopyAbove;
 }

@@ -29,6 +29,7 @@ export function openLeftOverMeans(
   const admins = new ImapAdmins(registry, imapTimeout);
   const moves = openMoves(config, hearer);
   const { cutTimeout: timeout } = moves.settings;
+  const driver = moves.tools.driver({ registry, admins, copies: directory.copies, timeout });
   return {
     ...{ directory, registry, imapTimeout, findings: new FindingStore(redis), admins },
     moveOf: async (name) => (await moves.store.read(name))?.move,
@@ -37,13 +38,14 @@ export function openLeftOverMeans(
       // Of a run in which nothing was begun yet there are no moves.
       return all.length > 0 || (await moves.runs.read(run)) ? all : undefined;
     },
-    driver: moves.tools.driver({ registry, admins, copies: directory.copies, timeout }),
+    driver,
     differences: moves.tools.differences,
     retention: config.moves.retention * second,
     begun: async () => {
       await Promise.all([connected(redis, patience), moves.store.begun()]);
     },
     close: () => {
+      void driver.close?.();
       moves.close();
       redis.disconnect();
     },

@@ -8,6 +8,7 @@ import { RunStore } from '../moves/run-store.ts';
 import type { MoveTools } from '../moves/tools.ts';
 import { commandConnection, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
+import type { CopyAbove } from '../moves/worth-copying.ts';
 import { moveTools } from './move-tools.ts';
 import { eventsPlace } from './redis-access.ts';
 
@@ -27,14 +28,21 @@ export interface Moves {
   findings: FindingStore;
   tools: MoveTools;
   /** Of the saga, in milliseconds but for the attempts. */
-  settings: { lease: number; cutTimeout: number; observe: number; attempts: number; retention: number };
+  settings: {
+    lease: number;
+    cutTimeout: number;
+    observe: number;
+    attempts: number;
+    retention: number;
+    copyAbove: CopyAbove;
+  };
   close(): void;
 }
 
 /** Opens them whether or not Redis answers. */
 export function openMoves(config: Config, hearer: ConnectionHearer = unheard): Moves {
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
-  const { lease, cut_timeout, observe, attempts, keep_done, retention } = config.moves;
+  const { lease, cut_timeout, observe, attempts, keep_done, retention, copy_above } = config.moves;
   return {
     store: new MoveStore(redis, keep_done),
     runs: new RunStore(redis, keep_done),
@@ -45,6 +53,7 @@ export function openMoves(config: Config, hearer: ConnectionHearer = unheard): M
     settings: {
       ...{ lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },
       retention: retention * second,
+      copyAbove: { octets: copy_above.bytes, messages: copy_above.messages },
     },
     close() {
       redis.disconnect();

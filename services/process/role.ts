@@ -62,6 +62,8 @@ export type StartWorkers = (
       moves: Omit<Moves, 'close'> & { ended: (move: Move) => void };
       /** Has a worker look at the move of a name. */
       ringMove: (name: Bytes) => void;
+      /** Has a worker look into the case of a name. */
+      ringCase: (name: Bytes) => void;
       routing: Pick<RoutingLeases, 'held'>;
     },
 ) => Promise<RunningWorkers>;

@@ -33,6 +33,9 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
       ringMove: (name) => {
         producer.ring('moves', { name });
       },
+      ringCase: (name) => {
+        producer.ring('reconcile', { name });
+      },
       worked: workedHere(config),
       replication: { access: replicasOf(config), unixhierarchysep: config.lmtp.unixhierarchysep },
       times: timesOf(config),

@@ -121,7 +121,12 @@ export class World {
   async begin(): Promise<void> {
     for (const name of ['mail1', 'mail2']) await this.truth.heard(name, ['mail1', 'mail2'], 0);
     for (const [at, name] of all.entries()) {
-      this.source.mailboxes.set(name, { uniqueId: `id${at}`, moving: false, partition: 'default', messages: new Map() });
+      this.source.mailboxes.set(name, {
+        uniqueId: `id${at}`,
+        moving: false,
+        partition: 'default',
+        messages: new Map(),
+      });
       await this.#write(this.source, 'ACTIVATE', name, this.#session());
     }
     for (let n = 0; n < 3; n += 1) await this.deliver();
@@ -200,7 +205,11 @@ export class World {
     if (server === this.destination && this.#options.partition !== '') {
       const places = all.map((name) => server.mailboxes.get(name)?.partition);
       const told = rows.map(({ location }) => partitionOf(location));
-      assert.deepEqual([...places, ...told], [...all, ...all].map(() => this.#options.partition), story);
+      assert.deepEqual(
+        [...places, ...told],
+        [...all, ...all].map(() => this.#options.partition),
+        story,
+      );
     }
     return server.name;
   }
@@ -336,7 +345,10 @@ export class World {
   }
 
   /** Goes on at a server whether or not somebody waits for its answer. */
-  async #goingOn(at: Server, work: (writer: Writer, step: () => Promise<void>) => Promise<CutAnswer>): Promise<CutAnswer> {
+  async #goingOn(
+    at: Server,
+    work: (writer: Writer, step: () => Promise<void>) => Promise<CutAnswer>,
+  ): Promise<CutAnswer> {
     const writer = this.#session(at.name);
     const cut = { dead: false, session: writer.session, at };
     this.#cuts.add(cut);
@@ -452,7 +464,11 @@ export class World {
   place(): void {
     const [from, to] = [this.source.name, this.destination.name];
     this.text = JSON.stringify({
-      ...{ name: root, from: { server: from, partition: 'default' }, to: { server: to, partition: this.#options.partition } },
+      ...{
+        name: root,
+        from: { server: from, partition: 'default' },
+        to: { server: to, partition: this.#options.partition },
+      },
       ...{ by: 'test', since: this.now, state: 'open', cancelled: false, attempts: 0, octets: 0, messages: 0 },
       ...{ times: {}, step: '', note: '' },
     } satisfies Move);

@@ -132,7 +132,7 @@ export class MurderMoves {
   /** The move once it is over; `person` is told what it waits for meanwhile. */
   async over(name: string, person: (note: string) => Promise<void>): Promise<Move> {
     const until = Date.now() + PATIENCE_MS;
-    for (let rung = 0; ; ) {
+    for (let rung = 0; ;) {
       const move = await this.read(name);
       if (move && move.state !== 'open') return move;
       if (Date.now() > until) throw new Error(`${name} is not over: ${JSON.stringify(move)}`);

@@ -30,6 +30,8 @@ export interface MurderOptions {
   /** Further keys of the program's section `directory`, and further sections. */
   directory?: Readonly<Record<string, unknown>>;
   sections?: Readonly<Record<string, unknown>>;
+  /** The words that the program is started with, where it is not all of it: `run`, `directory`. */
+  program?: readonly string[];
 }
 
 export class Murder {
@@ -40,9 +42,11 @@ export class Murder {
   readonly relays: Readonly<Record<Backend | 'frontend', MupdateRelay>>;
   readonly backends: readonly Backend[];
   readonly #dotted: boolean;
+  readonly #program: readonly string[];
 
   private constructor(rookery: Rookery, cyrus: Cyrus, relays: Murder['relays'], options: MurderOptions) {
     this.#dotted = options.dotted ?? false;
+    this.#program = options.program ?? [];
     this.backends = backendsOf(options);
     this.rookery = rookery;
     this.cyrus = cyrus;
@@ -95,7 +99,7 @@ export class Murder {
   }
 
   async startDirectory(): Promise<void> {
-    await this.rookery.start();
+    await this.rookery.start(...this.#program);
     for (const relay of Object.values(this.relays)) relay.target = this.rookery.address('MUPDATE');
   }
 

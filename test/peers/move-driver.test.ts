@@ -56,6 +56,7 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     admins = new ImapAdmins(registry, 30_000);
     ends.push(() => admins.close());
     driver = new CyrusXfer({ registry, admins, copies: master.directory.copies, timeout: 60_000, margin: 1 });
+    ends.push(() => driver.close());
   });
   after(async () => {
     for (const end of ends.reverse()) await end();

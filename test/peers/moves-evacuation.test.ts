@@ -225,9 +225,12 @@ async function manifests(murder: Murder, backends: readonly Backend[]): Promise<
       if (!has.has(inbox)) continue;
       const manifest = await session.asks(`all of ${inbox}`, async () => {
         const tree = await syncTree(session, inbox);
-        const mailboxes: MailboxManifest[] = [];
-        for (const mailbox of tree.mailboxes)
-          mailboxes.push({ ...mailbox, messages: await syncMessages(session, mailbox.name) });
+        const names = tree.mailboxes.map((mailbox) => mailbox.name);
+        const messages = await syncMessages(session, names);
+        const mailboxes = tree.mailboxes.map((mailbox, at): MailboxManifest => ({
+          ...mailbox,
+          messages: messages[at] ?? [],
+        }));
         return { ...tree, mailboxes, at: Date.now(), server };
       });
       found.set(inbox, manifest);

@@ -46,14 +46,13 @@ export type Condition =
   | 'copied';
 
 /**
- * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age,
- * `activate` makes it active and never overwrites a known partition by an empty one, `take` does so and puts the server
- * that had it on record as a rival, `hand` makes it handed and keeps the prior row, `remember` notes the session, `bury`
- * leaves the prior row behind a tombstone, `remove` takes it away, `release` marks a handed row as given up, and
- * renews its age, so that nobody takes it away who has seen it before. `duplicate`
- * and `claim` put the writing server on record as a rival, `contest` also makes the row contested; `withdraw` takes it off
- * the record, and the last rival gone leaves a contested row active; `yield` leaves a contested row to its rivals.
- * `assign` and `demote` are Cyrus' own: the row becomes exactly what is given.
+ * What a write does; a refused one may note something, too. `create` makes a created row, `renew` renews its age, `activate`
+ * makes it active and never overwrites a known partition by an empty one, `take` does so and puts the server that had it on
+ * record as a rival, `hand` makes it handed and keeps the prior row, `remember` notes the session, `bury` leaves the prior row
+ * behind a tombstone, `remove` takes it away, `release` marks a handed row as given up, and renews its age, so that nobody takes
+ * it away who has seen it before. `duplicate` and `claim` put the writing server on record as a rival, `contest` also makes the
+ * row contested; `withdraw` takes it off the record, and the last rival gone leaves a contested row active; `yield` leaves a
+ * contested row to its rivals. `assign` and `demote` are Cyrus' own: the row becomes exactly what is given.
  */
 export type Effect =
   | 'none'

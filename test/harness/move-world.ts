@@ -103,7 +103,7 @@ export class World {
   findings: KeptFinding[] = [];
   readonly #cuts = new Set<Cut>();
   /** What went wrong in a cut that nobody waits for any more. */
-  #unseen: unknown;
+  #unseen: Error | undefined;
   /** Sessions that broke while the directory was away. */
   readonly #broken: string[] = [];
   #sessions = 0;
@@ -359,7 +359,7 @@ export class World {
       });
     } catch (error) {
       if (error instanceof Dead) throw new Trouble('away', 'the connection broke');
-      this.#unseen ??= error;
+      this.#unseen ??= error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
       if (!cut.dead) await this.#end(writer.session, 'logout');

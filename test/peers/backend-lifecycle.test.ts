@@ -1,9 +1,10 @@
 // The life of a real Cyrus backend: added with its checks, fenced, a canary, drained, refused to be retired; and what a move
 // that came to nothing has left over: found, kept until it has waited and is proven whole elsewhere, removed with proof.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { exec } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import type { AddedValue, DrainedValue } from '../../services/operations/backend-operations.ts';
 import type { AuditedValue } from '../../services/operations/left-over-operations.ts';
 import { leftOverOperations } from '../../services/operations/left-over-operations.ts';
@@ -140,8 +141,8 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     assert.deepEqual([found.code, found.findings, found.later], [0, [], []]);
     assert.equal(found.trees, there.filter((name) => /^user\.[^.]+$/.test(name)).length);
     assert.equal((await rookery('move', 'audit', '--run', '20200101-000000-0000')).code, 65);
-    const retired = await rookery('backend', 'retire', 'mail2');
-    assert.equal(retired.code, 0, retired.err);
+    // Each XFER is looked into afterwards: such cases are closed by the worker.
+    await until('nothing points to it any more', async () => (await rookery('backend', 'retire', 'mail2')).code === 0);
     assert.match((await rookery('backend', 'list')).out, /^mail2 +retired /m);
     assert.match(await said('named'), /^250/);
   });
@@ -152,10 +153,10 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     const program = join(import.meta.dirname, '../../services/cli/rookery');
     const line = `"${program}" move plan fenced share1 --to mail2 -o - | "${program}" move start - --yes --watch --stop-when failed=1,latency=2.5`;
     const env = { ...process.env, ROOKERY_CONFIG: murder.rookery.configFile };
-    const { status, stdout, stderr } = spawnSync('sh', ['-c', line], { encoding: 'utf8', env });
-    assert.equal(status, 0, stdout + stderr);
+    // It rejects where the line ends with anything but 0; the relays to the directory are this process, and go on.
+    const { stdout, stderr } = await promisify(exec)(line, { env });
     assert.match(stdout, /done: 2 of 2 are moved\n$/);
-    assert.match(stderr, /2 trees/);
+    assert.match(stderr, /^plan +2 named to mail2$/m);
     assert.equal(await serverOf('user.share1'), 'mail2');
   });
 

@@ -7,12 +7,15 @@ interface Answered {
 
 /**
  * It has when it says something more that it had not sent already, or hangs up properly after our last word. A client whose
- * connection breaks before that, or that had left when the replies came, may not have.
+ * connection breaks before that, or that had left when the replies came, may not have; nor one that is told to go together
+ * with its replies, for how it hangs up then says nothing.
  */
 export class Hearing {
   #message: Answered | undefined;
   /** What it says next it had sent before there were replies (MTAs send QUIT together with the final dot). */
   #ahead = false;
+  /** It has had no turn since its replies. */
+  #fresh = false;
   #saidLast = false;
   #broken = false;
 
@@ -20,22 +23,25 @@ export class Hearing {
   told(message: Answered, { ahead, left }: { ahead: boolean; left: boolean }): void {
     this.#message = message;
     this.#ahead = ahead;
+    this.#fresh = true;
     if (left) this.#give();
   }
 
   /** The client has said something. */
   command(): void {
+    this.#fresh = false;
     if (!this.#ahead) this.#message = undefined;
   }
 
   /** All that had come is worked off. */
   caughtUp(): void {
     this.#ahead = false;
+    this.#fresh = false;
   }
 
   /** Our last word is on its way. */
   saidLast(): void {
-    this.#saidLast = true;
+    this.#saidLast = !this.#fresh;
   }
 
   broken(): void {

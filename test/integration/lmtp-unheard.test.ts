@@ -275,7 +275,7 @@ test('cut off while it was asked what is remembered: what was taken out is put b
   assert.equal(mail1.messages.length, 0);
 });
 
-test('told 421 behind its replies, a client that is not heard of again may have heard nothing', async (t) => {
+test('told 421 behind its replies, a client has no turn to show that it has heard them', async (t) => {
   const { mail1, proxies } = await site(t, { after: () => 'HANG' });
   const [first] = proxies;
   assert.ok(first);
@@ -295,11 +295,23 @@ test('told 421 behind its replies, a client that is not heard of again may have 
   assert.match(await well.reply(), /^421 /);
   await until('it was told', () => first.proxy.delivered.length === 2);
   await sleep(100);
-  // With what it has not read in its hands: its system says so.
   gone.socket.resetAndDestroy();
   await closed;
   await first.unheard.close();
-  assert.deepEqual(first.events, { kept: 1, taken: 0, failed: 0 });
+  assert.deepEqual(first.events, { kept: 2, taken: 0, failed: 0 });
+});
+
+test('an idle client that is told 421 has heard what came before, if it hangs up properly', async (t) => {
+  const { proxies } = await site(t);
+  const [first] = proxies;
+  assert.ok(first);
+  const mta = await Mta.greet(first.proxy.address);
+  assert.match((await mta.send(['<ann>']))[0] ?? '', ok);
+  const closed = first.proxy.listener.close(60_000);
+  assert.match(await mta.reply(), /^421 /);
+  await closed;
+  await first.unheard.close();
+  assert.equal(first.events.kept, 0);
 });
 
 test('a late refusal, or none at all, is delivered again', async (t) => {

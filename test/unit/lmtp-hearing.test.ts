@@ -79,6 +79,16 @@ for (const [what, unheard, course] of [
   });
 }
 
+test('told to go together with its replies it has no turn to show that it has heard them', () => {
+  const toldToGo = (hearing: Hearing, message: { unheard(): void }): void => {
+    hearing.told(message, alone);
+    hearing.saidLast();
+    hearing.caughtUp();
+    hearing.over(true);
+  };
+  assert.equal(unheardAfter(toldToGo), 1);
+});
+
 test('what it had sent before the replies proves nothing, what it sends later does', () => {
   const ahead = { ahead: true, left: false };
   const broken = (hearing: Hearing, message: { unheard(): void }): void => {

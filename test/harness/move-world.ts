@@ -62,6 +62,7 @@ export const faults = [
   'imapd of the source dies',
   'directory is away',
   'worker dies',
+  'worker dies, and what it has begun takes long',
   'worker stands still',
   'source is silent',
   'destination is silent',
@@ -248,6 +249,10 @@ export class World {
       case 'worker dies':
         this.#lives.get(this.#worker)?.abort(new Killed());
         return;
+      case 'worker dies, and what it has begun takes long':
+        this.#lives.get(this.#worker)?.abort(new Killed());
+        this.now += 60_000;
+        return;
       case 'worker stands still':
         this.now += 60_000;
         await this.deliver();
@@ -342,6 +347,8 @@ export class World {
     this.#cuts.add(cut);
     try {
       return await work(writer, async () => {
+        // Slower than those who look on.
+        for (let turns = 0; turns < 5; turns += 1) await turn();
         await this.point();
         if (cut.dead) throw new Dead();
       });

@@ -115,7 +115,9 @@ async function cut(step: 'cut' | 'lay', kept: Kept, work: Work): Promise<undefin
   await manifests.compared(at.move, memory.keeper.token, false);
   await memory.keeper.confirm();
   const from = step === 'cut' ? move.from : { server: move.to.server, partition: '' };
-  const { ok, said } = await driver.cut({ ...at.move, from }, limits(work)).catch((error: unknown) => failedCut(error, work));
+  const { ok, said } = await driver
+    .cut({ ...at.move, from }, limits(work))
+    .catch((error: unknown) => failedCut(error, work));
   const fields = { mailbox: readable(move.name), from: move.from.server, to: move.to.server, attempts, ok, said };
   log.info(fields, 'move: cut answered');
   if (!ok) work.failed = said;

@@ -183,11 +183,16 @@ function notWhole(move: Move, facts: Facts, lacking: readonly Difference[]): Ste
   const [from, to] = [readable(move.from.server), readable(move.to.server)];
   if (facts.source !== 'has' || isWithinServer(move))
     return stop(move, facts, `${why}. Bring back at ${to} what is missing, and try it again: it is compared anew`);
-  if (isBegun(move)) return stop(move, facts, `${why}. Tried again, it is taken as it is if ${from} still has all of it`);
+  if (isBegun(move))
+    return stop(move, facts, `${why}. Tried again, it is taken as it is if ${from} still has all of it`);
   const { spare } = facts.compared;
   if (spare === undefined) return { do: 'verify', source: true };
   if (spare.length > 0) return stop(move, facts, `${why}, nor is that of ${from}: ${spare[0] ?? ''}`);
-  return { do: 'finish', as: 'done', note: `it is there, and ${why}; ${from} still has all of it, and that is left there` };
+  return {
+    do: 'finish',
+    as: 'done',
+    note: `it is there, and ${why}; ${from} still has all of it, and that is left there`,
+  };
 }
 
 /**

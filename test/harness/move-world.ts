@@ -73,6 +73,8 @@ export type Fault = (typeof faults)[number];
 export const root = 'user.ann';
 /** In milliseconds. */
 const week = 604_800_000;
+/** How long a driver has a copy known by itself. */
+const whileMade = 1_000;
 const all = [root, 'user.ann.Sent', 'user.ann.Work'];
 
 interface WorldOptions {
@@ -104,7 +106,7 @@ export class World {
   findings: KeptFinding[] = [];
   readonly #cuts = new Set<Cut>();
   /** What went wrong in a cut that nobody waits for any more. */
-  #unseen: unknown;
+  #unseen: Error | undefined;
   /** Sessions that broke while the directory was away. */
   readonly #broken: string[] = [];
   #sessions = 0;
@@ -122,7 +124,12 @@ export class World {
   async begin(): Promise<void> {
     for (const name of ['mail1', 'mail2']) await this.truth.heard(name, ['mail1', 'mail2'], 0);
     for (const [at, name] of all.entries()) {
-      this.source.mailboxes.set(name, { uniqueId: `id${at}`, moving: false, partition: 'default', messages: new Map() });
+      this.source.mailboxes.set(name, {
+        uniqueId: `id${at}`,
+        moving: false,
+        partition: 'default',
+        messages: new Map(),
+      });
       await this.#write(this.source, 'ACTIVATE', name, this.#session());
     }
     for (let n = 0; n < 3; n += 1) await this.deliver();
@@ -201,7 +208,11 @@ export class World {
     if (server === this.destination && this.#options.partition !== '') {
       const places = all.map((name) => server.mailboxes.get(name)?.partition);
       const told = rows.map(({ location }) => partitionOf(location));
-      assert.deepEqual([...places, ...told], [...all, ...all].map(() => this.#options.partition), story);
+      assert.deepEqual(
+        [...places, ...told],
+        [...all, ...all].map(() => this.#options.partition),
+        story,
+      );
     }
     return server.name;
   }
@@ -214,6 +225,8 @@ export class World {
       const isLeft = row?.state === 'active' && serverOf(row.location) !== name && mailboxes.has(root);
       const known = this.findings.filter(({ server }) => server === name).flatMap(({ names }) => names);
       assert.equal(known.includes(root), isLeft, `${story}: what is left at ${name}`);
+      if (!isLeft || name !== this.destination.name) continue;
+      assert.equal(this.truth.copies.of(root)?.destination, name, `${story}: the old copy is to take no names`);
     }
   }
 
@@ -341,7 +354,10 @@ export class World {
   }
 
   /** Goes on at a server whether or not somebody waits for its answer. */
-  async #goingOn(at: Server, work: (writer: Writer, step: () => Promise<void>) => Promise<CutAnswer>): Promise<CutAnswer> {
+  async #goingOn(
+    at: Server,
+    work: (writer: Writer, step: () => Promise<void>) => Promise<CutAnswer>,
+  ): Promise<CutAnswer> {
     const writer = this.#session(at.name);
     const cut = { dead: false, session: writer.session, at };
     this.#cuts.add(cut);
@@ -354,7 +370,7 @@ export class World {
       });
     } catch (error) {
       if (error instanceof Dead) throw new Trouble('away', 'the connection broke');
-      this.#unseen ??= error;
+      this.#unseen ??= error instanceof Error ? error : new Error(String(error));
       throw error;
     } finally {
       if (!cut.dead) await this.#end(writer.session, 'logout');
@@ -459,7 +475,11 @@ export class World {
   place(): void {
     const [from, to] = [this.source.name, this.destination.name];
     this.text = JSON.stringify({
-      ...{ name: root, from: { server: from, partition: 'default' }, to: { server: to, partition: this.#options.partition } },
+      ...{
+        name: root,
+        from: { server: from, partition: 'default' },
+        to: { server: to, partition: this.#options.partition },
+      },
       ...{ by: 'test', since: this.now, state: 'open', cancelled: false, attempts: 0, octets: 0, messages: 0 },
       ...{ times: {}, step: '', note: '' },
     } satisfies Move);
@@ -502,7 +522,7 @@ export class World {
           if (source.mailboxes.get(root)?.moving !== false) return false;
           // Cyrus' own lock: a cut that goes on is not copied over.
           if (this.#cuts.size > 0) throw new Trouble('busy', 'locked');
-          await this.truth.copies.made(root, to.server, week);
+          await this.truth.copies.made(root, to.server, whileMade);
           for (const name of source.mailboxes.keys()) this.#sync(name, source, destination);
           return true;
         });
@@ -513,7 +533,7 @@ export class World {
         return act(async () => {
           const [from, to] = [this.#reached(move.from.server), this.server(move.to.server)];
           if (this.#cuts.size > 0) throw new Trouble('busy', 'locked');
-          if (from !== to) await this.truth.copies.made(root, to.name, week);
+          if (from !== to) await this.truth.copies.made(root, to.name, whileMade);
           const told = await unless(gone, signal, from === to ? this.#lay(to) : this.#xfer(from, to));
           this.#reached(from.name);
           if (told.ok) await this.truth.copies.end(root);

@@ -93,7 +93,8 @@ export class MurderMoves {
     const struck = Promise.withResolvers<undefined>();
     let isHeld = false;
     const rule: Rule = async (heard) => {
-      const isMeant = heard.verb === verb && heard.name.startsWith(name) && heard.location.startsWith(location) && !isHeld;
+      const isMeant =
+        heard.verb === verb && heard.name.startsWith(name) && heard.location.startsWith(location) && !isHeld;
       if (isMeant && (await this.read(name))?.step === 'cut') {
         isHeld = true;
         reached.resolve(true);
@@ -147,7 +148,7 @@ export class MurderMoves {
   /** The move once it is over; `person` is told what it waits for meanwhile. */
   async over(name: string, person: (note: string) => Promise<void>): Promise<Move> {
     const until = Date.now() + PATIENCE_MS;
-    for (let rung = 0; ; ) {
+    for (let rung = 0; ;) {
       const move = await this.read(name);
       if (move && move.state !== 'open') return move;
       if (Date.now() > until) throw new Error(`${name} is not over: ${JSON.stringify(move)}`);

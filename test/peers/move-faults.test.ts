@@ -209,7 +209,9 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
       tree.map((name) => [name, rows.get(name)?.state, rows.get(name)?.server]),
       tree.map((name) => [name, 'active', 'mail2']),
     );
-    const left = new Set((await moves.findings()).filter(({ server }) => server === 'mail1').flatMap(({ names }) => names));
+    const left = new Set(
+      (await moves.findings()).filter(({ server }) => server === 'mail1').flatMap(({ names }) => names),
+    );
     const [source, destination] = [await murder.holdings('mail1'), await murder.holdings('mail2')];
     for (const name of tree) {
       assert.ok(destination.has(name), `${name} is at its destination`);
@@ -227,7 +229,10 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
     // One was expunged when the user was made.
     const before = [...counts].filter(([id]) => id.endsWith('.INBOX@test'));
     assert.equal(before.length, MESSAGES - 1);
-    assert.deepEqual(before.filter(([, count]) => count !== 1), []);
+    assert.deepEqual(
+      before.filter(([, count]) => count !== 1),
+      [],
+    );
   }
 
   async function idCounts(inbox: string): Promise<Map<string, number>> {

@@ -541,7 +541,14 @@ const there: Row[] = [
     'a copy on the wrong partition is not given the name yet',
   ],
   ['destination', 'has', 'has', { manifest: 'older', ...lacking, move: cutOnce }, 'stop', 'a person looks first'],
-  ['destination', 'has', 'has', { manifest: 'older', ...lacking }, 'verify with source', 'tried again: what has the other?'],
+  [
+    'destination',
+    'has',
+    'has',
+    { manifest: 'older', ...lacking },
+    'verify with source',
+    'tried again: what has the other?',
+  ],
   ['destination', 'has', 'has', { manifest: 'older', ...spared }, 'done', 'taken as it is: the old copy has all of it'],
   [
     ...(['destination', 'has', 'has'] as const),
@@ -637,7 +644,10 @@ test('people are told what is known, what is left over, and what they have to do
   assert.match(note(stepIn('destination', 'lacks', 'has', done)), /not compared, for its manifest is lost/);
   assert.match(note(stepIn('source', 'has', 'has', { move: worn })), /tried 3 times: NO System I\/O error/);
   const differing = { manifest: 'older', compared: { manifest: ['a', 'b', 'c', 'd', 'e'] }, move: cutOnce } as const;
-  assert.match(note(stepIn('destination', 'lacks', 'has', differing)), /its copy is not whole: a; b; c, and 2 more\. Bring back at mail2 what is missing/);
+  assert.match(
+    note(stepIn('destination', 'lacks', 'has', differing)),
+    /its copy is not whole: a; b; c, and 2 more\. Bring back at mail2 what is missing/,
+  );
 });
 
 const row = (of: string, state: Entry['state'], location: string, more: Partial<Entry> = {}): Entry => ({
@@ -663,7 +673,12 @@ test('where a tree stands is told from its rows', () => {
   );
   assert.deepEqual(mixedRows, {
     ...{ root: 'destination', text: 'active at mail2!default', handed: ['user.ann.a'] },
-    ...{ atSource: ['user.ann.b'], atDestination: ['user.ann.c'], misplaced: [], strange: ['user.ann.d is active at mail3!d'] },
+    ...{
+      atSource: ['user.ann.b'],
+      atDestination: ['user.ann.c'],
+      misplaced: [],
+      strange: ['user.ann.d is active at mail3!d'],
+    },
   });
   const named = moveOf({ to: { server: 'mail2', partition: 'big' } });
   const astray = standingOf(named, [row(name, 'active', 'mail2!small'), row('user.ann.a', 'active', 'mail2!big')]);

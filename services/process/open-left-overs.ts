@@ -39,7 +39,9 @@ export function openLeftOverMeans(
     driver: moves.tools.driver({ registry, admins, copies: directory.copies, timeout }),
     differences: moves.tools.differences,
     retention: config.moves.retention * second,
-    begun: () => connected(redis, patience),
+    begun: async () => {
+      await Promise.all([connected(redis, patience), moves.store.begun()]);
+    },
     close: () => {
       moves.close();
       redis.disconnect();

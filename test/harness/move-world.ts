@@ -62,6 +62,7 @@ export const faults = [
   'imapd of the source dies',
   'directory is away',
   'worker dies',
+  'worker dies, and what it has begun takes long',
   'worker stands still',
   'source is silent',
   'destination is silent',
@@ -72,6 +73,8 @@ export type Fault = (typeof faults)[number];
 export const root = 'user.ann';
 /** In milliseconds. */
 const week = 604_800_000;
+/** How long a driver has a copy known by itself. */
+const whileMade = 1_000;
 const all = [root, 'user.ann.Sent', 'user.ann.Work'];
 
 interface WorldOptions {
@@ -222,6 +225,8 @@ export class World {
       const isLeft = row?.state === 'active' && serverOf(row.location) !== name && mailboxes.has(root);
       const known = this.findings.filter(({ server }) => server === name).flatMap(({ names }) => names);
       assert.equal(known.includes(root), isLeft, `${story}: what is left at ${name}`);
+      if (!isLeft || name !== this.destination.name) continue;
+      assert.equal(this.truth.copies.of(root)?.destination, name, `${story}: the old copy is to take no names`);
     }
   }
 
@@ -256,6 +261,10 @@ export class World {
         return;
       case 'worker dies':
         this.#lives.get(this.#worker)?.abort(new Killed());
+        return;
+      case 'worker dies, and what it has begun takes long':
+        this.#lives.get(this.#worker)?.abort(new Killed());
+        this.now += 60_000;
         return;
       case 'worker stands still':
         this.now += 60_000;
@@ -354,6 +363,8 @@ export class World {
     this.#cuts.add(cut);
     try {
       return await work(writer, async () => {
+        // Slower than those who look on.
+        for (let turns = 0; turns < 5; turns += 1) await turn();
         await this.point();
         if (cut.dead) throw new Dead();
       });
@@ -511,7 +522,7 @@ export class World {
           if (source.mailboxes.get(root)?.moving !== false) return false;
           // Cyrus' own lock: a cut that goes on is not copied over.
           if (this.#cuts.size > 0) throw new Trouble('busy', 'locked');
-          await this.truth.copies.made(root, to.server, week);
+          await this.truth.copies.made(root, to.server, whileMade);
           for (const name of source.mailboxes.keys()) this.#sync(name, source, destination);
           return true;
         });
@@ -522,7 +533,7 @@ export class World {
         return act(async () => {
           const [from, to] = [this.#reached(move.from.server), this.server(move.to.server)];
           if (this.#cuts.size > 0) throw new Trouble('busy', 'locked');
-          if (from !== to) await this.truth.copies.made(root, to.name, week);
+          if (from !== to) await this.truth.copies.made(root, to.name, whileMade);
           const told = await unless(gone, signal, from === to ? this.#lay(to) : this.#xfer(from, to));
           this.#reached(from.name);
           if (told.ok) await this.truth.copies.end(root);

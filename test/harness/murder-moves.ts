@@ -20,6 +20,16 @@ const PATIENCE_MS = 240_000;
 /** From one ring for a move to the next, in milliseconds: whoever waits for an hour is of no use to a test. */
 const RING_MS = 3_000;
 
+/** What a server says to the directory. */
+interface Said {
+  verb: Heard['verb'];
+  /** The root of the tree. */
+  name: string;
+  at: Backend;
+  /** How the location begins. */
+  location?: string;
+}
+
 export class MurderMoves {
   readonly #murder: Murder;
   readonly #redis: ReturnType<typeof commandConnection>;
@@ -56,6 +66,11 @@ export class MurderMoves {
     this.#ring(name);
   }
 
+  async cancel(name: string): Promise<void> {
+    const kept = await this.#store.read(name);
+    if (kept) await this.#store.replace(kept, { ...kept.move, cancelled: true });
+  }
+
   /** As it is kept; undefined where Redis does not answer. */
   async read(name: string): Promise<Move | undefined> {
     return this.#store.read(name).then(
@@ -72,13 +87,14 @@ export class MurderMoves {
    * Stops the program as soon as a server says this verb of the tree to the directory in the course of a cut, which is not heard
    * before the strike. Gives whether it came to that.
    */
-  async strikeAt(verb: Heard['verb'], name: string, at: Backend, strike: () => Promise<void>): Promise<boolean> {
+  async strikeAt({ verb, name, at, location = '' }: Said, strike: () => Promise<void>): Promise<boolean> {
     const relay = this.#murder.relays[at];
     const reached = Promise.withResolvers<boolean>();
     const struck = Promise.withResolvers<undefined>();
     let isHeld = false;
     const rule: Rule = async (heard) => {
-      const isMeant = heard.verb === verb && heard.name.startsWith(name) && !isHeld;
+      const isMeant =
+        heard.verb === verb && heard.name.startsWith(name) && heard.location.startsWith(location) && !isHeld;
       if (isMeant && (await this.read(name))?.step === 'cut') {
         isHeld = true;
         reached.resolve(true);

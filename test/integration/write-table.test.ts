@@ -123,6 +123,35 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
     await directory.copies.made(name, 'mail2', 60_000);
     return '';
   },
+  'active, copied, to be kept': async (directory) => {
+    const session = await ready(directory, 'active, copied');
+    await directory.copies.keep(name, 'mail2', 120_000);
+    return session;
+  },
+  'active, was copied, kept': async (directory) => {
+    const session = await ready(directory, 'active, copied, to be kept');
+    now += 60_001;
+    return session;
+  },
+  'absent, copy kept': async (directory) => {
+    await directory.copies.made(name, 'mail2', 60_000);
+    await directory.copies.keep(name, 'mail2', 120_000);
+    // Of another one nothing is kept, nor ended.
+    await directory.copies.keep(name, 'mail3', 600_000);
+    await directory.copies.end(name, 'mail3');
+    now += 60_001;
+    return '';
+  },
+  'absent, copy was kept': async (directory) => {
+    await ready(directory, 'absent, copy kept');
+    now += 60_001;
+    return '';
+  },
+  'absent, kept copy ended': async (directory) => {
+    await ready(directory, 'absent, copy kept');
+    await directory.copies.end(name, 'mail2');
+    return '';
+  },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
   contested: async (directory) => {
@@ -234,6 +263,14 @@ handed, copy made | ACTIVATE   | other               | OK*| active mail2
 absent, copy made | ACTIVATE   | other               | OK | active mail2
 absent, copy made | ACTIVATE   | third push          | OK | active mail3
 active, was copied | DEACTIVATE | same               | OK | handed mail1
+active, copied, to be kept | DEACTIVATE | same         | NO | active mail1
+active, copied, to be kept | ACTIVATE | other          | NO | active mail1
+active, was copied, kept | DEACTIVATE | same           | OK | handed mail1
+active, was copied, kept | ACTIVATE | other push       | NO | active mail1
+absent, copy kept | ACTIVATE   | other push            | NO | absent
+absent, copy kept | ACTIVATE   | third push            | OK | active mail3
+absent, copy was kept | ACTIVATE | other push          | OK | active mail2
+absent, kept copy ended | ACTIVATE | other push        | OK | active mail2
 populating      | ACTIVATE   | other push            | NO*| contested mail1
 populating      | ACTIVATE   | other                 | NO*| active mail1
 contested       | RESERVE    | same, other, third    | NO | contested mail1

@@ -11,6 +11,7 @@ import type { Brought } from '../harness/mail-round.ts';
 import { makeUsers } from '../harness/mail-users.ts';
 import type { MailUser } from '../harness/mail-users.ts';
 import { FULL, Murder } from '../harness/murder.ts';
+import type { Backend } from '../harness/murder.ts';
 import { MurderMoves } from '../harness/murder-moves.ts';
 import { withoutCyrus } from '../harness/peers.ts';
 import { signalGroup } from '../harness/process-group.ts';
@@ -98,7 +99,7 @@ const everyDay: readonly (readonly [StepName, FaultName])[] = [
 const only = process.env['ROOKERY_TEST_FAULTS'];
 const all = steps.flatMap((step) => (Object.keys(faults) as FaultName[]).map((fault) => [step, fault] as const));
 const cases = (FULL ? all : everyDay).filter(([step, fault]) => !only || new RegExp(only).test(`${step}: ${fault}`));
-const users: MailUser[] = cases.map((_, at) => ({
+const users: MailUser[] = [...cases.keys(), 'laid', 'undone'].map((at) => ({
   ...{ inbox: `user.f${at}`, folders: FOLDERS, messages: MESSAGES, storageKiB: 1_000_000 },
 }));
 
@@ -135,6 +136,43 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
     });
   }
 
+  test('the destination dies while it lays what it has got into another partition', async () => {
+    const inbox = 'user.flaid';
+    await moves.order(inbox, 'mail1', 'mail2', 'u2');
+    const laying = { verb: 'ACTIVATE', name: inbox, at: 'mail2', location: 'mail2!u2' } as const;
+    assert.ok(await moves.strikeAt(laying, () => murder.cyrus.node('mail2').kill9()));
+    await murder.startBackend('mail2');
+    const { state, note } = await moves.over(inbox, asAsked);
+    assert.deepEqual([state, note], ['done', 'moved; compared, and whole']);
+    await whole(inbox, []);
+    const [rows, held] = [await murder.rows(), await murder.holdings('mail2')];
+    for (const name of [inbox, ...FOLDERS.map((folder) => `${inbox}.${folder}`)])
+      assert.deepEqual([rows.get(name)?.partition, held.get(name)?.partition], ['u2', 'u2'], name);
+  });
+
+  test('what is undone leaves a copy that is known, and takes no name that the owner has given up', async () => {
+    const inbox = 'user.fundone';
+    await moves.order(inbox, 'mail1', 'mail2');
+    await moves.strikeIn('manifest', inbox, () => moves.cancel(inbox));
+    const { state } = await moves.over(inbox, asAsked);
+    assert.equal(state, 'back');
+    const left = (await moves.findings()).filter(({ tree }) => tree === inbox);
+    assert.deepEqual(
+      left.map(({ kind, server, at, names }) => [kind, server, at, names.length]),
+      [['left-over', 'mail2', 'mail1', 1 + FOLDERS.length]],
+    );
+    await murder.admin('mail1', (imap) => imap.ok(`SETACL ${inbox}.Work cyrus lrswipkxtecda`));
+    await murder.admin('mail1', (imap) => imap.ok(`RENAME ${inbox}.Work ${inbox}.Done`));
+    await murder.restart('mail2');
+    const rows = await murder.rows();
+    assert.equal(rows.get(`${inbox}.Work`), undefined, 'the old copy has not got the name');
+    assert.deepEqual([rows.get(`${inbox}.Done`)?.server, rows.get(inbox)?.server], ['mail1', 'mail1']);
+    await moves.order(inbox, 'mail1', 'mail2');
+    const again = await moves.over(inbox, asAsked);
+    assert.deepEqual([again.state, again.note], ['done', 'moved; compared, and whole']);
+    assert.equal((await murder.rows()).get(`${inbox}.Done`)?.server, 'mail2');
+  });
+
   async function struckMove(inbox: string, step: StepName, fault: Fault, ends: Move[]): Promise<string> {
     await moves.order(inbox, 'mail1', 'mail2');
     const strike = () => fault.strike(murder);
@@ -152,8 +190,9 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
 
   async function struckIn(step: StepName, inbox: string, strike: () => Promise<void>): Promise<string> {
     if (step !== 'handing' && step !== 'telling') return moves.strikeIn(step, inbox, strike);
-    const [verb, at] = step === 'handing' ? (['DEACTIVATE', 'mail1'] as const) : (['ACTIVATE', 'mail2'] as const);
-    return (await moves.strikeAt(verb, inbox, at, strike)) ? step : 'nothing, for it was over';
+    const said = step === 'handing' ? { verb: 'DEACTIVATE', at: 'mail1' } : { verb: 'ACTIVATE', at: 'mail2' };
+    const isStruck = await moves.strikeAt({ ...(said as { verb: string; at: Backend }), name: inbox }, strike);
+    return isStruck ? step : 'nothing, for it was over';
   }
 
   /** A person does what a move asks for. */

@@ -89,7 +89,10 @@ export class CyrusXfer implements MoveDriver {
         session,
         tree.mailboxes.map((mailbox) => mailbox.name),
       );
-      const mailboxes = tree.mailboxes.map((mailbox, at): MailboxManifest => ({ ...mailbox, messages: messages[at] ?? [] }));
+      const mailboxes = tree.mailboxes.map((mailbox, at): MailboxManifest => ({
+        ...mailbox,
+        messages: messages[at] ?? [],
+      }));
       return { ...tree, mailboxes, at: (this.#options.clock ?? Date.now)(), server };
     };
     return this.#readers.ask(server, { what: `the manifest of ${readable(name)}`, ask, signal });

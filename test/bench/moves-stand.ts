@@ -167,7 +167,16 @@ export class MovesStand {
     await writeFile(script, [...names.map((name) => `renamemailbox ${name} ${name} ${to}`), 'quit', ''].join('\n'));
     const begun = performance.now();
     const login = ['--user', 'cyrus', '--password', CYRUS_PASSWORD.cyrus, '--auth', 'PLAIN', '--notls', '--norc'];
-    await said('bash', ['-c', `exec cyradm "$@" < ${script}`, 'cyradm', ...login, '--server', host, '--port', `${port}`]);
+    await said('bash', [
+      '-c',
+      `exec cyradm "$@" < ${script}`,
+      'cyradm',
+      ...login,
+      '--server',
+      host,
+      '--port',
+      `${port}`,
+    ]);
     const seconds = (performance.now() - begun) / 1000;
     await this.#allAt(names, to);
     return seconds;

@@ -103,7 +103,12 @@ async function rate(stand: MovesStand, users: number, rounds: number): Promise<v
       if (round === 0) continue;
       way.perMinute.push((60 * users) / seconds);
       const each = (of: keyof Cpu) => (after[of] - before[of]) / users;
-      way.costs.push({ worker: each('worker'), directory: each('directory'), redis: each('redis'), cyrus: each('cyrus') });
+      way.costs.push({
+        worker: each('worker'),
+        directory: each('directory'),
+        redis: each('redis'),
+        cyrus: each('cyrus'),
+      });
     }
     console.log(`round ${round} of ${rounds}, ${load()}`);
   }
@@ -116,7 +121,9 @@ async function rate(stand: MovesStand, users: number, rounds: number): Promise<v
     return [name, ...told, cost('worker'), cost('directory'), cost('redis'), cost('cyrus')];
   });
   const head = ['', 'moves/min', 'from-to', 'ratio', 'worker ms', 'directory ms', 'redis ms', 'cyrus ms'];
-  console.log(`\n${users} users of 5 messages, 2 folders; medians of ${rounds}; CPU a move\n\n${table([head, ...rows])}\n`);
+  console.log(
+    `\n${users} users of 5 messages, 2 folders; medians of ${rounds}; CPU a move\n\n${table([head, ...rows])}\n`,
+  );
 }
 
 interface Times {

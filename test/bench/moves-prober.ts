@@ -112,7 +112,8 @@ class Session {
 }
 
 async function probe({ socket, proxies }: ProberTask): Promise<void> {
-  const { directory, close } = await openScratchDirectory(socket);
+  const scratch = await openScratchDirectory(socket);
+  const { directory } = scratch;
   const probes: Probe[] = [];
   const open = new Map<string, Probe>();
   const told = ({ name, cause, time, location, state }: Change): void => {
@@ -138,7 +139,7 @@ async function probe({ socket, proxies }: ProberTask): Promise<void> {
   for (let waited = 0; !isDone() && waited < patience; waited += 10) await sleep(10);
   process.send?.(probes.map(({ probed }) => probed));
   feed.close();
-  await close();
+  await scratch.close();
   process.disconnect();
 }
 

@@ -173,29 +173,20 @@ async function killing(murder: Murder, faults: string[], over: AbortSignal): Pro
   const rest = (ms: number) => sleep(ms, undefined, { signal: over }).catch(() => undefined);
   const node = (name: Backend) => murder.cyrus.node(name);
   const all: [string, () => Promise<void>][] = [
-    [
-      'rookery killed',
-      async () => {
-        await murder.killDirectory();
-        await murder.startDirectory();
-      },
-    ],
-    ...(['mail2', 'mail1', 'mail3'] as const).map((name): [string, () => Promise<void>] => [
-      `${name} killed`,
-      async () => {
-        await node(name).kill9();
-        await rest(500);
-        await murder.startBackend(name);
-      },
-    ]),
-    ...(['mail2', 'mail1'] as const).map((name): [string, () => Promise<void>] => [
-      `MUPDATE of ${name} cut`,
-      async () => {
-        murder.relays[name].rule = () => 'cut';
-        await rest(1500);
-        murder.relays[name].rule = undefined;
-      },
-    ]),
+    ['rookery killed', async () => {
+      await murder.killDirectory();
+      await murder.startDirectory();
+    }],
+    ...(['mail2', 'mail1', 'mail3'] as const).map((name): [string, () => Promise<void>] => [`${name} killed`, async () => {
+      await node(name).kill9();
+      await rest(500);
+      await murder.startBackend(name);
+    }]),
+    ...(['mail2', 'mail1'] as const).map((name): [string, () => Promise<void>] => [`MUPDATE of ${name} cut`, async () => {
+      murder.relays[name].rule = () => 'cut';
+      await rest(1500);
+      murder.relays[name].rule = undefined;
+    }]),
   ];
   const most = FULL ? 60 : all.length;
   for (let at = 0; at < most && !over.aborted; at += 1) {
@@ -221,10 +212,9 @@ async function manifests(murder: Murder, backends: readonly Backend[]): Promise<
         const tree = await syncTree(session, inbox);
         const names = tree.mailboxes.map((mailbox) => mailbox.name);
         const messages = await syncMessages(session, names);
-        const mailboxes = tree.mailboxes.map((mailbox, at): MailboxManifest => ({
-          ...mailbox,
-          messages: messages[at] ?? [],
-        }));
+        const mailboxes = tree.mailboxes.map(
+          (mailbox, at): MailboxManifest => ({ ...mailbox, messages: messages[at] ?? [] }),
+        );
         return { ...tree, mailboxes, at: Date.now(), server };
       });
       found.set(inbox, manifest);

@@ -18,6 +18,8 @@ export interface Probed {
   /** Of each proxy, the first 250 after the lease was given back; and how many replies were not 250 before. */
   taken: (number | undefined)[];
   deferred: number[];
+  /** How long each reply took, whatever it was, in milliseconds: what the machine itself is good for. */
+  took: number[];
   /** Replies that were neither 250 nor 4xx. */
   wrong: string[];
 }
@@ -39,6 +41,7 @@ class Probe {
     this.#proxies = proxies;
     this.probed = {
       ...{ name, leased, activated: undefined, released: undefined, taken, deferred: proxies.map(() => 0), wrong: [] },
+      took: [],
     };
     proxies.forEach((_, at) => void this.#ask(at).catch((error: unknown) => this.probed.wrong.push(String(error))));
   }
@@ -49,8 +52,10 @@ class Probe {
     const session = await Session.open(this.#proxies[at] as Address);
     const end = Date.now() + patience;
     while (Date.now() < end && probed.taken[at] === undefined) {
+      const asked = performance.now();
       const reply = await session.ask(login);
       const now = Date.now();
+      probed.took.push(Math.round(10 * (performance.now() - asked)) / 10);
       if (reply.startsWith('250') && probed.released !== undefined) probed.taken[at] = now;
       else if (reply.startsWith('4')) probed.deferred[at] = (probed.deferred[at] ?? 0) + 1;
       else if (!reply.startsWith('250')) probed.wrong.push(reply);

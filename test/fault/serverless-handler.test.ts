@@ -94,12 +94,12 @@ test('a wrong event and a wrong configuration are told of, naming what may be', 
   const [unknown, none, missing] = await called(10_000, [
     { queues: ['nosuch'] },
     { queues: [], concurrency: 'many' },
-    { queues: ['moves'] },
+    { queues: ['replication@mail9'] },
   ]);
   const error = (told: object | undefined) => (told as { error?: string } | undefined)?.error ?? '';
   assert.match(error(unknown), /^the event asks for what cannot be done: queues\.0: .*placement.*usage/);
   assert.match(error(none), /queues: it may be a list of queues: .*; concurrency: it may be a whole number/);
-  assert.match(error(missing), /nothing in this version works on the queue 'moves'/);
+  assert.match(error(missing), /nothing in this version works on the queue 'replication@mail9'/);
   const [away] = await called(10_000, [{}], '');
   assert.match(error(away), /^redis\.url \(ROOKERY_REDIS__URL\) is missing/);
   const [refused] = await called(10_000, [{}], 'redis://127.0.0.1:1');

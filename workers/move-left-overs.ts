@@ -16,7 +16,12 @@ import type { Work } from './move-work.ts';
 export async function noteLeftOvers(move: Move, work: Work): Promise<void> {
   if (isWithinServer(move)) return;
   const { directory, settings } = work;
-  const rows = (await directory.tree(move.name)).filter((row) => isOurs(move, row));
+  const all = await directory.tree(move.name);
+  if (!all.some((row) => row.name === move.name && !isGrave(row))) {
+    await noteNobodys(move, work);
+    return;
+  }
+  const rows = all.filter((row) => isOurs(move, row));
   for (const { server } of [move.from, move.to]) {
     const found = await leftAt(server, move, rows, work);
     if (!found) continue;
@@ -24,6 +29,30 @@ export async function noteLeftOvers(move: Move, work: Work): Promise<void> {
     const isCopy = server === move.to.server && found.length > 0;
     // What is absent by then under a name that only the old copy has is not to become the copy's.
     if (isCopy) await directory.copies.keep(move.name, server, settings.retention);
+  }
+}
+
+/**
+ * Its user was deleted or renamed while a copy of him was made ahead. Nobody knows the copy; and where its server starts anew it
+ * would push what is no more, and have it. What was cut may be the only copy: that is not kept from coming back.
+ */
+async function noteNobodys(move: Move, work: Work): Promise<void> {
+  const { directory, settings } = work;
+  const { name, to, attempts, times } = move;
+  const found = await unknownAt(to.server, name, work);
+  if (!found) return;
+  await noted(name, to.server, found, work);
+  const isOurCopy = attempts === 0 && times.copied !== undefined;
+  if (isOurCopy && found.length > 0) await directory.copies.keep(name, to.server, settings.retention);
+}
+
+/** What it has of a tree that the directory does not have; undefined where it cannot be asked. */
+async function unknownAt(server: Bytes, tree: Bytes, { driver }: Work): Promise<Finding[] | undefined> {
+  try {
+    return (await driver.holds(server, tree)) === 'lacks' ? [] : [{ kind: 'unknown', tree, server, names: [tree] }];
+  } catch (error) {
+    if (kindOf(error) === 'fault') throw error;
+    return undefined;
   }
 }
 
@@ -60,7 +89,7 @@ async function noted(
   { findings, clock, log }: Work,
 ): Promise<void> {
   const there = (await findings.of(tree)).filter((one) => one.server === server);
-  const others = there.filter(({ kind }) => kind !== 'left-over');
+  const others = there.filter(({ kind }) => kind !== 'left-over' && !found.some((one) => one.kind === kind));
   if (found.length === 0 && others.length === there.length) return;
   await findings.looked(tree, [...others, ...found], new Set([server]), clock());
   if (found.length > 0) log.info({ mailbox: readable(tree), server }, 'move: a copy is left there');

@@ -67,9 +67,26 @@ async function check(kept: Kept, work: Work): Promise<Outcome | undefined> {
 async function copy(kept: Kept, work: Work): Promise<undefined> {
   const at = await shown(kept, { step: 'copy', note: 'copied ahead, while mail goes on' }, work);
   if (!at) return;
-  const isCopied = await work.driver.copy(at.move, work.signal);
+  const isCopied = await work.driver
+    .copy(at.move, work.signal)
+    .catch((error: unknown) => copiedInVain(error, at, work));
   work.memory.copied = true;
   if (isCopied) await shown(at, { times: { ...at.move.times, copied: work.clock() } }, work);
+}
+
+/**
+ * Mail waits at Cyrus while it copies: what is copied in vain again and again, for the disk there is full, say, is not tried
+ * for ever. Whoever does not answer is waited for, and not counted. Always throws.
+ */
+async function copiedInVain(error: unknown, at: Kept, work: Work): Promise<never> {
+  if (kindOf(error) !== 'busy') throw error;
+  const tries = (at.move.tries ?? 0) + 1;
+  await shown(at, { tries }, work);
+  if (tries < work.settings.attempts) throw error;
+  throw new JobFailure(
+    'refused',
+    `it was tried ${tries} times: ${error instanceof Error ? error.message : String(error)}`,
+  );
 }
 
 let holds = 0;

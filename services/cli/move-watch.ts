@@ -65,8 +65,14 @@ export function progressText(run: WholeRunValue): string {
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...[`${run.counts.moving} under way`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
     ...(speed === '' ? [] : [speed]),
-    ...(run.state === 'running' ? [] : [`${run.state}: ${run.why}`]),
+    ...(run.state === 'running' ? windowText(run) : [`${run.state}: ${run.why}`]),
   ].join(', ');
+}
+
+/** A run that does nothing says why it may. */
+function windowText({ counts, windows }: WholeRunValue): string[] {
+  const isIdle = counts.moving === 0 && counts.waiting > 0;
+  return isIdle && windows.length > 0 ? [`moves begin at ${windows.join(', ')} only`] : [];
 }
 
 class Lines implements Screen {

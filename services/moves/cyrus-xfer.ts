@@ -42,6 +42,9 @@ const known = 2;
 /** What a server says whose MUPDATE master has refused to let a name go. */
 const refusedToHand = 'unable to reserve mailbox on mupdate server';
 
+/** And whose MUPDATE master it does not reach. */
+const masterAway = 'no connection to server';
+
 /** What a server says when the other one has refused something. */
 const refusedThere = 'The remote Server(s) denied the operation';
 
@@ -112,7 +115,8 @@ export class CyrusXfer implements MoveDriver {
     const told = await this.#handOver(move, signal);
     await copies.made(name, to.server, timeout * known);
     if (told.ok || told.said.includes(refusedToHand)) return true;
-    throw new ImapFailure(`the copy of ${readable(name)} to ${readable(to.server)}: ${told.said}`, 'busy');
+    const kind = told.said.includes(masterAway) ? 'away' : 'busy';
+    throw new ImapFailure(`the copy of ${readable(name)} to ${readable(to.server)}: ${told.said}`, kind);
   }
 
   /**

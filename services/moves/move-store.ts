@@ -28,7 +28,7 @@ const times = z.strictObject({
 const form: z.ZodType<Move> = z.strictObject({
   ...{ name: bytes.min(1), from: place, to: place, by: bytes, since: z.int(), run: z.exactOptional(z.string().min(1)) },
   state: z.enum(['open', 'done', 'back', 'refused', 'stopped']),
-  ...{ cancelled: z.boolean(), attempts: count, octets: count, messages: count, times },
+  ...{ cancelled: z.boolean(), attempts: count, tries: z.exactOptional(count), octets: count, messages: count, times },
   ...{ step: z.string(), note: z.string() },
 });
 

@@ -44,6 +44,8 @@ export interface Move {
   cancelled: boolean;
   /** How often the cut was tried. */
   attempts: number;
+  /** How often it was copied ahead in vain, though both servers answer. */
+  tries?: number;
   /** In octets, as it was planned, or as the manifest says; 0: not known. */
   octets: number;
   messages: number;

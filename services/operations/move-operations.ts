@@ -60,6 +60,11 @@ export interface OperatorsMoves {
 /** How often somebody else may have changed the run in between before that is told. */
 const mostTries = 10;
 
+/** What an operator asks for, as he calls it. */
+const turns: Record<Turn['to'], string> = {
+  ...{ running: 'resumed', paused: 'paused', stopped: 'stopped', cancelled: 'cancelled', done: 'done' },
+};
+
 export function moveOperations(parts: OperatorsMoves): MoveOperations {
   const { runs, moves, ring } = parts;
   const valueOf = async (run: Run) => runValueOf(run, await runs.progress(run));
@@ -68,7 +73,7 @@ export function moveOperations(parts: OperatorsMoves): MoveOperations {
       const kept = await found(id, runs);
       const { counts } = await runs.progress(kept.run);
       const next = turned(kept.run, wanted, counts);
-      if (!next) throw new Refusal('unsafe', `run ${id} is ${kept.run.state}, and can't be ${wanted.to}`);
+      if (!next) throw new Refusal('unsafe', `run ${id} is ${kept.run.state}, and can't be ${turns[wanted.to]}`);
       const now = await runs.turn(kept, next);
       if (!now) continue;
       ring(id);

@@ -206,7 +206,7 @@ test('a run is paused, resumed, tried again and cancelled by whoever may, and no
   assert.equal((await turn('pause', 'read'))[0], 403);
   assert.deepEqual(await refused('operate', 'POST', `/v1/moves/${run}/resume`), [
     409,
-    `run ${run} is running, and can't be running`,
+    `run ${run} is running, and can't be resumed`,
   ]);
   const [, paused] = await turn('pause');
   assert.deepEqual([paused.state, paused.why], ['paused', 'paused by ops']);

@@ -207,6 +207,19 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     assert.ok(moved.every((row) => row.includes('active mail2!default')));
   });
 
+  test('a copy of a server that does not reach the directory is one to wait for', async () => {
+    await makeUsers(
+      cyrus.node('mail1'),
+      [{ inbox: 'user.lonely', folders: [], messages: 5, storageKiB: 100_000 }],
+      '/',
+    );
+    relay.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'cut' : 'pass');
+    const kind = { kind: 'away', message: /no connection to server/ };
+    await assert.rejects(driver.copy(move('user.lonely'), patience), kind).finally(() => (relay.rule = undefined));
+    assert.equal(await driver.copy(move('user.lonely'), patience), true);
+    assert.deepEqual(await rows('user.lonely'), ['user.lonely active mail1!default']);
+  });
+
   test('a shared mailbox goes without those below it', async () => {
     await as('mail1', 'cyrus', async (imap) => {
       for (const name of ['pub', 'pub/below']) {

@@ -81,6 +81,9 @@ test('a terminal has one bar that is drawn over, with what is under way; a run t
 test('bars, sizes and times are told in few characters', () => {
   assert.equal(barText(runAt({ done: 3 })), `[${'#'.repeat(9)}${'.'.repeat(21)}]  30.0 %`);
   assert.equal(barText({ counts: none, moves: 0 }), `[${'#'.repeat(30)}] 100.0 %`);
+  const windows = ['22:00-06:00', 'sat,sun'];
+  assert.match(progressText(runAt({ waiting: 3 }, { windows })), /, moves begin at 22:00-06:00, sat,sun only$/);
+  assert.doesNotMatch(progressText(runAt({ waiting: 3, moving: 1 }, { windows })), /begin/);
   assert.match(progressText(runAt({}, { eta_seconds: 8040, moves_per_minute: 56 })), /56\/min, 2h 14m left$/);
   assert.deepEqual([0, 45, 750, 8040, 273_600].map(durationText), ['0s', '45s', '12m 30s', '2h 14m', '3d 4h']);
   assert.deepEqual([0, 999, 1000, 41_000_000, 1.5e15].map(sizeText), ['0 B', '999 B', '1.0 kB', '41.0 MB', '1.5 PB']);

@@ -1,0 +1,84 @@
+// Copies ahead of a move that come to nothing: one of whose user is gone meanwhile, and one that fails again and again.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { MoveDriver } from '../../services/moves/driver.ts';
+import { JobFailure } from '../../services/events/failure.ts';
+import { movesProcessor } from '../../workers/moves.ts';
+import type { MovesOptions } from '../../workers/move-work.ts';
+import { quietDesk } from '../harness/events.ts';
+import { root, World } from '../harness/move-world.ts';
+
+/** Later than anything of a deletion is still kept for. */
+const later = 600_000;
+
+/** A worker whose driver copies so. */
+function copying(world: World, copy: (made: MoveDriver['copy']) => MoveDriver['copy']): MovesOptions {
+  const options = world.worker();
+  const { driver } = options;
+  return { ...options, driver: { ...driver, copy: copy((...given) => driver.copy(...given)) } };
+}
+
+async function looked(options: MovesOptions): Promise<void> {
+  await movesProcessor(options)({ name: root }, new AbortController().signal, quietDesk);
+}
+
+/** As its owner's administrator does at the source, in a session that ends well. */
+async function deleted(world: World): Promise<void> {
+  const writer = { session: 'deletes', server: 'mail1', admin: false, push: false };
+  for (const name of world.source.mailboxes.keys()) {
+    await world.truth.write({ verb: 'DELETE', name, location: '', acl: '' }, writer);
+  }
+  await world.truth.end('deletes', 'logout');
+  world.source.mailboxes.clear();
+  world.acknowledged.clear();
+  world.now += later;
+}
+
+test('the copy of a user who is deleted meanwhile is known, and does not bring him back', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  const options = copying(world, (made) => async (...given) => {
+    const isMade = await made(...given);
+    await deleted(world);
+    return isMade;
+  });
+  await looked(options);
+  assert.equal(world.move?.state, 'stopped', world.move?.note);
+  const found = world.findings.map(({ kind, server, names }) => [kind, server, names]);
+  assert.deepEqual(found, [['unknown', 'mail2', [root]]]);
+  assert.equal(world.truth.copies.of(root)?.destination, 'mail2');
+  world.now += options.settings.retention - 1;
+  assert.equal(world.truth.copies.of(root)?.destination, 'mail2', 'for as long as what is left over is kept');
+  const push = { session: 'pushes', server: 'mail2', admin: false, push: true };
+  const said = await world.truth.write({ verb: 'ACTIVATE', name: root, location: 'mail2!default', acl: '' }, push);
+  assert.equal(said.ok, false);
+});
+
+test('a copy that fails again and again is not made for ever, and the move ends with the reason', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  let tries = 0;
+  const full = () => () => {
+    tries += 1;
+    return Promise.reject(new JobFailure('busy', 'NO USER ann (Bad protocol)'));
+  };
+  for (let looks = 0; looks < 10 && world.move?.state === 'open'; looks += 1) await looked(copying(world, full));
+  assert.deepEqual([world.move?.state, tries], ['refused', 3]);
+  assert.match(world.move?.note ?? '', /^copy: it was tried 3 times: NO USER ann \(Bad protocol\)$/);
+  assert.equal(await world.whole('refused'), 'mail1');
+});
+
+test('who does not answer while it is copied is waited for, however long', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  const away = () => () => Promise.reject(new JobFailure('away', 'mail2 does not answer'));
+  for (let looks = 0; looks < 10; looks += 1) await looked(copying(world, away));
+  assert.equal(world.move?.state, 'open');
+  await looked(world.worker());
+  world.now += later;
+  await looked(world.worker());
+  assert.equal(world.move.state, 'done');
+});

@@ -10,6 +10,14 @@ import { goesAlong, isWithinServer } from '../services/moves/standing.ts';
 import type { Work } from './move-work.ts';
 
 /**
+ * How long the copy is known as one, in milliseconds: until it is discarded, which ends this, too. What may be discarded first
+ * after the retention is still there a while later.
+ */
+function keptFor({ retention }: Work['settings']): number {
+  return 52 * retention;
+}
+
+/**
  * Before the move is over, so that a worker that dies leaves it to the next. Nothing is noted of a server that is silent.
  * Rejects when Redis, or the directory, does not answer.
  */
@@ -28,7 +36,7 @@ export async function noteLeftOvers(move: Move, work: Work): Promise<void> {
     await noted(move.name, server, found, work);
     const isCopy = server === move.to.server && found.length > 0;
     // What is absent by then under a name that only the old copy has is not to become the copy's.
-    if (isCopy) await directory.copies.keep(move.name, server, settings.retention);
+    if (isCopy) await directory.copies.keep(move.name, server, keptFor(settings));
   }
 }
 
@@ -43,7 +51,7 @@ async function noteNobodys(move: Move, work: Work): Promise<void> {
   if (!found) return;
   await noted(name, to.server, found, work);
   const isOurCopy = attempts === 0 && times.copied !== undefined;
-  if (isOurCopy && found.length > 0) await directory.copies.keep(name, to.server, settings.retention);
+  if (isOurCopy && found.length > 0) await directory.copies.keep(name, to.server, keptFor(settings));
 }
 
 /** What it has of a tree that the directory does not have; undefined where it cannot be asked. */

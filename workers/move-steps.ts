@@ -60,7 +60,10 @@ async function check(kept: Kept, work: Work): Promise<Outcome | undefined> {
     work.memory.checked = true;
     return undefined;
   }
-  await shown(at, { note: objection.why }, work);
+  // It has a place among those that are under way: others could be moved meanwhile.
+  const tries = (at.move.tries ?? 0) + 1;
+  await shown(at, { tries, note: objection.why }, work);
+  if (tries >= work.settings.attempts) throw new JobFailure('refused', objection.why);
   return { is: 'later', note: objection.why, pause: work.pauses.failed };
 }
 

@@ -44,7 +44,7 @@ export interface Move {
   cancelled: boolean;
   /** How often the cut was tried. */
   attempts: number;
-  /** How often it was copied ahead in vain, though both servers answer. */
+  /** How often a check stood against it, or a copy ahead came to nothing, though both servers answer. */
   tries?: number;
   /** In octets, as it was planned, or as the manifest says; 0: not known. */
   octets: number;

@@ -109,7 +109,10 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
 
   before(async () => {
     murder = await Murder.start({
-      sections: { workers: { lost_after: 2, imap_timeout: 10 }, moves: { observe: 1, lease: 3, attempts: 5 } },
+      sections: {
+        workers: { lost_after: 2, imap_timeout: 10 },
+        moves: { observe: 1, lease: 3, attempts: 5, copy_above: { bytes: 1, messages: 1 } },
+      },
     });
     moves = new MurderMoves(murder);
     await moves.begun();

@@ -82,3 +82,13 @@ test('who does not answer while it is copied is waited for, however long', async
   await looked(world.worker());
   assert.equal(world.move.state, 'done');
 });
+
+test('what stands against a move for now is looked at a few times, and then ends it with the reason', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  const options = world.worker();
+  const full = { ...options.driver, check: () => Promise.resolve({ is: 'now', why: 'there is no room' } as const) };
+  for (let at = 0; at < options.settings.attempts; at += 1) await looked({ ...options, driver: full });
+  assert.deepEqual([world.move?.state, world.move?.note], ['refused', 'check: there is no room']);
+});

@@ -109,10 +109,15 @@ export function unfitMove({ name }: Pick<Wanted, 'name'>): string | undefined {
   return undefined;
 }
 
+/** Of a server that nobody can ask, or have move anything. */
+export const unaskable = 'has no imap in the configuration';
+
 /** Why nothing goes from there to there; a phrase, undefined where it can. */
 export function unfitPlaces(from: Place, to: Place, registry: Registry): string | undefined {
   for (const { server, partition } of [from, to]) {
-    if (!registry.find(server)) return `${readable(server)} is no backend`;
+    const backend = registry.find(server);
+    if (!backend) return `${readable(server)} is no backend`;
+    if (!backend.imap) return `${readable(server)} ${unaskable}`;
     if (/[^A-Za-z0-9_.-]/.test(partition)) return `${readable(partition)} is no name of a partition`;
   }
   if (from.server !== to.server) return undefined;

@@ -183,7 +183,7 @@ test('what is no plan, was edited, or has changed too much is refused; single ch
   assert.equal(status, 409);
   assert.match(
     detail,
-    /^1 trees have changed since the plan was made, 7\.7 % of it; moves\.plan_drift is 5 %.*\n {2}user\.gone: it /,
+    /^1 tree has changed since the plan was made, 7\.7 % of it; moves\.plan_drift is 5 %.*\n {2}user\.gone: it /,
   );
   const many = Array.from({ length: 30 }, (_, at) => `user.m${at}`);
   await holding(directory, 'mail1', many);

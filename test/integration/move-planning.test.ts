@@ -69,13 +69,14 @@ before(async () => {
   });
   const space = (available: number) => ({ partitions: { default: { available, total: 100_000_000 } } });
   const access = { host: '127.0.0.1', port: imap.port, username: 'cyrus', password: 's3cret' };
+  const away = { ...access, port: 1 };
   settings = {
     redis: { url: redis.socket },
     backends: {
       mail1: { imap: access, placement: space(40_000_000) },
-      mail2: { placement: { partitions: { ...space(60_000_000).partitions, fast: { available: 1, total: 1000 } } } },
-      mail3: { placement: space(90_000_000) },
-      mail4: { placement: { ...space(99_000_000), drain: true } },
+      mail2: { imap: away, placement: { partitions: { ...space(60_000_000).partitions, fast: { available: 1, total: 1000 } } } },
+      mail3: { imap: away, placement: space(90_000_000) },
+      mail4: { imap: away, placement: { ...space(99_000_000), drain: true } },
     },
   };
   rookery = await Rookery.layOut(settings);
@@ -131,7 +132,7 @@ test('a server is evacuated: all that can be moved, with sizes, and what can not
   assert.match(why.get('user.alone') ?? '', /user\.alone\.Work is at mail1, and there is no INBOX/);
   assert.match(why.get('DELETED') ?? '', /deleted.*cyr_expire/);
   assert.equal(why.size, 5);
-  assert.match(made.notes.join('\n'), /mail1: 1 trees have no quota[^]*the duration is supposed/);
+  assert.match(made.notes.join('\n'), /mail1: 1 tree has no quota[^]*the duration is supposed/);
   assert.deepEqual(made.emptied, ['mail1']);
 });
 
@@ -258,7 +259,7 @@ test('a backend that does not tell sizes costs these and no more; without Redis 
   }
   const made = await planned('far', '--to', 'mail3');
   assert.equal(made.moves[0]?.sized, 'not');
-  assert.match(made.notes.join('\n'), /mail2: the sizes of 1 trees could not be asked.*mail2 has no imap/);
+  assert.match(made.notes.join('\n'), /mail2: the sizes of 1 tree could not be asked.*as the mean/);
   const nowhere = await Rookery.layOut({ ...settings, redis: { url: `${folder}/nothing.sock` } });
   try {
     const said = await operator(nowhere.configFile, 'move', 'plan', 'jdoe');

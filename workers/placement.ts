@@ -263,7 +263,11 @@ async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOpt
 }
 
 /** The rows of a server that speaks no MUPDATE are ours to write, in a session that ends well. */
-async function write({ server, partition }: Place, order: Order, { directory, registry }: PlacementOptions): Promise<void> {
+async function write(
+  { server, partition }: Place,
+  order: Order,
+  { directory, registry }: PlacementOptions,
+): Promise<void> {
   const { name, wish, by } = order;
   // Nobody has chosen a partition of a server that is told nothing: what Cyrus calls the first one.
   const on = partition === '' && isUntold(registry.find(server)) ? 'default' : partition;

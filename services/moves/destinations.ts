@@ -3,7 +3,7 @@ import { readable } from '../address/bytes.ts';
 import { bytesFromText, textFromBytes } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Place } from './move.ts';
-import { unaskable } from './moving.ts';
+import { unaskable } from './move.ts';
 import type { Policy } from '../placement/policy.ts';
 import { alreadyAt, locationOf } from './plan.ts';
 import type { Candidate } from './plan-trees.ts';

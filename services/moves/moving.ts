@@ -7,6 +7,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isGrave, partitionOf, serverOf } from '../directory/entry.ts';
 import { isDeletedName } from '../directory/settling.ts';
+import { unaskable } from './move.ts';
 import type { Move, Place } from './move.ts';
 import type { MoveStore, Placed } from './move-store.ts';
 
@@ -108,9 +109,6 @@ export function unfitMove({ name }: Pick<Wanted, 'name'>): string | undefined {
   if (local.startsWith('user.') && !isUser(name)) return `${shown} is a folder of a user: it goes along with him`;
   return undefined;
 }
-
-/** Of a server that nobody can ask, or have move anything. */
-export const unaskable = 'has no imap in the configuration';
 
 /** Why nothing goes from there to there; a phrase, undefined where it can. */
 export function unfitPlaces(from: Place, to: Place, registry: Registry): string | undefined {

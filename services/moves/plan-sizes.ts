@@ -49,7 +49,9 @@ async function sizesOn(server: Bytes, there: readonly Candidate[], admins: Pick<
   } catch (error) {
     const left = there.filter(({ sized }) => sized === 'not').length;
     const reason = readable(error instanceof Error ? error.message : String(error));
-    return [`${readable(server)}: the sizes of ${treesText(left)} could not be asked, and count as the mean: ${reason}`];
+    return [
+      `${readable(server)}: the sizes of ${treesText(left)} could not be asked, and count as the mean: ${reason}`,
+    ];
   }
 }
 

@@ -1,5 +1,6 @@
 // What the directory says of an order's user now: the facts that its next step is decided by.
 import type { Bytes } from '../services/address/bytes.ts';
+import { isUntold } from '../services/backends/registry.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory, Lookup } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
@@ -34,6 +35,7 @@ export async function look(order: Order, options: Looking): Promise<Facts> {
     ...(lost !== undefined && { lost }),
     ...(why !== undefined && { distrust: why }),
     isSilent: (server) => registry.find(server)?.mupdate === false,
+    isUntold: (server) => isUntold(registry.find(server)),
   };
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
 import { loginOf } from '../services/address/user-name.ts';
+import { isUntold } from '../services/backends/registry.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import type { Directory, Writer } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
@@ -262,11 +263,17 @@ async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOpt
 }
 
 /** The rows of a server that speaks no MUPDATE are ours to write, in a session that ends well. */
-async function write({ server, partition }: Place, order: Order, { directory }: PlacementOptions): Promise<void> {
+async function write(
+  { server, partition }: Place,
+  order: Order,
+  { directory, registry }: PlacementOptions,
+): Promise<void> {
   const { name, wish, by } = order;
+  // Nobody has chosen a partition of a server that is told nothing: what Cyrus calls the first one.
+  const on = partition === '' && isUntold(registry.find(server)) ? 'default' : partition;
   const writer: Writer = { session: sessionId(), server, admin: false, push: false, by };
   try {
-    if (wish.is === 'create') await activate(name, `${server}!${partition}`, writer, directory);
+    if (wish.is === 'create') await activate(name, `${server}!${on}`, writer, directory);
     else await deleteRows(name, writer, directory);
   } finally {
     await directory.end(writer.session, 'logout');

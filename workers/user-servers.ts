@@ -1,6 +1,7 @@
 // What servers are told of users, over IMAP, as their administrator.
 import type { ImapAdmin } from '../services/backends/imap-admin.ts';
 import type { ImapAdmins } from '../services/backends/imap-admins.ts';
+import { isUntold as untold } from '../services/backends/registry.ts';
 import type { Registry } from '../services/backends/registry.ts';
 import { textFromBytes } from '../services/directory/entry.ts';
 import { makeUser } from '../services/placement/make-user.ts';
@@ -17,7 +18,7 @@ export interface UserServersOptions {
 
 export function userServers({ registry, admins, form }: UserServersOptions): Servers {
   const mupdate = (server: string) => registry.find(server)?.mupdate !== false;
-  const isUntold = (server: string) => !mupdate(server) && !registry.find(server)?.imap;
+  const isUntold = (server: string) => untold(registry.find(server));
   const tell = async (server: string, what: (admin: ImapAdmin) => Promise<unknown>) => {
     if (!isUntold(server)) await admins.ask(server, what);
   };

@@ -160,6 +160,11 @@ export class Registry {
   }
 }
 
+/** Whether nobody can tell a backend anything, nor it the directory: it is in no Murder, and no administrator is known. */
+export function isUntold(backend: Backend | undefined): boolean {
+  return backend?.mupdate === false && !backend.imap;
+}
+
 /** An address as people write it: `127.0.0.1:24`, `[::1]:24`, or a path. */
 export function addressText(address: Address): string {
   if ('path' in address) return address.path;

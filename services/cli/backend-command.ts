@@ -1,5 +1,6 @@
 // rookery backend: which backends there are and how they stand, and the steps of their life.
 import { Command, InvalidArgumentError } from 'commander';
+import { treesText } from '../moves/plan.ts';
 import type { BackendOperations, PlainWish } from '../operations/backend-operations.ts';
 import { pointerText } from '../operations/backend-pointers.ts';
 import type { BackendValue } from '../operations/backend-value.ts';
@@ -151,7 +152,7 @@ function drain(surroundings: Surroundings): Command {
         return;
       }
       const { backend, next } = found;
-      surroundings.out(`${backend.name}: ${standing(backend)}; it has ${backend.trees} trees`);
+      surroundings.out(`${backend.name}: ${standing(backend)}; it has ${treesText(backend.trees)}`);
       surroundings.out('next:');
       for (const line of next) surroundings.out(`  ${line}`);
     });

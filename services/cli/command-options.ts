@@ -64,6 +64,14 @@ export function upTo(most: number): (text: string) => number {
   };
 }
 
+/** Octets from `500M`, `2G` or plain ones, K being 1024; commander shows what is wrong with it. */
+export function octets(text: string): number {
+  const [, digits = '', unit = ''] = /^(\d{1,15})([KMG]?)$/i.exec(text) ?? [];
+  const number = Number(digits) * 1024 ** ' KMG'.indexOf(unit === '' ? ' ' : unit.toUpperCase());
+  if (digits !== '' && Number.isSafeInteger(number)) return number;
+  throw new InvalidArgumentError('It must be a number of octets, 0 or more, or one with K, M or G behind it.');
+}
+
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** A time such as `90s`, `30m`, `12h`, `7d`, in milliseconds; commander shows what is wrong with it. */

@@ -1,6 +1,7 @@
 // rookery move audit, leftovers, discard: whether directory and servers agree after a move, and what is to go.
 import { Command } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
+import { treesText } from '../moves/plan.ts';
 import type { DiscardValue } from '../operations/discarding.ts';
 import type { AuditChoice, AuditedValue, FindingValue } from '../operations/left-over-operations.ts';
 import type { ApiOptions } from './api-client.ts';
@@ -53,11 +54,12 @@ function audit(surroundings: Surroundings, end: End): Command {
 }
 
 function auditLines({ trees, findings, silent, later, note }: AuditedValue): string[] {
+  const findingsText = findings.length === 1 ? '1 finding' : `${findings.length} findings`;
   return [
     ...(findings.length === 0 ? [] : tableLines({ columns, rows: findings.map(row) })),
     ...silent.map((line) => `silent: ${line}`),
     ...later.map((line) => `not now: ${line}`),
-    `${trees} trees were looked at, ${findings.length} findings; ${note}`,
+    `${treesText(trees)} ${trees === 1 ? 'was' : 'were'} looked at, ${findingsText}; ${note}`,
   ];
 }
 

@@ -10,7 +10,7 @@ import { rehashed, UnfitPlanFile } from '../moves/plan-file.ts';
 import { planLines } from '../moves/plan-text.ts';
 import type { PlanningQuery } from '../operations/move-planning.ts';
 import type { ApiOptions } from './api-client.ts';
-import { formatOption, whereOptions, wholeNumber, withOptions } from './command-options.ts';
+import { formatOption, octets, whereOptions, wholeNumber, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { writePlan } from './move-plan-file.ts';
@@ -45,13 +45,6 @@ function percent(text: string): number {
   const number = Number(text);
   if (/^\d{1,3}(\.\d{1,3})?$/.test(text) && number > 0 && number <= 100) return number;
   throw new InvalidArgumentError('It must be a number of percent above 0, up to 100.');
-}
-
-/** From `500M`, `2G` or plain bytes. */
-function octets(text: string): number {
-  const [, digits = '', unit = ''] = /^(\d{1,12})([KMG]?)$/i.exec(text) ?? [];
-  if (digits === '') throw new InvalidArgumentError('It must be a number of bytes, or one with K, M or G behind it.');
-  return Number(digits) * 1024 ** ' KMG'.indexOf(unit === '' ? ' ' : unit.toUpperCase());
 }
 
 const limitOption = (name: string, what: string) =>

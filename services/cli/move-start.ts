@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { UnfitPlanFile, readPlan } from '../moves/plan-file.ts';
+import { treesText } from '../moves/plan.ts';
 import type { Plan } from '../moves/plan.ts';
 import type { Limits, StopWhen } from '../moves/run.ts';
 import type { RunWish } from '../moves/starting.ts';
@@ -88,7 +89,7 @@ async function read(file: string): Promise<{ text: string; plan: Plan }> {
 /** What it would do, for whoever has not said that it may. */
 function told({ totals, asked, servers, limits }: Plan): string[] {
   return [
-    `${asked}: ${totals.moves} trees, ${sizeText(totals.octets)}, about ${durationText(totals.seconds)}, between ${servers.join(', ')}`,
+    `${asked}: ${treesText(totals.moves)}, ${sizeText(totals.octets)}, about ${durationText(totals.seconds)}, between ${servers.join(', ')}`,
     `${limits.total} at a time, ${limits.perSource} a source, ${limits.perDestination} a destination`,
   ];
 }
@@ -117,6 +118,7 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
     )
     .action(async (file: string, options: Options) => {
       const { text, plan } = await read(file);
+      if (plan.moves.length === 0) throw new CommandError(exit.data, `${file}: the plan moves nothing`);
       if (!options.yes) {
         told(plan).forEach(surroundings.out);
         throw new Refusal('unsafe', 'nothing is started: --yes does it');

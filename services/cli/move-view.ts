@@ -11,9 +11,9 @@ export function countOf({ counts }: Pick<RunValue, 'counts'>, ...states: (typeof
   return states.reduce((sum, state) => sum + counts[state], 0);
 }
 
-/** How many have failed, or never began. */
+/** How many have failed; what is back was cancelled. */
 export function failuresOf(run: Pick<RunValue, 'counts'>): number {
-  return countOf(run, 'back', 'refused', 'stopped');
+  return countOf(run, 'refused', 'stopped');
 }
 
 /** Trees of which nothing more will come by itself. */
@@ -35,9 +35,9 @@ export function isAtItsEnd(run: WholeRunValue): boolean {
 export function runsTable(runs: readonly RunValue[]): Table {
   const rows = runs.map((run) => [
     ...[run.run, run.state, String(run.moves), String(countOf(run, 'done')), String(failuresOf(run))],
-    ...[String(run.counts.moving), sizeText(run.octets), run.by, run.since, run.why],
+    ...[String(countOf(run, 'back')), String(run.counts.moving), sizeText(run.octets), run.by, run.since, run.why],
   ]);
-  return { columns: ['run', 'state', 'trees', 'done', 'failed', 'moving', 'size', 'by', 'since', 'why'], rows };
+  return { columns: ['run', 'state', 'trees', 'done', 'failed', 'back', 'moving', 'size', 'by', 'since', 'why'], rows };
 }
 
 export function runPairs(run: WholeRunValue): [string, string][] {

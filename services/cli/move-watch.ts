@@ -1,5 +1,7 @@
 // rookery move watch: a run as it goes on, as one bar on a terminal, as plain lines elsewhere.
 import { Command } from 'commander';
+import { treesText } from '../moves/plan.ts';
+import { isOpen, localTime } from '../moves/windows.ts';
 import { followRun } from '../operations/following-run.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
 import type { EndValue, WholeRunValue } from '../operations/run-value.ts';
@@ -17,18 +19,29 @@ const lineEvery = 10_000;
 
 const barWidth = 30;
 
+/** How many of the newest runs are looked at for moves that are under way. */
+const mostRuns = 100;
+
 /** How many moves under way are shown below the bar. */
 const mostShown = 10;
 
-/** Shows a run until it is over, or has stopped by itself; gives it as it is then. */
+/** How long nothing may happen before that is told, in milliseconds. */
+const usualPatience = 30_000;
+
+/**
+ * Shows a run until it is over, or has stopped by itself; gives it as it is then. Where no worker takes it within `patience`
+ * milliseconds that is told once.
+ */
 export async function watchRun(
   moves: MoveOperations,
   id: string,
-  { out, terminal }: Pick<Surroundings, 'out' | 'terminal'>,
+  { out, err, terminal }: Pick<Surroundings, 'out' | 'err' | 'terminal'>,
+  patience = usualPatience,
 ): Promise<WholeRunValue> {
   const screen = terminal ? new Bar(terminal) : new Lines(out);
   // What ended before is in the figures, and in the report.
   let last = await moves.show(id);
+  let until: number | undefined = Date.now() + patience;
   for await (const news of followRun(moves, id, { after: last.ends, every: lookEvery })) {
     if (news.is === 'end') {
       screen.ended(news.end);
@@ -36,10 +49,34 @@ export async function watchRun(
     }
     last = news.run;
     screen.progress(last);
+    if (isBegun(last)) until = undefined;
+    if (until !== undefined && Date.now() >= until && mayBegin(last)) {
+      until = undefined;
+      if (!(await othersMove(moves, id)))
+        err('rookery: no worker has taken it: a process with the role worker does (rookery up, or rookery run worker)');
+    }
     if (isAtItsEnd(last)) break;
   }
   screen.over(last);
   return last;
+}
+
+/** What a move says that nobody has looked at yet. */
+const untouched = 'ordered';
+
+/** Whether a worker has taken a step of it. */
+function isBegun({ ends, counts, under_way: moves }: WholeRunValue): boolean {
+  return ends > counts.skipped || moves.some(({ note }) => note !== untouched);
+}
+
+/** Whether a worker would begin its moves at this time. */
+function mayBegin({ state, windows }: WholeRunValue): boolean {
+  return state === 'running' && isOpen(windows, localTime(Date.now()));
+}
+
+/** Whether other runs have moves under way, so that limits may leave no room. */
+async function othersMove(moves: MoveOperations, id: string): Promise<boolean> {
+  return (await moves.list(mostRuns)).some(({ run, counts }) => run !== id && counts.moving > 0);
 }
 
 interface Screen {
@@ -58,11 +95,12 @@ function endText({ name, state, note }: EndValue): string {
 
 /** `1234 of 10000 trees, 3 failed, 8 under way, 12.3 GB of 96.0 GB, 56/min, 2h 14m left`. */
 export function progressText(run: WholeRunValue): string {
-  const failed = failuresOf(run);
+  const [failed, back] = [failuresOf(run), run.counts.back];
   const speed = speedText(run);
   return [
-    `${passedOf(run)} of ${run.moves} trees`,
+    `${passedOf(run)} of ${treesText(run.moves)}`,
     ...(failed > 0 ? [`${failed} failed`] : []),
+    ...(back > 0 ? [`${back} back`] : []),
     ...[`${run.counts.moving} under way`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
     ...(speed === '' ? [] : [speed]),
     ...(run.state === 'running' ? windowText(run) : [`${run.state}: ${run.why}`]),

@@ -1,8 +1,8 @@
 // rookery route: what would become of a message to an address, step by step, without sending one.
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
 import type { ApiOptions } from './api-client.ts';
-import { formatOption, whereOptions, withOptions } from './command-options.ts';
+import { formatOption, octets, whereOptions, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
 import { exit } from './exit-codes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -17,11 +17,6 @@ interface MessageOptions {
   size?: number;
 }
 
-function octets(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('It must be a number of octets, 0 or more.');
-  return Number(text);
-}
-
 function explain(surroundings: Surroundings, ended: (code: number) => void): Command {
   return withOptions(new Command('explain'), [formatOption(), ...whereOptions()])
     .description('print each step from an address to the reply that an MTA would get')
@@ -30,7 +25,7 @@ function explain(surroundings: Surroundings, ended: (code: number) => void): Com
     .option('--from <sender>', 'the sender as the MTA would give it in MAIL FROM; <> for the null sender')
     .option(
       '--size <octets>',
-      'the size of the message: held against our limit, and the backend is asked for its own',
+      'the size of the message, in octets or as 500K, 20M: held against our limit, and the backend is asked for its own',
       octets,
     )
     .addHelpText(

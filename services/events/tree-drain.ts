@@ -238,7 +238,8 @@ class TreeRun {
   }
 
   #told(found: Found | undefined): Outcome {
-    const note = `${this.#events} events in ${this.#batches} batches`;
+    const events = this.#events === 1 ? '1 event' : `${this.#events} events`;
+    const note = `${events} in ${this.#batches === 1 ? '1 batch' : `${this.#batches} batches`}`;
     if (found?.pause === 0) return { is: 'later', note: `${note}, and more wait`, pause: 0 };
     const [first] = Array.from(this.#troubled.values()).sort((a, b) => a.due - b.due);
     if (!first) return { is: 'done', note };

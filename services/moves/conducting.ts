@@ -104,6 +104,7 @@ export class Conducting {
     const { log } = this.#options;
     const fields = { run, index, tree: readable(name), note };
     if (state === 'done') log.info(fields, 'run: a move is done');
+    else if (state === 'back') log.info(fields, 'run: a move has gone back, for it was cancelled');
     else log.warn({ ...fields, state }, 'run: a move has failed');
   }
 

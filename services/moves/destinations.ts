@@ -3,6 +3,7 @@ import { readable } from '../address/bytes.ts';
 import { bytesFromText, textFromBytes } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Place } from './move.ts';
+import { unaskable } from './move.ts';
 import type { Policy } from '../placement/policy.ts';
 import { alreadyAt, locationOf } from './plan.ts';
 import type { Candidate } from './plan-trees.ts';
@@ -22,9 +23,11 @@ export class Destinations {
   readonly #policy: Policy;
   readonly #wish: Destination;
   readonly #among: ReadonlySet<string> | undefined;
+  readonly #mute: ReadonlySet<string>;
 
-  constructor(room: Room, policy: Policy, wish: Destination) {
-    [this.#room, this.#policy, this.#wish] = [room, policy, wish];
+  /** `mute`: the backends that nobody can ask, or have move anything. */
+  constructor(room: Room, policy: Policy, wish: Destination, mute: ReadonlySet<string>) {
+    [this.#room, this.#policy, this.#wish, this.#mute] = [room, policy, wish, mute];
     const names = wish.to.map(({ server }) => textFromBytes(server));
     this.#among = names.length === 0 ? undefined : new Set(names);
   }
@@ -48,6 +51,12 @@ export class Destinations {
     return this.#room.objection(server, this.requestOf(tree), this.#load(tree)) === undefined;
   }
 
+  /** Whether a server gets anything at all, by placement's rules. */
+  takes(server: string): boolean {
+    const request = { name: 'any', not: this.#silent() };
+    return this.#room.objection(server, request, { KiB: 0, user: true }) === undefined;
+  }
+
   /** Where on a server that it may go to. */
   on(tree: Candidate, server: string): Place {
     const chosen = this.#room.choose({ ...this.requestOf(tree), server }, this.#load(tree));
@@ -56,7 +65,11 @@ export class Destinations {
 
   requestOf({ name, from }: Candidate) {
     const { zone = this.#policy.backends.get(textFromBytes(from.server))?.zone, tags } = this.#wish;
-    return { name: textFromBytes(name), zone: zone === '*' ? undefined : zone, tags };
+    return { name: textFromBytes(name), zone: zone === '*' ? undefined : zone, tags, not: this.#silent() };
+  }
+
+  #silent() {
+    return Array.from(this.#mute, (server) => ({ server, is: 'refused' as const, why: unaskable }));
   }
 
   /** One of whose size nothing is known takes what a new user does, so that many of them spread all the same. */
@@ -68,7 +81,9 @@ export class Destinations {
     const [only, ...others] = this.#wish.to;
     if (only && others.length === 0) return this.#named(tree, only);
     const here = { server: textFromBytes(tree.from.server), is: 'refused' as const, why: 'it is there' };
-    const chosen = this.#room.choose({ ...this.requestOf(tree), not: [here] }, this.#load(tree), this.#among);
+    const request = this.requestOf(tree);
+    const not = [here, ...request.not];
+    const chosen = this.#room.choose({ ...request, not }, this.#load(tree), this.#among);
     if ('why' in chosen) return chosen;
     const to = bytesPlace(chosen.place);
     const partition = this.#wish.to.find(({ server }) => server === to.server)?.partition ?? '';
@@ -78,6 +93,7 @@ export class Destinations {
   /** By an operator's word. */
   #named(tree: Candidate, to: Place): { to: Place } | { why: string } {
     if (alreadyAt(tree.from, to)) return { why: `it is at ${readable(locationOf(tree.from))} already` };
+    if (this.#mute.has(textFromBytes(to.server))) return { why: `${readable(to.server)} ${unaskable}` };
     const partition = to.partition === '' ? undefined : textFromBytes(to.partition);
     const request = { name: textFromBytes(tree.name), server: textFromBytes(to.server), partition };
     const chosen = this.#room.choose(request, this.#load(tree));

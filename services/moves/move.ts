@@ -55,3 +55,6 @@ export interface Move {
   /** What it waits for, why it failed last, or how it ended; for people. */
   note: string;
 }
+
+/** Of a server that nobody can ask, or have move anything. */
+export const unaskable = 'has no imap in the configuration';

@@ -7,6 +7,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isGrave, partitionOf, serverOf } from '../directory/entry.ts';
 import { isDeletedName } from '../directory/settling.ts';
+import { unaskable } from './move.ts';
 import type { Move, Place } from './move.ts';
 import type { MoveStore, Placed } from './move-store.ts';
 
@@ -112,7 +113,9 @@ export function unfitMove({ name }: Pick<Wanted, 'name'>): string | undefined {
 /** Why nothing goes from there to there; a phrase, undefined where it can. */
 export function unfitPlaces(from: Place, to: Place, registry: Registry): string | undefined {
   for (const { server, partition } of [from, to]) {
-    if (!registry.find(server)) return `${readable(server)} is no backend`;
+    const backend = registry.find(server);
+    if (!backend) return `${readable(server)} is no backend`;
+    if (!backend.imap) return `${readable(server)} ${unaskable}`;
     if (/[^A-Za-z0-9_.-]/.test(partition)) return `${readable(partition)} is no name of a partition`;
   }
   if (from.server !== to.server) return undefined;

@@ -6,6 +6,7 @@ import { readable } from '../address/bytes.ts';
 import { textFromBytes } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Candidate } from './plan-trees.ts';
+import { treesText } from './plan.ts';
 import type { Sized } from './plan.ts';
 
 /** Trees without a quota that are counted on each server; of more, so many evenly chosen ones stand for all. */
@@ -42,11 +43,15 @@ async function sizesOn(server: Bytes, there: readonly Candidate[], admins: Pick<
     await inBatches(counted, countedAtOnce, 'counted', (roots) => ask(roots, 'countedSizes'));
     const left = without.filter(({ sized }) => sized === 'not').length;
     if (left === 0) return [];
-    return [`${readable(server)}: ${left} trees have no quota, or do not tell their size; they count as the mean`];
+    const what = left === 1 ? 'has no quota, or does not tell its' : 'have no quota, or do not tell their';
+    const counts = left === 1 ? 'it counts' : 'they count';
+    return [`${readable(server)}: ${treesText(left)} ${what} size; ${counts} as the mean`];
   } catch (error) {
     const left = there.filter(({ sized }) => sized === 'not').length;
     const reason = readable(error instanceof Error ? error.message : String(error));
-    return [`${readable(server)}: the sizes of ${left} trees could not be asked, and count as the mean: ${reason}`];
+    return [
+      `${readable(server)}: the sizes of ${treesText(left)} could not be asked, and count as the mean: ${reason}`,
+    ];
   }
 }
 

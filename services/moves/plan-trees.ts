@@ -25,8 +25,8 @@ export interface Hindrances {
   cases: ReadonlySet<Bytes>;
   /** The names of moves that are open. */
   open: ReadonlySet<Bytes>;
-  /** Whether a server is one of the backends. */
-  isBackend: (server: Bytes) => boolean;
+  /** Why nothing of a server can be moved, a phrase; undefined where it can. */
+  unfitServer: (server: Bytes) => string | undefined;
 }
 
 export interface Looked {
@@ -77,7 +77,7 @@ function splitText(root: Entry | undefined, other: Entry | undefined): string {
 }
 
 /** A mailbox to be moved, with all that goes with it. */
-function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, isBackend }: Hindrances): Looked {
+function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, unfitServer }: Hindrances): Looked {
   const { name, location, version } = root;
   const from = placeAt(location);
   const unready = rows.find(({ state }) => state !== 'active');
@@ -86,7 +86,8 @@ function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, isBacken
   if (unready) return left(name, unreadyText(unready, name));
   if (doubtful) return left(name, `${itOr(doubtful.name, name)} has an open case (rookery directory cases)`);
   if (open.has(name)) return left(name, 'a move of it is open');
-  if (!isBackend(from.server)) return left(name, `its server ${readable(from.server)} is none of the backends`);
+  const unfit = unfitServer(from.server);
+  if (unfit !== undefined) return left(name, unfit);
   return { candidates: [{ name, from, version, user: !placeOf(name).shared, octets: 0, sized: 'not' }], leftOut: [] };
 }
 

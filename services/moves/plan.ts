@@ -165,6 +165,11 @@ function newcomers({ emptied, moves, leftOut }: Plan, rows: Iterable<Entry>): Dr
   return came;
 }
 
+/** `1 tree`, `2 trees`. */
+export function treesText(count: number): string {
+  return count === 1 ? '1 tree' : `${count} trees`;
+}
+
 /** What is moved as one: a user's INBOX takes its folders along, a shared mailbox goes by itself, what was deleted does not. */
 export function isRoot(name: Bytes): boolean {
   return isUser(name) || (placeOf(name).shared && !/^(?:[^!]*!)?DELETED(?:\.|$)/.test(name));

@@ -15,6 +15,7 @@ import { withPromises } from '../placement/facts.ts';
 import type { Promised, ServerFacts } from '../placement/facts.ts';
 import type { Policy } from '../placement/policy.ts';
 import { Destinations, loadOf, textPlace } from './destinations.ts';
+import { unaskable } from './move.ts';
 import type { Move } from './move.ts';
 import { serversIn, totalsOf } from './plan.ts';
 import type { LeftOut, Plan, PlannedMove } from './plan.ts';
@@ -119,12 +120,16 @@ class Planning {
   async #look(now: number): Promise<void> {
     const { directory, registry, moves, policy, chance, figures, promised } = this.#means;
     const open = await moves.open();
-    const isBackend = (server: Bytes) => registry.find(textFromBytes(server)) !== undefined;
+    const mute = new Set(registry.all().flatMap(({ name, imap }) => (imap ? [] : [name])));
+    const unfitServer = (server: Bytes) => {
+      if (!registry.find(textFromBytes(server))) return `its server ${readable(server)} is none of the backends`;
+      return mute.has(textFromBytes(server)) ? `${readable(server)} ${unaskable}` : undefined;
+    };
     const names = new Set(open.map(({ name }) => name));
-    this.#hindrances = { cases: new Set(await directory.caseNames()), open: names, isBackend };
+    this.#hindrances = { cases: new Set(await directory.caseNames()), open: names, unfitServer };
     const servers = withPromises(await figures(), await promised());
     this.#room = new Room(servers, policy, now, chance);
-    this.#destinations = new Destinations(this.#room, policy, this.#wish);
+    this.#destinations = new Destinations(this.#room, policy, this.#wish, mute);
     for (const { name, octets, from, to } of open) {
       const load = loadOf({ octets, user: !placeOf(name).shared });
       this.#room.take(textPlace(to), load);
@@ -195,6 +200,9 @@ class Planning {
     const draining = this.#room.servers.filter(({ name }) => policy.backends.get(name)?.drain).map(({ name }) => name);
     for (const name of draining) await this.#place(await this.#treesOn(bytesFromText(name)));
     const bins = this.#bins(draining);
+    const unknown = this.#room.servers.filter(({ name }) => this.#room.spaceOf(name) === undefined);
+    if (unknown.length > 0)
+      this.#notes.push(`nothing is known of the room on ${unknown.map(({ name }) => name).join(', ')}`);
     const trees: (Candidate & { KiB: number; server: string })[] = [];
     for (const server of overfull(bins, within)) {
       const found = await this.#treesOn(bytesFromText(server));
@@ -216,7 +224,7 @@ class Planning {
     return this.#room.servers.flatMap(({ name }): Bin[] => {
       const space = this.#room.spaceOf(name);
       if (!space || draining.includes(name)) return [];
-      const takes = this.#room.objection(name, { name: 'any' }, { KiB: 0, user: true }) === undefined;
+      const takes = this.#destinations.takes(name);
       return [{ name, ...space, roomKiB: Math.max(0, space.freeKiB), takes }];
     });
   }

@@ -108,13 +108,14 @@ export interface Progress {
   passed: number;
 }
 
+/** What is back is so by somebody's word, and has not failed. */
 export function failedOf(counts: Counts): number {
-  return failedStates.reduce((sum, state) => sum + counts[state], 0);
+  return counts.refused + counts.stopped;
 }
 
 /** Moves that have ended; what was never begun is not among them. */
 export function endedOf(counts: Counts): number {
-  return counts.done + failedOf(counts);
+  return counts.done + counts.back + failedOf(counts);
 }
 
 export function isOver({ state }: Pick<Run, 'state'>): boolean {

@@ -4,7 +4,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { unfitMove, unfitPlaces } from './moving.ts';
-import { changedSince } from './plan.ts';
+import { changedSince, treesText } from './plan.ts';
 import type { Drift, Plan, PlannedMove } from './plan.ts';
 import { rowsFor } from './plan-reading.ts';
 import type { Limits, RowEnd, Run, StopWhen } from './run.ts';
@@ -97,7 +97,7 @@ const mostNamed = 5;
 function driftText({ rows, percent }: Drift, most: number): string {
   const named = rows.slice(0, mostNamed).map(({ name, why }) => `${readable(name)}: ${why}`);
   const more = rows.length > mostNamed ? [`and ${rows.length - mostNamed} more`] : [];
-  const what = `${rows.length} trees have changed since the plan was made, ${percent.toFixed(1)} % of it; moves.plan_drift is ${most} %`;
+  const what = `${treesText(rows.length)} ${rows.length === 1 ? 'has' : 'have'} changed since the plan was made, ${percent.toFixed(1)} % of it; moves.plan_drift is ${most} %`;
   return `${what}. Make it anew: rookery move plan\n  ${[...named, ...more].join('\n  ')}`;
 }
 

@@ -1,6 +1,7 @@
 // Having everybody moved out of a backend: the plan is made, and started as a run.
 import { readable } from '../address/bytes.ts';
 import { bytesFromText } from '../directory/entry.ts';
+import { treesText } from '../moves/plan.ts';
 import { planLines } from '../moves/plan-text.ts';
 import type { RunStore } from '../moves/run-store.ts';
 import type { MovePlanning } from './move-planning.ts';
@@ -35,7 +36,7 @@ export async function evacuation(
   if (plan.moves.length > 0) return (await moves.start([...planLines(plan)].join('\n'), {}, by)).run;
   if (plan.leftOut.length === 0) return undefined;
   const named = plan.leftOut.slice(0, mostNamed).map(({ name, why }) => `${readable(name)}: ${why}`);
-  const what = `${server} drains, but none of ${plan.leftOut.length} trees can be moved`;
+  const what = `${server} drains, but none of ${treesText(plan.leftOut.length)} can be moved`;
   throw new Refusal('unsafe', `${what} (${named.join('; ')})`);
 }
 

@@ -79,6 +79,8 @@ export interface Facts {
   distrust?: string;
   /** Whether this server's rows are written by us: it speaks no MUPDATE. */
   isSilent: (server: Bytes) => boolean;
+  /** Whether we tell this server nothing, for it speaks no MUPDATE and no administrator of it is known: only rows are ours. */
+  isUntold: (server: Bytes) => boolean;
 }
 
 /**
@@ -128,7 +130,7 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   const ours =
     place !== undefined && order.begun && isMeant && (row === undefined || serverOf(row.location) === place.server);
   if (row?.state === 'active') {
-    if (ours) return order.made ? finish(`at ${readable(row.location)}`) : { do: 'tell', at: place };
+    if (ours) return order.made ? finish(madeText(row, facts)) : { do: 'tell', at: place };
     return alreadyAt(row, wish);
   }
   if (ours && order.made) return facts.isSilent(place.server) ? { do: 'write', at: place } : { do: 'push', at: place };
@@ -143,6 +145,12 @@ function ofCreation(order: Order, wish: Wish & { is: 'create' }, facts: Facts): 
   // A mailbox that the directory does not have yet may be anywhere: a second one would be made.
   if (doubt !== undefined) return wait(doubt);
   return place ? { do: 'tell', at: place } : { do: 'choose' };
+}
+
+function madeText({ location }: Entry, { isUntold }: Facts): string {
+  const at = `at ${readable(location)}`;
+  if (!isUntold(serverOf(location))) return at;
+  return `${at}: its server has no imap in the configuration, and only its row is written; make the mailbox there yourself`;
 }
 
 /** Somebody else has made it: what was wanted, unless it was wanted elsewhere. What else was wanted it may have or not. */

@@ -39,4 +39,6 @@ test('a burst of new users gives a server as many as it may have, whoever of the
   await until('all are counted, and promised no longer', async () => (await promised()).join(' ') === '*0', 60_000);
   await made('b', 20);
   assert.deepEqual(await holds(), [10, 50]);
+  const alone = await rookery.command('user', 'create', 'alone', '--server', 'mail2');
+  assert.match(alone.out, /at mail2!default: its server has no imap .*only its row is written; make the mailbox there/);
 });

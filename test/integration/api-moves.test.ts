@@ -33,6 +33,8 @@ let runs: RunStore;
 let moves: MoveStore;
 let conducting: Conducting;
 
+const imap = { host: '127.0.0.1', port: 1, username: 'cyrus', password: 's3cret' };
+
 const users = Array.from({ length: 12 }, (_, at) => `user.u${at}`);
 
 before(async () => {
@@ -41,7 +43,9 @@ before(async () => {
   directory = opened.directory;
   closeDirectory = () => opened.directory.close();
   await holding(directory, 'mail1', users);
-  rookery = await startApi(redis.socket, ['run', 'api'], { moves: { stop_when: { failed: 3 } } });
+  rookery = await startApi(redis.socket, ['run', 'api'], {
+    ...{ backends: { mail1: { imap }, mail2: { imap } }, moves: { stop_when: { failed: 3 } } },
+  });
   base = apiBase(rookery);
   connection = commandConnection({ place: { socket: redis.socket }, commandTimeout: 5000, onError: () => undefined });
   await connected(connection, 5000);
@@ -183,7 +187,7 @@ test('what is no plan, was edited, or has changed too much is refused; single ch
   assert.equal(status, 409);
   assert.match(
     detail,
-    /^1 trees have changed since the plan was made, 7\.7 % of it; moves\.plan_drift is 5 %.*\n {2}user\.gone: it /,
+    /^1 tree has changed since the plan was made, 7\.7 % of it; moves\.plan_drift is 5 %.*\n {2}user\.gone: it /,
   );
   const many = Array.from({ length: 30 }, (_, at) => `user.m${at}`);
   await holding(directory, 'mail1', many);
@@ -348,7 +352,7 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   const edited = command('move', 'start', file, '--yes');
   assert.deepEqual([edited.code, edited.err.includes('its hash does not fit')], [65, true]);
   await conducting.look(run);
-  assert.match(command('move', 'list').out, new RegExp(`^${run} +running +12 +0 +0 +2 `, 'm'));
+  assert.match(command('move', 'list').out, new RegExp(`^${run} +running +12 +0 +0 +0 +2 `, 'm'));
   const shown = command('move', 'show', run).out;
   const { stop_when: bounds } = JSON.parse(command('move', 'show', run, '-f', 'json').out) as RunValue;
   assert.deepEqual(bounds, { failed: 7, failed_percent: 9, deferred: 0, latency: 2.5 });

@@ -69,13 +69,17 @@ before(async () => {
   });
   const space = (available: number) => ({ partitions: { default: { available, total: 100_000_000 } } });
   const access = { host: '127.0.0.1', port: imap.port, username: 'cyrus', password: 's3cret' };
+  const away = { ...access, port: 1 };
   settings = {
     redis: { url: redis.socket },
     backends: {
       mail1: { imap: access, placement: space(40_000_000) },
-      mail2: { placement: { partitions: { ...space(60_000_000).partitions, fast: { available: 1, total: 1000 } } } },
-      mail3: { placement: space(90_000_000) },
-      mail4: { placement: { ...space(99_000_000), drain: true } },
+      mail2: {
+        imap: away,
+        placement: { partitions: { ...space(60_000_000).partitions, fast: { available: 1, total: 1000 } } },
+      },
+      mail3: { imap: away, placement: space(90_000_000) },
+      mail4: { imap: away, placement: { ...space(99_000_000), drain: true } },
     },
   };
   rookery = await Rookery.layOut(settings);
@@ -131,7 +135,7 @@ test('a server is evacuated: all that can be moved, with sizes, and what can not
   assert.match(why.get('user.alone') ?? '', /user\.alone\.Work is at mail1, and there is no INBOX/);
   assert.match(why.get('DELETED') ?? '', /deleted.*cyr_expire/);
   assert.equal(why.size, 5);
-  assert.match(made.notes.join('\n'), /mail1: 1 trees have no quota[^]*the duration is supposed/);
+  assert.match(made.notes.join('\n'), /mail1: 1 tree has no quota[^]*the duration is supposed/);
   assert.deepEqual(made.emptied, ['mail1']);
 });
 
@@ -258,13 +262,47 @@ test('a backend that does not tell sizes costs these and no more; without Redis 
   }
   const made = await planned('far', '--to', 'mail3');
   assert.equal(made.moves[0]?.sized, 'not');
-  assert.match(made.notes.join('\n'), /mail2: the sizes of 1 trees could not be asked.*mail2 has no imap/);
+  assert.match(made.notes.join('\n'), /mail2: the sizes of 1 tree could not be asked.*as the mean/);
   const nowhere = await Rookery.layOut({ ...settings, redis: { url: `${folder}/nothing.sock` } });
   try {
     const said = await operator(nowhere.configFile, 'move', 'plan', 'jdoe');
     assert.deepEqual([said.code, /moves cannot be planned: Redis does not answer/.test(said.err)], [69, true]);
   } finally {
     await nowhere.stop();
+  }
+});
+
+test("nothing is planned from or to a backend without imap, also by an operator's word; of room nobody tells", async () => {
+  const { backends } = settings as unknown as { backends: Record<string, { imap?: object }> };
+  const { imap: _, ...mute } = backends['mail2'] ?? {};
+  const { mail1, mail3 } = backends;
+  const demo = { mupdate: false };
+  const other = await Rookery.layOut({ ...settings, backends: { mail1, mail2: mute, mail3 } });
+  const bare = await Rookery.layOut({ ...settings, backends: { demo1: demo, demo2: demo } });
+  try {
+    const why = async (...words: string[]) => {
+      const { out } = await operator(other.configFile, 'move', 'plan', ...words, '-f', 'json');
+      const made = readPlan(out);
+      return [made.moves.map(({ to }) => to.server), made.leftOut.map((one) => `${one.name}: ${one.why}`)];
+    };
+    const has = 'mail2 has no imap in the configuration';
+    assert.deepEqual(await why('jdoe', 'far', '--to', 'mail2'), [[], [`user.far: ${has}`, `user.jdoe: ${has}`]]);
+    assert.deepEqual(await why('jdoe', 'far', '--to', 'mail3'), [['mail3'], [`user.far: ${has}`]]);
+    assert.deepEqual(await why('jdoe', '--to', 'mail2', 'mail3'), [['mail3'], []]);
+    assert.deepEqual(await why('--evacuate', 'mail2', '--to', 'mail3'), [
+      [],
+      ['user.split: it is at mail1, and user.split.Sent is at mail2', `user.far: ${has}`],
+    ]);
+    const file = join(folder, 'empty.plan');
+    const level = await operator(bare.configFile, 'move', 'plan', '--rebalance', '-o', file);
+    assert.match(level.out, /Note: nothing is known of the room on demo1, demo2\./);
+    for (const words of [[], ['--yes']]) {
+      const said = await operator(bare.configFile, 'move', 'start', file, ...words);
+      assert.deepEqual([said.code, said.out, /the plan moves nothing/.test(said.err)], [65, '', true]);
+    }
+  } finally {
+    await other.stop();
+    await bare.stop();
   }
 });
 

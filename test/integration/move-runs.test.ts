@@ -8,6 +8,7 @@ import { retried, turned } from '../../services/moves/run.ts';
 import type { Run } from '../../services/moves/run.ts';
 import type { RunStore } from '../../services/moves/run-store.ts';
 import { limits, rowsOf, runOf, runsFor } from '../harness/runs.ts';
+import { quietLog } from '../harness/quiet-log.ts';
 import { redisOfFile } from '../harness/redis.ts';
 import { until } from '../harness/until.ts';
 
@@ -140,7 +141,8 @@ test('a run that is paused begins nothing more, from the moment on; resumed it g
 test('a run that is cancelled begins nothing, has what is under way go back, and is over when all of it has ended', async (t) => {
   const { store, moves, conducting, rung } = await runsFor(t, redis.socket);
   const { id } = await started(store);
-  const conductor = conducting();
+  const warn = () => assert.fail('what was cancelled has not failed');
+  const conductor = conducting({ log: { ...quietLog, warn } });
   await conductor.look(id);
   rung.length = 0;
   await turn(store, id, 'cancelled');

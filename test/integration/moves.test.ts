@@ -79,9 +79,11 @@ test('what is no move is told once, is open no more, and gives way to a new one'
   assert.deepEqual(await moves.place(moveOf('user.poison', { state: 'done' })), { is: 'placed' });
 });
 
-const backends = new Registry(
-  ['mail1', 'mail2'].map((name) => ({ name, lmtp: undefined, imap: undefined, mupdate: true })),
-);
+const imap = { host: '127.0.0.1', port: 1, username: 'cyrus', password: 's3cret' };
+const backends = new Registry([
+  ...['mail1', 'mail2'].map((name) => ({ name, lmtp: undefined, imap, mupdate: true })),
+  { name: 'demo1', lmtp: undefined, imap: undefined, mupdate: false },
+]);
 
 test('what cannot be moved is not ordered; what can is kept, rung for, cancelled and tried again', async (t) => {
   const scratch = await openScratchDirectory(redis.socket);
@@ -98,6 +100,8 @@ test('what cannot be moved is not ordered; what can is kept, rung for, cancelled
     [{ name: 'user..a', to, by: 'x' }, /is no mailbox/],
     [{ name: 'user.a', from: at('mail9'), to, by: 'x' }, /mail9 is no backend/],
     [{ name: 'user.a', from: at('mail1'), to: at('mail9'), by: 'x' }, /mail9 is no backend/],
+    [{ name: 'user.a', from: at('demo1'), to, by: 'x' }, /demo1 has no imap in the configuration/],
+    [{ name: 'user.a', from: at('mail1'), to: at('demo1'), by: 'x' }, /demo1 has no imap in the configuration/],
     [{ name: 'user.a', from: at('mail2'), to, by: 'x' }, /name a partition/],
     [{ name: 'user.a', from: at('mail2', 'p'), to: at('mail2', 'p'), by: 'x' }, /on p already/],
     [{ name: 'user.a', from: at('mail1'), to: at('mail2', 'a b'), by: 'x' }, /no name of a partition/],

@@ -49,6 +49,7 @@ test('a size within all limits, and what only the backend can tell', async (t) =
     backend.lines.map((line) => line.split(' ', 1)[0]),
     ['LHLO', 'QUIT'],
   );
+  assert.equal((await explain('ann@example.org', '--size', '4k')).out[0], 'size: 4096 octets, our limit is 9000');
 });
 
 test('a message that the backend will not take is refused, in whose words it may be', async (t) => {
@@ -102,7 +103,7 @@ test('a sender as MAIL would have him', async (t) => {
   ]);
   for (const from of ['a b@example.org', '<a@b> SIZE=1', 'a@@b'])
     assert.equal((await explain('ann', '--from', from)).code, 65, from);
-  for (const size of ['-1', '1k', '']) assert.equal((await explain('ann', `--size=${size}`)).code, 64, size);
+  for (const size of ['-1', '1T', '']) assert.equal((await explain('ann', `--size=${size}`)).code, 64, size);
   assert.equal(backend.connections, 0);
 });
 

@@ -151,7 +151,8 @@ test('a run stops by itself at each of its bounds, and not for what an operator 
   const why = (when: Partial<StopWhen>, counts: Partial<Counts>, weather = {}, forgiven = { failed: 0, ended: 0 }) =>
     stopReason({ stopWhen: { ...off, ...when }, forgiven }, countsOf(counts), weather);
   assert.equal(why({ failed: 3 }, { refused: 1, stopped: 1 }), undefined);
-  assert.equal(why({ failed: 3 }, { refused: 1, stopped: 1, back: 1 }), '3 moves have failed; 3 stop it');
+  assert.equal(why({ failed: 3 }, { refused: 1, stopped: 2 }), '3 moves have failed; 3 stop it');
+  assert.equal(why({ failed: 3 }, { refused: 1, back: 9 }), undefined, 'what was cancelled has not failed');
   assert.equal(why({ failed: 3 }, { refused: 3 }, {}, { failed: 1, ended: 1 }), undefined);
   assert.equal(why({ failed: 3 }, { skipped: 9, dropped: 9 }), undefined, 'what never began has not failed');
   assert.equal(why({ failedPercent: 10 }, { refused: 5, done: 14 }), undefined, 'too few to say');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { barText, progressText, watchRun } from '../../services/cli/move-watch.ts';
-import { durationText, runCode, sizeText } from '../../services/cli/move-view.ts';
+import { durationText, runCode, runsTable, sizeText } from '../../services/cli/move-view.ts';
 import { rowStates } from '../../services/moves/run.ts';
 import { speedOf } from '../../services/moves/run-eta.ts';
 import { timed } from '../../services/moves/timed-driver.ts';
@@ -45,7 +45,7 @@ test('plain lines tell what failed, how far it is, and the end; the exit code is
     runAt({ done: 9, refused: 1 }, { ...over, ends: 2 }),
   ];
   const moves = told(states, [end('user.a', 'done'), end('user.b', 'refused')]);
-  const last = await watchRun(moves, 'r', { out: (line) => lines.push(line) });
+  const last = await watchRun(moves, 'r', { out: (line) => lines.push(line), err: assert.fail });
   assert.deepEqual(lines, [
     '0 of 10 trees, 2 under way, 2.0 kB of 10.0 kB',
     'user.b: refused: why',
@@ -69,13 +69,51 @@ test('a terminal has one bar that is drawn over, with what is under way; a run t
     screen += text;
   };
   const out = () => assert.fail('all is drawn');
-  const last = await watchRun(told(states, [end('user.y', 'refused')]), 'r', { out, terminal: { columns: 60, write } });
+  const last = await watchRun(told(states, [end('user.y', 'refused')]), 'r', {
+    out,
+    err: assert.fail,
+    terminal: { columns: 60, write },
+  });
   assert.equal(runCode(last), 75);
   const [first, second = ''] = screen.split('\x1b[J');
   assert.equal(first?.endsWith('A\r'), true);
   assert.match(second, /^user\.y: refused: why\n\[#{15}\.{15}\] {2}50\.0 %\n5 of 10 trees, 3 failed/, 'above the bar');
   assert.ok(screen.split('\n').every((line) => line.replaceAll(/\x1b\[\d*[AJ]|\r/g, '').length < 60));
   assert.ok(screen.endsWith('r: stopped: 3 moves have failed\n'));
+});
+
+test('what no worker takes is told once, and not where others are at work or nothing may begin', async () => {
+  const waits = runAt({ waiting: 10 });
+  const idle = { ...waits, under_way: [{ name: 'user.x', note: 'ordered' }] } as WholeRunValue;
+  const looked = { ...waits, under_way: [{ name: 'user.x', note: 'mail1 does not answer' }] } as WholeRunValue;
+  const other = { ...runAt({ moving: 1 }), run: 's' };
+  const done = runAt({ done: 10 }, over);
+  const shut = { ...waits, state: 'paused' } as const;
+  const cases: [states: WholeRunValue[], runs: WholeRunValue[], times: number][] = [
+    ...(
+      [
+        [[waits, waits, waits, done], [waits], 1],
+        [[idle, idle, done], [idle], 1],
+      ] as const
+    ).map(([states, runs, times]): [WholeRunValue[], WholeRunValue[], number] => [[...states], [...runs], times]),
+    [[waits, looked, looked, done], [looked], 0],
+    [[waits, waits, done], [waits, other], 0],
+    [[waits, shut, shut, done], [shut], 0],
+    [[runAt({ waiting: 9, done: 1 }, { ends: 1 }), done], [], 0],
+  ];
+  for (const [states, runs, times] of cases) {
+    const said: string[] = [];
+    const moves = { ...told(states), list: () => Promise.resolve(runs) };
+    await watchRun(moves, 'r', { out: () => undefined, err: (line) => said.push(line) }, 0);
+    assert.equal(said.length, times, said.join());
+    for (const line of said) assert.match(line, /no worker has taken it: a process with the role worker does/);
+  }
+});
+
+test('one tree is told as one, and what was cancelled has not failed', () => {
+  assert.match(progressText(runAt({ back: 1 }, { moves: 1 })), /^1 of 1 tree, 1 back, 0 under way/);
+  const [row = []] = runsTable([runAt({ done: 3, back: 4, refused: 1, stopped: 1 })]).rows;
+  assert.deepEqual(row.slice(2, 6), ['10', '3', '2', '4']);
 });
 
 test('bars, sizes and times are told in few characters', () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Outcome } from '../../services/events/processor.ts';
+import { Registry } from '../../services/backends/registry.ts';
 import { Ordering } from '../../services/users/ordering.ts';
 import { placementProcessor } from '../../workers/placement.ts';
 import type { Servers } from '../../workers/placement.ts';
@@ -60,6 +61,20 @@ test('a server that speaks no MUPDATE has the mailbox before the row is written,
   town.place('user.a', { is: 'delete' });
   assert.match((await attempt(town, 'user.a')).note, /^deleted$/);
   assert.deepEqual([town.holders('user.a'), await town.directory.cases()], [[], []]);
+});
+
+test('of a server that is in no Murder and nobody administers only the row is written, on a partition, and that is said', async () => {
+  const town = await trusted();
+  const bare = { name: silent, lmtp: undefined, imap: undefined, mupdate: false };
+  const registry = new Registry([{ ...bare, name: 'mail1', mupdate: true }, bare]);
+  const options = worker(town, 0);
+  const servers = { ...options.servers, create: () => Promise.resolve() };
+  const placer = { ...options.placer, choose: () => Promise.resolve({ server: silent, partition: '' }) };
+  town.place('user.a', { is: 'create', server: silent });
+  const process = placementProcessor({ ...options, registry, servers, placer });
+  const { note } = await process({ name: 'user.a' }, new AbortController().signal, quietDesk);
+  assert.equal(await rowOf(town, 'user.a'), `active ${silent}!default`);
+  assert.match(note, /has no imap in the configuration, and only its row is written; make the mailbox there yourself$/);
 });
 
 test('the owner of an INBOX that we write the row of is his login', async () => {

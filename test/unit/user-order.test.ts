@@ -17,7 +17,7 @@ const row = (name: string, server = 'mail1'): Entry => ({
 });
 const facts = (user: Entry | undefined, target: Entry | undefined): Facts => ({
   user: { row: user, doubt: undefined },
-  ...{ target: { row: target, doubt: undefined }, folders: 0, isSilent: () => false },
+  ...{ target: { row: target, doubt: undefined }, folders: 0, isUntold: () => false, isSilent: () => false },
 });
 
 test('who is there under the new name, and nowhere under the old one, is him: the same order again is done', () => {

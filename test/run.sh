@@ -116,6 +116,10 @@ elif [ "$mode" = proof ]; then
   run_files test/property/directory.test.ts test/property/world.test.ts test/integration/lmtp-transparency.test.ts
   # One after the other: their thousands of mailboxes and messages leave no room for a second Murder.
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
+  for file in test/peers/move-faults.test.ts test/peers/moves-evacuation.test.ts; do
+    patience=3600 ROOKERY_TEST_SCALE=full run_files "$file"
+  done
+  ROOKERY_TEST_SCALE=full run_files test/fault/moves-model.test.ts
   ROOKERY_TEST_SCALE=full run_files test/fault/tree-events.test.ts
   ROOKERY_TEST_SCALE=full run_files test/fault/scaling-local.test.ts
   ROOKERY_TEST_SESSIONS=1000000 run_files test/property/lmtp-session.test.ts

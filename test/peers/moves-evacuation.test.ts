@@ -61,12 +61,12 @@ describe('a backend is emptied', { skip: withoutCyrus() }, () => {
 
   /** Runs it to its end, `meanwhile` going on beside, and gives what the report says. */
   async function run(file: string, meanwhile: (over: AbortSignal) => Promise<void>): Promise<string> {
+    const started = await rookery('move', 'start', file, '--yes');
+    assert.equal(started.code, 0, started.err);
+    const id = /run ([\w-]+)/i.exec(started.out)?.[1] ?? '';
     const over = new AbortController();
     const beside = meanwhile(over.signal);
     try {
-      const started = await rookery('move', 'start', file, '--yes');
-      assert.equal(started.code, 0, started.err);
-      const id = /run ([\w-]+)/i.exec(started.out)?.[1] ?? '';
       await until(
         'the run is over',
         async () => {

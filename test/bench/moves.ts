@@ -131,6 +131,31 @@ async function rate(stand: MovesStand, users: number, rounds: number): Promise<v
   console.log(
     `\n${users} users of 5 messages, 2 folders; medians of ${rounds}; CPU a move\n\n${table([head, ...rows])}\n`,
   );
+  console.log(`where the time of a move goes, p50 in milliseconds\n\n${table(stagesOf(measured))}\n`);
+}
+
+type Moment = keyof Move['times'];
+
+const stages: readonly (readonly [name: string, from: Moment, to: Moment])[] = [
+  ['check', 'begun', 'held'],
+  ['hold, manifest', 'held', 'cut'],
+  ['cut', 'cut', 'answered'],
+  ['verify', 'answered', 'released'],
+  ['end', 'released', 'ended'],
+];
+
+/** By what the moves' records say. */
+function stagesOf(measured: readonly Way[]): string[][] {
+  const at = ({ times }: Move, moment: Moment) => times[moment] ?? Number.NaN;
+  const rows = measured.filter(({ moves }) => moves.length > 0);
+  return [
+    ['', 'begins after', ...stages.map(([name]) => name)],
+    ...rows.map(({ name, moves }) => [
+      name,
+      figure(median(moves.map((move) => at(move, 'begun') - move.since))),
+      ...stages.map(([, from, to]) => figure(median(moves.map((move) => at(move, to) - at(move, from))))),
+    ]),
+  ];
 }
 
 interface Times {

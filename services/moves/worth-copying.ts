@@ -1,5 +1,4 @@
 // Whether a tree is copied ahead of its cut: it costs as much as a cut, and is of use only where the cut would take long.
-import type { SyncMailbox } from '../backends/imap-sync.ts';
 
 /** A tree with more than either is copied ahead. */
 export interface CopyAbove {
@@ -15,7 +14,7 @@ const messagesAMailbox = 25;
  * knows them.
  */
 export function isWorthCopying(
-  { octets, mailboxes }: { octets: number | undefined; mailboxes: readonly Pick<SyncMailbox, 'lastUid'>[] },
+  { octets, mailboxes }: { octets: number | undefined; mailboxes: readonly { lastUid: number }[] },
   above: CopyAbove,
 ): boolean {
   const messages = mailboxes.reduce((sum, { lastUid }) => sum + lastUid + messagesAMailbox, 0);

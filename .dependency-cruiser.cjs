@@ -36,7 +36,7 @@ const pure = [
   '^services/backends/lifecycle[.]ts$',
   '^services/moves/(audit|left-over)[.]ts$',
   '^services/moves/(saga|standing|step|moved-case|move|driver|manifest)[.]ts$',
-  '^services/moves/(run|run-eta|pacing|windows)[.]ts$',
+  '^services/moves/(run|run-eta|pacing|windows|worth-copying)[.]ts$',
   '^services/sasl/',
   '^services/replication/(user-id|sync-words)[.]ts$',
   '^services/events/(demand|pool-limits)[.]ts$',

@@ -37,6 +37,10 @@ const end = (name: string, state: EndValue['state']): EndValue => ({
 
 const over = { state: 'done', ended: '2026-01-01T01:00:00.000Z', why: '9 of 10 are moved' } as const;
 
+const unexpected = (line: string) => {
+  throw new Error(`told on standard error: ${line}`);
+};
+
 test('plain lines tell what failed, how far it is, and the end; the exit code is that of the run', async () => {
   const lines: string[] = [];
   const states = [
@@ -45,7 +49,7 @@ test('plain lines tell what failed, how far it is, and the end; the exit code is
     runAt({ done: 9, refused: 1 }, { ...over, ends: 2 }),
   ];
   const moves = told(states, [end('user.a', 'done'), end('user.b', 'refused')]);
-  const last = await watchRun(moves, 'r', { out: (line) => lines.push(line), err: assert.fail });
+  const last = await watchRun(moves, 'r', { out: (line) => lines.push(line), err: unexpected });
   assert.deepEqual(lines, [
     '0 of 10 trees, 2 under way, 2.0 kB of 10.0 kB',
     'user.b: refused: why',
@@ -71,7 +75,7 @@ test('a terminal has one bar that is drawn over, with what is under way; a run t
   const out = () => assert.fail('all is drawn');
   const last = await watchRun(told(states, [end('user.y', 'refused')]), 'r', {
     out,
-    err: assert.fail,
+    err: unexpected,
     terminal: { columns: 60, write },
   });
   assert.equal(runCode(last), 75);

@@ -1,10 +1,8 @@
 // The queue `placement`: makes, deletes and renames users as they were ordered, each on the one server that it is for.
 import { setTimeout as pause } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
-import { loginOf } from '../services/address/user-name.ts';
-import { isUntold } from '../services/backends/registry.ts';
 import type { Registry } from '../services/backends/registry.ts';
-import type { Directory, Writer } from '../services/directory/directory.ts';
+import type { Directory } from '../services/directory/directory.ts';
 import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes } from '../services/directory/entry.ts';
 import type { Holding } from '../services/directory/reconciliation.ts';
@@ -14,6 +12,7 @@ import { nextStep } from '../services/users/order.ts';
 import type { Order, Passed, Place, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
 import { look } from './order-facts.ts';
+import { writeRows } from './user-rows.ts';
 
 /**
  * What the servers are told. Each may be told twice; rejections carry a `kind` (away, busy, refused). One that speaks no
@@ -133,7 +132,7 @@ async function take(step: Taken, kept: Kept, options: PlacementOptions): Promise
       await servers.push(step.at.server, order.name);
       return undefined;
     case 'write':
-      await write(step.at, kept.order, options);
+      await writeRows(step.at, kept.order, options);
       return undefined;
     case 'finish':
       await orders.replace(kept, { ...order, state: 'done', note: step.note });
@@ -260,44 +259,4 @@ async function pass(passed: Passed, kept: Kept, { orders, placer }: PlacementOpt
   await placer.release(order.name);
   const free = { begun: false, made: false, passed: [...order.passed, passed], note: passed.why };
   await orders.replace(kept, { ...order, ...free });
-}
-
-/** The rows of a server that speaks no MUPDATE are ours to write, in a session that ends well. */
-async function write(
-  { server, partition }: Place,
-  order: Order,
-  { directory, registry }: PlacementOptions,
-): Promise<void> {
-  const { name, wish, by } = order;
-  // Nobody has chosen a partition of a server that is told nothing: what Cyrus calls the first one.
-  const on = partition === '' && isUntold(registry.find(server)) ? 'default' : partition;
-  const writer: Writer = { session: sessionId(), server, admin: false, push: false, by };
-  try {
-    if (wish.is === 'create') await activate(name, `${server}!${on}`, writer, directory);
-    else await deleteRows(name, writer, directory);
-  } finally {
-    await directory.end(writer.session, 'logout');
-  }
-}
-
-async function activate(name: Bytes, location: Bytes, writer: Writer, directory: Directory): Promise<void> {
-  // What Cyrus gives the owner of a new INBOX.
-  const acl = `${loginOf(name)}\tlrswipkxtecdan\t`;
-  const { ok, text } = await directory.write({ verb: 'ACTIVATE', name, location, acl }, writer);
-  // Somebody else has it, or is about to: the next look tells.
-  if (!ok) throw new JobFailure('busy', text);
-}
-
-async function deleteRows(name: Bytes, writer: Writer, directory: Directory): Promise<void> {
-  for (const row of await directory.tree(name)) {
-    if (row.name !== name && !row.name.startsWith(`${name}.`)) continue;
-    await directory.write({ verb: 'DELETE', name: row.name, location: '', acl: '' }, writer);
-  }
-}
-
-let sessions = 0;
-
-/** Never used twice, also by no other process. */
-function sessionId(): string {
-  return `placement-${process.pid}-${Date.now()}-${++sessions}`;
 }

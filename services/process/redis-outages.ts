@@ -32,13 +32,22 @@ export class RedisOutages {
 
   #hearer(group: RedisGroup): Required<ConnectionHearer> {
     let since: number | undefined;
+    /** Connections that have failed and are not back yet: what they say after the first one is back is of the same outage. */
+    const down = new WeakSet();
     return {
-      onError: ({ message }) => {
+      onError: ({ message }, by) => {
+        const isOld = by !== undefined && down.has(by);
+        if (by) down.add(by);
+        if (since === undefined && isOld) {
+          this.#log.debug({ reason: message }, `${group}: Redis was away`);
+          return;
+        }
         if (since === undefined) this.#log.error({ reason: message }, `${group}: Redis is away`);
         else this.#log.debug({ reason: message }, `${group}: Redis is still away`);
         since ??= this.#now();
       },
-      onReady: () => {
+      onReady: (by) => {
+        if (by) down.delete(by);
         if (since === undefined) return;
         this.#log.info({ away_ms: Math.round(this.#now() - since) }, `${group}: Redis is back`);
         since = undefined;

@@ -10,10 +10,10 @@ export type RedisPlace = { url: string } | { socket: string };
 
 /** Whoever wants to know how connections are. */
 export interface ConnectionHearer {
-  /** Told of each failure once; a connection comes back by itself. */
-  onError: (error: Error) => void;
+  /** Told of each failure once, and whose it is; a connection comes back by itself. */
+  onError: (error: Error, by?: object) => void;
   /** Told each time that a connection can be used. */
-  onReady?: () => void;
+  onReady?: (by?: object) => void;
 }
 
 /** Nobody wants to know. */
@@ -96,12 +96,12 @@ function connect(settings: ConnectionSettings, options: Options): Redis {
     'url' in settings.place ? new Redis(settings.place.url, all) : new Redis({ ...all, path: settings.place.socket });
   let last = '';
   redis.on('error', (error: Error) => {
-    if (error.message !== last) settings.onError(error);
+    if (error.message !== last) settings.onError(error, redis);
     last = error.message;
   });
   redis.on('ready', () => {
     last = '';
-    settings.onReady?.();
+    settings.onReady?.(redis);
   });
   return redis;
 }

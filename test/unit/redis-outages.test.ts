@@ -31,6 +31,20 @@ test('a line when the first connection fails, a line when the first is back, for
   assert.deepEqual(said(), [{ level: 'error', text: 'directory: Redis is away', reason: closed.message }]);
 });
 
+test('a connection that is not back yet is no new outage, whatever it says', () => {
+  const log = keptLog();
+  const { onError, onReady } = new RedisOutages(log).of('directory');
+  const [first, second] = [{}, {}];
+  for (const one of [first, second]) onError(refused, one);
+  onReady(first);
+  onError(closed, second);
+  const told = () => log.lines.filter(({ level }) => level !== 'debug').length;
+  assert.equal(told(), 2);
+  onReady(second);
+  onError(closed, second);
+  assert.equal(told(), 3);
+});
+
 test('what is no outage is told of whole', () => {
   const log = keptLog();
   const fault = new TypeError('no such property');

@@ -124,7 +124,9 @@ function paced(
     const early = rest.grownAt !== undefined && now - rest.grownAt < limits.upEvery;
     if (early && current >= Math.max(lowest, 1))
       return stay(`grows to ${wish.workers} when the last ones have had their time`);
-    const desired = Math.max(Math.min(wish.workers, current + limits.stepUp), lowest);
+    // Before its time only what can't be fewer, or the first ones.
+    const step = early && current > 0 ? lowest : Math.min(wish.workers, current + limits.stepUp);
+    const desired = Math.max(step, lowest);
     return { desired, reason: wish.reason, history: { ...rest, grownAt: now } };
   }
   const since = below?.since ?? now;

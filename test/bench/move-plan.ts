@@ -106,9 +106,9 @@ async function plan({ socket, port, file, sizes }: Task): Promise<void> {
     ...{ servername: 'frontend1', redis: { url: socket } },
     backends: {
       mail1: { imap, placement: space(10_000_000_000) },
-      mail2: { placement: space(150_000_000_000) },
-      mail3: { placement: space(140_000_000_000) },
-      mail4: { placement: space(130_000_000_000) },
+      mail2: { imap, placement: space(150_000_000_000) },
+      mail3: { imap, placement: space(140_000_000_000) },
+      mail4: { imap, placement: space(130_000_000_000) },
     },
   });
   const begin = performance.now();
@@ -144,6 +144,7 @@ async function bench(users: number, folders: number, writers: number): Promise<v
       const task: Task = { socket: redis.socket, port, file, sizes: way !== 'no sizes' };
       const [cost] = await inProcess<Cost>('--plan', JSON.stringify(task));
       server.disconnect();
+      if (cost.moves !== users) throw new Error(`of ${users} users only ${cost.moves} were planned`);
       const { size } = await stat(file);
       rows.push([
         way,

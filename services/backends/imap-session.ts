@@ -98,11 +98,6 @@ export class ImapSession {
     this.#connection.broken(why);
   }
 
-  /** Several commands of a question, sent at once; `take` gets untagged responses as they come, with the command's place. */
-  commands(lines: readonly Bytes[], take?: (response: Bytes, at: number) => void): Promise<Answer[]> {
-    return this.#connection.commands(lines, take);
-  }
-
   /** Whether the server offers it now that the user is let in. */
   async offers(capability: string): Promise<boolean> {
     this.#capabilities ??= capabilitiesOf(this.#connection);

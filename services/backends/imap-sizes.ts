@@ -1,4 +1,4 @@
-// How much mail many trees of a Cyrus server have: by their quotas, or mailbox by mailbox; asked at once, not one by one.
+// How much mail many trees of a Cyrus server have: by their quotas, or mailbox by mailbox.
 import { isUser } from '../address/user-name.ts';
 import type { Bytes } from '../address/bytes.ts';
 import { useOf } from './imap-quota.ts';
@@ -13,7 +13,7 @@ export interface TreeSize {
   messages?: number;
 }
 
-/** How many trees a question is about: some KB of commands, which the server takes whatever it is answering. */
+/** How many trees a question is about: all of it has to be answered in time. */
 export const mostAtOnce = 200;
 
 /**
@@ -63,10 +63,10 @@ async function inTurn(
   names: readonly (Bytes | undefined)[],
   command: (external: Bytes, at: number) => Bytes,
 ): Promise<(Answer | undefined)[]> {
-  const lines = names.flatMap((name, at) => (name === undefined ? [] : command(name, at)));
-  const answers = await session.commands(lines);
-  let next = 0;
-  return names.map((name) => (name === undefined ? undefined : answers[next++]));
+  const answers: (Answer | undefined)[] = [];
+  for (const [at, name] of names.entries())
+    answers.push(name === undefined ? undefined : await session.command(command(name, at)));
+  return answers;
 }
 
 function sumOf({ status, untagged }: Answer): TreeSize | undefined {

@@ -86,20 +86,16 @@ export async function syncTree(session: ImapSession, name: Bytes): Promise<SyncT
   return tree;
 }
 
-/** How many mailboxes are asked about at once. */
-const atOnce = 50;
-
 /** The messages of each of these mailboxes, in the order of their uids. */
 export async function syncMessages(session: ImapSession, names: readonly Bytes[]): Promise<SyncMessage[][]> {
-  const messages: SyncMessage[][] = names.map(() => []);
-  for (let from = 0; from < names.length; from += atOnce) {
-    const some = names.slice(from, from + atOnce);
-    const lines = some.map((name) => `SYNCGET FULLMAILBOX ${quoted(name)}`);
-    const answers = await session.commands(lines, (response, at) => {
-      if (response.startsWith('RECORD ')) messages[from + at]?.push(messageOf(pairsIn(response)));
+  const messages: SyncMessage[][] = [];
+  for (const name of names) {
+    const found: SyncMessage[] = [];
+    const answer = await session.command(`SYNCGET FULLMAILBOX ${quoted(name)}`, (response) => {
+      if (response.startsWith('RECORD ')) found.push(messageOf(pairsIn(response)));
     });
-    for (const [at, answer] of answers.entries())
-      if (answer.status !== 'OK') throw session.unclear('SYNCGET', some[at] ?? '', answer);
+    if (answer.status !== 'OK') throw session.unclear('SYNCGET', name, answer);
+    messages.push(found);
   }
   return messages;
 }

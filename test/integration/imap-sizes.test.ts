@@ -1,4 +1,4 @@
-// Sizes of many trees asked of an IMAP server at once: answers in their order, and what a server may do wrong.
+// Sizes of many trees asked of an IMAP server: answers in their order, and what a server may do wrong.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';

@@ -33,7 +33,7 @@ import type { RoutingLeases } from '../services/directory/routing-lease.ts';
 import { startWorkers } from './host.ts';
 import { defaultPauses } from './move-work.ts';
 import type { MoveSettings } from './move-work.ts';
-import { ringForCases } from './move-cases.ts';
+import { seeToCases } from './move-cases.ts';
 import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
 import { moveEnded, plansProcessor } from './plans.ts';
@@ -155,7 +155,7 @@ function movesOf(start: ServeStart, driver: MoveDriver, conducting: Conducting):
   const ended = (move: Move) => {
     moves.ended(move);
     next(move);
-    void ringForCases(move, { directory, ring: start.ringCase, log });
+    void seeToCases(move, { directory, driver, times: start.times, ring: start.ringCase, log });
   };
   return movesProcessor({
     ...{ directory, routing, registry, moves: store, manifests, findings, driver, differences: tools.differences },

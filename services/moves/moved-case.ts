@@ -1,4 +1,4 @@
-// Which cases of reconciliation a move under way will settle by itself: whoever looks into them leaves them to it. Pure.
+// Which cases of reconciliation a move settles by itself: whoever looks into them meanwhile leaves them to it. Pure.
 import { isUser } from '../address/user-name.ts';
 import type { Case } from '../directory/case.ts';
 import { serverOf } from '../directory/entry.ts';
@@ -21,4 +21,18 @@ export function settles(move: Move, row: Row | undefined, { rivals }: Pick<Case,
   if (row?.state !== 'active' && row?.state !== 'handed') return false;
   const servers = [serverOf(row.location), ...rivals.map(({ server }) => server)];
   return servers.some((server) => server === move.from.server || server === move.to.server);
+}
+
+/**
+ * Whether a case came about in a move that is done, and is about nobody but its two servers. What was in doubt before, or is
+ * about a third server, takes more to be settled.
+ */
+export function isOfMove(
+  { from, to, times }: Move,
+  row: Row,
+  { since, rivals }: Pick<Case, 'since' | 'rivals'>,
+): boolean {
+  if (row.state !== 'active' || serverOf(row.location) !== to.server) return false;
+  const isSince = times.begun !== undefined && since >= times.begun;
+  return isSince && rivals.every(({ server }) => server === from.server || server === to.server);
 }

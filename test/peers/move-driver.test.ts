@@ -440,10 +440,16 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     await driver.copy(move('user.twice'), patience);
     assert.equal(await driver.holds('mail2', 'user.twice'), 'has');
     const before = await rows('user.twice');
-    await driver.discard('mail2', 'user.twice');
+    const lost = () => Promise.reject(new Error('the lease was lost'));
+    await assert.rejects(driver.discard('mail2', 'user.twice', lost), /the lease was lost/);
+    assert.ok(await driver.manifest('mail2', 'user.twice', patience), 'no order was given');
+    let confirmed = 0;
+    const confirm = () => Promise.resolve(void (confirmed += 1));
+    await driver.discard('mail2', 'user.twice', confirm);
+    assert.equal(confirmed, 1);
     assert.equal(await driver.holds('mail2', 'user.twice'), 'lacks');
     assert.equal(await driver.manifest('mail2', 'user.twice', patience), undefined);
-    await driver.discard('mail2', 'user.twice');
+    await driver.discard('mail2', 'user.twice', confirm);
     assert.deepEqual(await rows('user.twice'), before);
     await as('mail2', 'cyrus', async (imap) => {
       assert.deepEqual(await imap.ok('SYNCGET META twice'), []);

@@ -3,7 +3,6 @@ import { readable } from '../address/bytes.ts';
 import type { ImapAdmins } from '../backends/imap-admins.ts';
 import type { FreeSpace } from '../backends/imap-space.ts';
 import type { PartitionSpace, Registry } from '../backends/registry.ts';
-import type { Bytes } from '../directory/entry.ts';
 import type { CyrusPartitions } from './cyrus-partitions.ts';
 import type { Objection } from './driver.ts';
 import type { Move } from './move.ts';

@@ -123,7 +123,7 @@ interface Done {
 
 /** Rejects with a Refusal where the server was told and what came of it is not clear; what is to be looked at, if anything. */
 async function removed({ tree, server }: Left, right: LeaseKeeper, means: DiscardMeans): Promise<string | undefined> {
-  let isTold = false;
+  let isTold = false as boolean;
   const confirm = async (): Promise<void> => {
     await right.confirm();
     isTold = true;

@@ -104,7 +104,10 @@ test('by the API and by command: found, told, and kept for want of proof; before
   await kept.looked('user.dan', [unasked], new Set(['mail1']), 2000);
   const missing = { ...leftOver('user.eve', 'mail1'), kind: 'missing' as const };
   await kept.looked('user.eve', [missing], new Set(['mail1']), 3000);
-  const [some, every] = [await program.command('move', 'leftovers'), await program.command('move', 'leftovers', '--all')];
+  const [some, every] = [
+    await program.command('move', 'leftovers'),
+    await program.command('move', 'leftovers', '--all'),
+  ];
   assert.match(some.out, /^unasked +user\.dan +mail1 /m);
   assert.doesNotMatch(some.out, /user\.eve/);
   assert.match(every.out, /^missing +user\.eve /m);

@@ -289,17 +289,24 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     const words = ['user.left', '--server', 'mail2'];
     assert.equal((await audit('user.left')).findings[0]?.kind, 'unknown');
     assert.match((await rookery('move', 'leftovers')).out, /^unknown +user\.left +mail2 /m);
-    assert.match((await rookery('move', 'audit', 'user.left')).out, /move discard NAME --server SERVER --deleted REASON/);
+    assert.match(
+      (await rookery('move', 'audit', 'user.left')).out,
+      /move discard NAME --server SERVER --deleted REASON/,
+    );
     const without = await rookery('move', 'discard', ...words);
     assert.equal(without.code, 75);
     assert.match(without.out, /NO +the directory does not know it, so nobody else has it: .*--deleted/);
     // A deletion is no proof before its grace is over.
     const choice = { server: 'mail2', by: 'test', deleted: 'he has left' };
-    await until('his absence is proven', async () => {
-      const { result, messages, proof } = await now.discard('user.left', { ...choice, dryRun: true });
-      t.diagnostic(proof.flatMap(({ what, is, note }) => (is ? [] : [`${what}: ${note}`])).join('; '));
-      return result === 'would discard' && messages === 20;
-    }, 60_000);
+    await until(
+      'his absence is proven',
+      async () => {
+        const { result, messages, proof } = await now.discard('user.left', { ...choice, dryRun: true });
+        t.diagnostic(proof.flatMap(({ what, is, note }) => (is ? [] : [`${what}: ${note}`])).join('; '));
+        return result === 'would discard' && messages === 20;
+      },
+      60_000,
+    );
     const waits = await rookery('move', 'discard', ...words, '--deleted', 'he has left');
     assert.match(waits.out, /it has waited +NO +0\.0 days of 7\.0 days/);
     const done = await now.discard('user.left', { ...choice, dryRun: false });
@@ -322,7 +329,17 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
       gone.map(({ kind, tree, mailboxes }) => [kind, tree, mailboxes]),
       [['missing', 'user.gone', ['user.gone.Sent']]],
     );
-    const discarded = await rookery('move', 'discard', 'user.stranger', '--server', 'mail2', '--deleted', 'x', '--now', 'x');
+    const discarded = await rookery(
+      'move',
+      'discard',
+      'user.stranger',
+      '--server',
+      'mail2',
+      '--deleted',
+      'x',
+      '--now',
+      'x',
+    );
     assert.equal(discarded.code, 75);
     assert.match(discarded.out, /a move has copied it there +NO +it may be the only copy: .* restart Cyrus on mail2/);
     assert.ok((await murder.holdings('mail2')).has('user.stranger'));

@@ -4,10 +4,10 @@ import { isUser } from '../address/user-name.ts';
 import type { Copy } from '../directory/copies.ts';
 import { isDeletedName } from '../directory/settling.ts';
 import { found, heldThere, ownOf, still, waited } from './left-over.ts';
-import type { Held, Proof } from './left-over.ts';
+import type { Remains, Proof } from './left-over.ts';
 
 /** All that is known of such a copy at the moment at which it is to go. */
-export interface DeletedFacts extends Held {
+export interface DeletedFacts extends Remains {
   /** Why the directory does not prove that it has none of the mailboxes; undefined where it does. */
   doubt: string | undefined;
   /** The copy that a move is known to have made of the tree. */

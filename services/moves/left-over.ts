@@ -5,7 +5,7 @@ import type { Bytes, Entry } from '../directory/entry.ts';
 import type { KeptFinding } from './audit.ts';
 
 /** What is known of mailboxes that a server is to forget, whatever proves that it may. */
-export interface Held {
+export interface Remains {
   tree: Bytes;
   server: Bytes;
   /** As the audits have kept it: what they have found there of the kind that may go, else what they have found else. */
@@ -23,7 +23,7 @@ export interface Held {
 }
 
 /** All that is known of a left-over at the moment at which it is to go. */
-export interface DiscardFacts extends Held {
+export interface DiscardFacts extends Remains {
   /**
    * What the active copy lacks of the left-over; none means that it has all of it. Undefined: the copies were not compared,
    * and `uncompared` says why.
@@ -57,7 +57,7 @@ export function proofsOf(facts: DiscardFacts): Proof[] {
   return [found(facts, 'left-over'), waited(facts), heldThere(facts), elsewhere(facts), still(facts), covered(facts)];
 }
 
-export function found({ finding, server, tree }: Held, kind: 'left-over' | 'unknown'): Proof {
+export function found({ finding, server, tree }: Remains, kind: 'left-over' | 'unknown'): Proof {
   const what = 'an audit has found it';
   const [name, at] = [readable(tree), readable(server)];
   if (finding?.kind === kind) return { what, is: true, note: `first at ${new Date(finding.since).toISOString()}` };
@@ -72,7 +72,7 @@ export function found({ finding, server, tree }: Held, kind: 'left-over' | 'unkn
   return { what, is: false, note: `no audit has found ${wanted} at ${at}: rookery move audit ${name}` };
 }
 
-export function waited({ finding, retention, now }: Held): Proof {
+export function waited({ finding, retention, now }: Remains): Proof {
   const what = 'it has waited';
   if (retention === 0) return { what, is: true, note: 'it is not to wait' };
   const age = finding ? now - finding.since : 0;
@@ -83,7 +83,7 @@ function days(milliseconds: number): string {
   return `${(Math.max(0, milliseconds) / 86_400_000).toFixed(1)} days`;
 }
 
-export function heldThere({ held, server }: Held): Proof {
+export function heldThere({ held, server }: Remains): Proof {
   const note = `${readable(server)} lists ${held.length} mailboxes of it`;
   return { what: 'the server has it', is: held.length > 0, note };
 }
@@ -105,7 +105,7 @@ function elsewhere({ rows, held, server }: DiscardFacts): Proof {
 }
 
 /** Why the server has a right to some of the tree; undefined where it has none. */
-export function ownOf({ rows, server }: Pick<Held, 'rows' | 'server'>): string | undefined {
+export function ownOf({ rows, server }: Pick<Remains, 'rows' | 'server'>): string | undefined {
   const own = rows.filter((row) => !isGrave(row) && serverOf(row.location) === server);
   if (own.length === 0) return undefined;
   return `the directory has ${own.length} mailboxes of the tree at ${readable(server)} (${readable(own[0]?.name ?? '')})`;
@@ -130,7 +130,7 @@ function few(names: readonly string[]): string {
   return `${names.slice(0, mostNamed).join(', ')}${more}`;
 }
 
-export function still({ moving }: Held): Proof {
+export function still({ moving }: Remains): Proof {
   return { what: 'nobody moves it', is: moving === undefined, note: moving ?? 'no open move, no lease' };
 }
 

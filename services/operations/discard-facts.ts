@@ -10,7 +10,7 @@ import { deletionProofsOf } from '../moves/deleted-copy.ts';
 import type { DeletedFacts } from '../moves/deleted-copy.ts';
 import type { MoveDriver } from '../moves/driver.ts';
 import { activeAt, proofsOf } from '../moves/left-over.ts';
-import type { DiscardFacts, Held, Proof } from '../moves/left-over.ts';
+import type { DiscardFacts, Remains, Proof } from '../moves/left-over.ts';
 import type { Manifest } from '../moves/manifest.ts';
 import { Refusal } from './refusal.ts';
 import { openMove, rowsOf, underWay } from './tree-audit.ts';
@@ -59,7 +59,11 @@ export async function seenOf(left: Left, look: Look, means: FactMeans): Promise<
   return left.isDeleted ? seenDeleted(held, look, means) : seenLeftOver(held, look, means);
 }
 
-async function heldBy({ tree, server, isDeleted, retention }: Left, { isOurs }: Look, means: FactMeans): Promise<Held> {
+async function heldBy(
+  { tree, server, isDeleted, retention }: Left,
+  { isOurs }: Look,
+  means: FactMeans,
+): Promise<Remains> {
   const kept = (await means.findings.of(tree)).filter((one) => one.server === server);
   const listing = await means.lists.of(server, tree);
   if (listing.is === 'silent')
@@ -78,7 +82,7 @@ function tellingOf(kept: readonly KeptFinding[], isDeleted: boolean): KeptFindin
 }
 
 /** The copies are compared only where all else is as it must be: that takes long. */
-async function seenLeftOver(known: Held, { depth, isOurs, signal }: Look, means: FactMeans): Promise<Seen> {
+async function seenLeftOver(known: Remains, { depth, isOurs, signal }: Look, means: FactMeans): Promise<Seen> {
   const { held, tree } = known;
   const without: DiscardFacts = { ...known, differences: undefined, uncompared: 'not compared: see above' };
   const at = activeAt(known.rows, held);
@@ -96,7 +100,7 @@ async function seenLeftOver(known: Held, { depth, isOurs, signal }: Look, means:
 
 async function comparedTo(
   at: Bytes,
-  { tree, server }: Held,
+  { tree, server }: Remains,
   signal: AbortSignal,
   { driver, differences }: FactMeans,
 ): Promise<Pick<DiscardFacts, 'differences' | 'uncompared'> & { manifest: Manifest | undefined }> {
@@ -108,7 +112,7 @@ async function comparedTo(
 }
 
 /** The manifest shows what will be gone for good. */
-async function seenDeleted(known: Held, { depth, isOurs, signal }: Look, means: FactMeans): Promise<Seen> {
+async function seenDeleted(known: Remains, { depth, isOurs, signal }: Look, means: FactMeans): Promise<Seen> {
   const { held, tree, server } = known;
   const facts: DeletedFacts = {
     ...known,
@@ -123,7 +127,7 @@ async function seenDeleted(known: Held, { depth, isOurs, signal }: Look, means: 
 }
 
 /** Why any of these names may be there all the same. */
-async function doubtOf({ tree, held }: Held, isOurs: boolean, means: FactMeans): Promise<string | undefined> {
+async function doubtOf({ tree, held }: Remains, isOurs: boolean, means: FactMeans): Promise<string | undefined> {
   const names = [...new Set([tree, ...held])];
   const asked = Date.now();
   const lookup = await means.directory.lookup(names);
@@ -138,7 +142,7 @@ async function doubtOf({ tree, held }: Held, isOurs: boolean, means: FactMeans):
 }
 
 /** A backend that has it, and whose row is lost, has the mailbox of somebody who lives. */
-async function othersWith({ tree, server, held }: Held, { registry, lists }: FactMeans): Promise<string[]> {
+async function othersWith({ tree, server, held }: Remains, { registry, lists }: FactMeans): Promise<string[]> {
   const others = registry
     .all()
     .map(({ name }) => bytesFromText(name))

@@ -4,6 +4,7 @@ import { isGrave, serverOf } from '../services/directory/entry.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { isDeletedName } from '../services/directory/settling.ts';
 import { kindOf } from '../services/events/failure.ts';
+import type { Outcome } from '../services/events/processor.ts';
 import type { Finding } from '../services/moves/audit.ts';
 import type { Move } from '../services/moves/move.ts';
 import { goesAlong, isWithinServer } from '../services/moves/standing.ts';
@@ -18,8 +19,8 @@ function keptFor({ retention }: Work['settings']): number {
 }
 
 /**
- * Before the move is over, so that a worker that dies leaves it to the next. Nothing is noted of a server that is silent.
- * Rejects when Redis, or the directory, does not answer.
+ * Before the move is over, so that a worker that dies leaves it to the next. Of a server that is silent it is noted that it
+ * was not asked. Rejects when Redis, or the directory, does not answer.
  */
 export async function noteLeftOvers(move: Move, work: Work): Promise<void> {
   if (isWithinServer(move)) return;
@@ -32,26 +33,27 @@ export async function noteLeftOvers(move: Move, work: Work): Promise<void> {
   const rows = all.filter((row) => isOurs(move, row));
   for (const { server } of [move.from, move.to]) {
     const found = await leftAt(server, move, rows, work);
-    if (!found) continue;
     await noted(move.name, server, found, work);
-    const isCopy = server === move.to.server && found.length > 0;
+    const isCopy = server === move.to.server && found?.some(({ kind }) => kind === 'left-over') === true;
     // What is absent by then under a name that only the old copy has is not to become the copy's.
     if (isCopy) await directory.copies.keep(move.name, server, keptFor(settings));
   }
 }
 
 /**
- * Its user was deleted or renamed while a copy of him was made ahead. Nobody knows the copy; and where its server starts anew it
- * would push what is no more, and have it. What was cut may be the only copy: that is not kept from coming back.
+ * Its user was deleted or renamed, while a copy of him was made ahead, say. Nobody knows the copy; and where its server starts
+ * anew it would push what is no more, and have it. What was cut may be the only copy: that is not kept from coming back.
  */
 async function noteNobodys(move: Move, work: Work): Promise<void> {
   const { directory, settings } = work;
-  const { name, to, attempts, times } = move;
-  const found = await unknownAt(to.server, name, work);
-  if (!found) return;
-  await noted(name, to.server, found, work);
-  const isOurCopy = attempts === 0 && times.copied !== undefined;
-  if (isOurCopy && found.length > 0) await directory.copies.keep(name, to.server, keptFor(settings));
+  const { name, from, to, attempts, times } = move;
+  for (const { server } of [from, to]) {
+    const found = await unknownAt(server, name, work);
+    await noted(name, server, found, work);
+    const isOurCopy = server === to.server && attempts === 0 && times.copied !== undefined;
+    if (isOurCopy && found !== undefined && found.length > 0)
+      await directory.copies.keep(name, server, keptFor(settings));
+  }
 }
 
 /** What it has of a tree that the directory does not have; undefined where it cannot be asked. */
@@ -89,16 +91,40 @@ async function leftAt(
   }
 }
 
-/** Whatever else audits have found there stays. */
+/** What a look settles; whatever else audits have found there stays. */
+const settled: readonly Finding['kind'][] = ['left-over', 'unasked'];
+
+/** `found` is undefined where the server was silent: then what was known stays, too. */
 async function noted(
   tree: Bytes,
   server: Bytes,
-  found: readonly Finding[],
+  found: readonly Finding[] | undefined,
   { findings, clock, log }: Work,
 ): Promise<void> {
   const there = (await findings.of(tree)).filter((one) => one.server === server);
-  const others = there.filter(({ kind }) => kind !== 'left-over' && !found.some((one) => one.kind === kind));
-  if (found.length === 0 && others.length === there.length) return;
-  await findings.looked(tree, [...others, ...found], new Set([server]), clock());
-  if (found.length > 0) log.info({ mailbox: readable(tree), server }, 'move: a copy is left there');
+  const fresh = found ?? [{ kind: 'unasked' as const, tree, server, names: [tree] }];
+  const stays = found ? there.filter(({ kind }) => !settled.includes(kind)) : there;
+  const others = stays.filter(({ kind }) => !fresh.some((one) => one.kind === kind));
+  if (fresh.length === 0 && others.length === there.length) return;
+  await findings.looked(tree, [...others, ...fresh], new Set([server]), clock());
+  const fields = { mailbox: readable(tree), server };
+  if (!found) log.warn(fields, 'move: the server is silent, and is asked later whether it has kept anything');
+  else if (found.length > 0) log.info(fields, 'move: a copy is left there');
+}
+
+/**
+ * Servers that were silent when the move ended are asked now, if they answer by now: another move of the tree would have
+ * asked them, too. What the directory is not sure of waits. Undefined where none is to be asked any more.
+ */
+export async function askAgain(move: Move, work: Work): Promise<Outcome | undefined> {
+  if (!(await hasUnasked(move, work))) return undefined;
+  const [entry] = (await work.directory.lookup([move.name])).entries;
+  if (entry && !isGrave(entry) && entry.state !== 'active') return { is: 'open', note: `it is ${entry.state}` };
+  await noteLeftOvers(move, work);
+  if (await hasUnasked(move, work)) return { is: 'open', note: 'a server is silent still' };
+  return { is: 'done', note: 'what it has left is known now' };
+}
+
+async function hasUnasked({ name }: Move, { findings }: Work): Promise<boolean> {
+  return (await findings.of(name)).some(({ kind }) => kind === 'unasked');
 }

@@ -8,7 +8,7 @@ import type { Kept } from '../services/moves/move-store.ts';
 import { nextStep } from '../services/moves/saga.ts';
 import type { Step } from '../services/moves/step.ts';
 import { look } from './move-facts.ts';
-import { noteLeftOvers } from './move-left-overs.ts';
+import { askAgain, noteLeftOvers } from './move-left-overs.ts';
 import { isTaken, take } from './move-steps.ts';
 import type { MovesOptions, Work } from './move-work.ts';
 
@@ -41,7 +41,7 @@ async function carry(work: Work): Promise<Outcome> {
     work.signal.throwIfAborted();
     const kept = await begun(work);
     if (!kept) return { is: 'done', note: 'no move is ordered' };
-    if (kept.move.state !== 'open') return { is: 'done', note: kept.move.note };
+    if (kept.move.state !== 'open') return (await askAgain(kept.move, work)) ?? { is: 'done', note: kept.move.note };
     const step = nextStep(kept.move, await look(kept.move, work.memory, work));
     work.step = step.do;
     if (step.do === 'wait' && step.person !== true && waits < shortWaits) {

@@ -89,6 +89,9 @@ const pause = { first: 1_000, longest: 60_000 };
 /** From one look at a run to the next, in milliseconds, where no move of it ends. */
 const planPause = 1_000;
 
+/** How many open moves are looked at for the room that they will take: more are never under way. */
+const mostOpen = 10_000;
+
 /** How many events of a tree are counted at once, and how many trees a job works on at a time: what is asked of Redis goes together. */
 const atOnce = { batch: 100, trees: 10 };
 
@@ -140,9 +143,11 @@ function conductingOf({ moves: { runs, store: moves, figures }, ringMove: ring, 
 }
 
 function driverOf({ directory, registry, moves }: ServeStart, admins: ImapAdmins): MoveDriver {
-  const { tools, settings, figures } = moves;
+  const { tools, settings, figures, store } = moves;
   const { cutTimeout: timeout, copyAbove } = settings;
-  const driver = tools.driver({ registry, admins, copies: directory.copies, timeout, ...(copyAbove && { copyAbove }) });
+  const open = async () => store.readAll(await store.open(mostOpen));
+  const { copies } = directory;
+  const driver = tools.driver({ registry, admins, copies, timeout, open, ...(copyAbove && { copyAbove }) });
   return timed(driver, (server, took) => {
     figures.answered(server, took);
   });

@@ -53,27 +53,43 @@ function audit(surroundings: Surroundings, end: End): Command {
     });
 }
 
+const unknownNote =
+  'unknown: the directory does not know it; what can be done is told by: rookery move discard NAME --server SERVER --deleted REASON --dry-run';
+
 function auditLines({ trees, findings, silent, later, note }: AuditedValue): string[] {
   const findingsText = findings.length === 1 ? '1 finding' : `${findings.length} findings`;
   return [
     ...(findings.length === 0 ? [] : tableLines({ columns, rows: findings.map(row) })),
     ...silent.map((line) => `silent: ${line}`),
     ...later.map((line) => `not now: ${line}`),
+    ...(findings.some(({ kind }) => kind === 'unknown') ? [unknownNote] : []),
     `${treesText(trees)} ${trees === 1 ? 'was' : 'were'} looked at, ${findingsText}; ${note}`,
   ];
 }
 
+/** What a server has and nobody asks it for, or may have. */
+const left: readonly FindingValue['kind'][] = ['left-over', 'unknown', 'unasked'];
+
 function leftovers(surroundings: Surroundings): Command {
   return command('leftovers')
-    .description('list what audits have found left over, the oldest first')
+    .description(
+      'list what moves and audits have found left over, unknown, or not to be asked for yet, the oldest first',
+    )
     .option('-a, --all', 'all that they have found')
     .addHelpText('after', '\nExamples:\n  rookery move leftovers\n  rookery move leftovers --all -f json')
     .action(async (options: Options & { all?: true }) => {
-      const kind = options.all ? undefined : 'left-over';
-      const found = await withLeftOvers(options, surroundings, (leftOvers) => leftOvers.found(kind));
+      const all = await withLeftOvers(options, surroundings, (leftOvers) => leftOvers.found(undefined));
+      const found = options.all ? all : all.filter(({ kind }) => left.includes(kind));
       const table = () => (found.length === 0 ? ['nothing is known'] : tableLines({ columns, rows: found.map(row) }));
       (options.format === 'json' ? jsonLines(found) : table()).forEach(surroundings.out);
     });
+}
+
+interface DiscardOptions {
+  server: string;
+  dryRun?: true;
+  now?: string;
+  deleted?: string;
 }
 
 function discard(surroundings: Surroundings, end: End): Command {
@@ -83,20 +99,22 @@ function discard(surroundings: Surroundings, end: End): Command {
     .requiredOption('-s, --server <server>', 'the server that has the left-over')
     .option('--dry-run', 'only show the proof')
     .option('--now <reason>', 'before it has waited (moves.retention), and why')
+    .option('--deleted <reason>', 'a copy that a move has made of a user who was deleted since, and why it may go')
     .addHelpText(
       'after',
-      '\nThe proof is shown first: an audit has found it, it has waited, it is active elsewhere, nobody moves it, and the active\ncopy has each message of it.\n\nExit codes: 75 anything of that is missing; it stays then.\n\nExamples:\n  rookery move discard user.jdoe --server mail1.example.org --dry-run\n  rookery move discard user.jdoe --server mail1.example.org',
+      '\nThe proof is shown first: an audit has found it, it has waited, it is active elsewhere, nobody moves it, and the active\ncopy has each message of it. With --deleted: that the directory does not have it, that a move has copied it there, and that\nno other backend has it: the mail that is counted is gone for good then.\n\nExit codes: 75 anything of that is missing; it stays then.\n\nExamples:\n  rookery move discard user.jdoe --server mail1.example.org --dry-run\n  rookery move discard user.jdoe --server mail1.example.org',
     )
-    .action(async (text: string, options: Options & { server: string; dryRun?: true; now?: string }) => {
-      const { server, now, dryRun = false, format } = options;
+    .action(async (text: string, options: Options & DiscardOptions) => {
+      const { server, now, deleted, dryRun = false, format } = options;
       const [name, by] = [bytesFromText(text), operatorOf(surroundings)];
       const told = (value: DiscardValue) => (format === 'json' ? [JSON.stringify(value)] : discardLines(value));
       await withLeftOvers(options, surroundings, async (leftOvers) => {
-        const before = await leftOvers.discard(name, { server, now, by, dryRun: true });
+        const before = await leftOvers.discard(name, { server, now, deleted, by, dryRun: true });
         if (before.result === 'kept') end(exit.temporary);
         if (dryRun || before.result === 'kept' || format !== 'json') told(before).forEach(surroundings.out);
         if (dryRun || before.result === 'kept') return;
-        const done = await leftOvers.discard(name, { server, now, by, dryRun: false });
+        const done = await leftOvers.discard(name, { server, now, deleted, by, dryRun: false });
+        if (done.note !== undefined) end(exit.temporary);
         (format === 'json' ? told(done) : [endLine(done)]).forEach(surroundings.out);
       });
     });
@@ -112,10 +130,10 @@ function discardLines(value: DiscardValue): string[] {
   ];
 }
 
-function endLine({ tree, server, result, left }: DiscardValue): string {
+function endLine({ tree, server, result, left: lists, note }: DiscardValue): string {
   if (result === 'kept') return `${tree} stays at ${server}`;
-  if (left.length === 0) return `${tree} is removed from ${server}`;
-  return `${tree} is removed from ${server}, which still lists ${left.join(', ')}`;
+  const still = lists.length === 0 ? '' : `, which still lists ${lists.join(', ')}`;
+  return `${tree} is removed from ${server}${still}${note === undefined ? '' : `; but ${note}`}`;
 }
 
 export function auditCommands(surroundings: Surroundings, end: End): Command[] {

@@ -23,6 +23,8 @@ export interface Copies {
   keep(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
   /** There is none (at that destination), or it is the tree itself by now; nothing happens where none was known. */
   end(name: Bytes, destination?: Bytes): Promise<void>;
+  /** What is known of the tree's copy; undefined where there is none. */
+  known(name: Bytes): Promise<Copy | undefined>;
 }
 
 /** What is known of the copy of a tree. */

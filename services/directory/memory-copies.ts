@@ -19,6 +19,10 @@ export class MemoryCopies implements Copies {
     return { destination: copy.destination, goesOn: copy.goesOnUntil > now };
   }
 
+  known(name: Bytes): Promise<Copy | undefined> {
+    return Promise.resolve(this.of(name));
+  }
+
   begin(name: Bytes, destination: Bytes, milliseconds: number): Promise<void> {
     const until = this.#clock() + milliseconds;
     this.#copies.set(placeOf(name).tree, { destination, until, goesOnUntil: until });

@@ -6,9 +6,10 @@ import { placeOf } from '../directory/tree.ts';
 /**
  * `left-over`: a server has mailboxes that are active at another one. `missing`: the directory says that a server has them,
  * and it has not. `unknown`: a server has what the directory does not know. `elsewhere`: they are not where their move has
- * ended. `unsettled`: they are reserved, being deleted, or on their way, so that nobody can tell yet.
+ * ended. `unsettled`: they are reserved, being deleted, or on their way, so that nobody can tell yet. `unasked`: the server
+ * was silent when their move ended, so that whether it has kept anything is to be found out; no audit finds that.
  */
-export const findingKinds = ['left-over', 'missing', 'unknown', 'elsewhere', 'unsettled'] as const;
+export const findingKinds = ['left-over', 'missing', 'unknown', 'elsewhere', 'unsettled', 'unasked'] as const;
 export type FindingKind = (typeof findingKinds)[number];
 
 /** What moves as one: a user with all folders, or one shared mailbox. */

@@ -4,23 +4,16 @@ import { isUser } from '../address/user-name.ts';
 import type { ImapAdmin } from '../backends/imap-admin.ts';
 import type { ImapAdmins } from '../backends/imap-admins.ts';
 import { versionOf } from '../backends/imap-move.ts';
-import type { Registry } from '../backends/registry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { placeOf } from '../directory/tree.ts';
-import type { CyrusPartitions } from './cyrus-partitions.ts';
+import { roomFor, sizeKiB } from './cyrus-room.ts';
+import type { RoomMeans } from './cyrus-room.ts';
 import type { Objection } from './driver.ts';
 import type { Move } from './move.ts';
 
-export interface Checking {
-  registry: Registry;
+export interface Checking extends RoomMeans {
   admins: ImapAdmins;
-  partitions: CyrusPartitions;
-  /** What must be left at the destination, in KiB. */
-  margin: number;
 }
-
-/** A tree takes more room than its messages: indexes, caches, blocks. */
-const overhead = 1.1;
 
 const never = (why: string): Objection => ({ is: 'never', why });
 const now = (why: string): Objection => ({ is: 'now', why });
@@ -32,7 +25,7 @@ const now = (why: string): Objection => ({ is: 'now', why });
 export async function objectionTo(move: Move, checking: Checking): Promise<Objection | undefined> {
   const unnameable = names(move);
   if (unnameable) return unnameable;
-  const looks = [source, destination, versions, partition, room, quota];
+  const looks = [source, destination, versions, partition, roomFor, quota];
   const answers = await Promise.allSettled(looks.map((look) => look(move, checking)));
   for (const answer of answers) {
     if (answer.status === 'rejected') throw answer.reason;
@@ -100,23 +93,6 @@ async function partition(move: Move, { partitions }: Checking): Promise<Objectio
   const plan = await partitions.plan(move);
   if ('lacking' in plan) return never(`${readable(move.to.server)} has no partition ${readable(plan.lacking)}`);
   return undefined;
-}
-
-async function room(move: Move, { admins, registry, margin }: Checking): Promise<Objection | undefined> {
-  const { server, partition: wanted } = move.to;
-  const needed = Math.ceil((await sizeKiB(move, admins)) * overhead) + margin;
-  // What the operator says goes before what the server says.
-  const said = registry.find(server)?.space?.find((one) => one.name === wanted);
-  const free = said?.availableKiB ?? (await admins.ask(server, (admin) => admin.freeSpace())).total.availableKiB;
-  if (free >= needed) return undefined;
-  return now(`${readable(server)} has ${free} KiB left, and ${needed} are needed (${margin} of it to be left)`);
-}
-
-/** In KiB, as was planned, or as its quota tells; 0 where nobody knows. */
-async function sizeKiB({ octets, name, from }: Move, admins: ImapAdmins): Promise<number> {
-  if (octets > 0) return Math.ceil(octets / 1024);
-  const use = await admins.ask(from.server, (admin) => admin.quota(name));
-  return use?.storageKiB?.used ?? 0;
 }
 
 /** What has its own quota takes it along; what has none comes under that of a level above it. */

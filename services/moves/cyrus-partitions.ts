@@ -6,9 +6,10 @@ import type { Move } from './move.ts';
 
 /**
  * How to go there. `handOver` is what the cut names: nothing, so that each mailbox goes to the partition of the same name,
- * unless the destination lacks one of those. `lacking`: a partition that is not there, and it cannot be moved so.
+ * unless the destination lacks one of those. `into`: those in which it will lie, be it on its way to another one. `lacking`: a
+ * partition that is not there, and it cannot be moved so.
  */
-export type PartitionPlan = { handOver: Bytes | undefined } | { lacking: Bytes };
+export type PartitionPlan = { handOver: Bytes | undefined; into: readonly Bytes[] } | { lacking: Bytes };
 
 /** How long it is remembered that a server has a partition, in milliseconds. */
 const remembered = 600_000;
@@ -33,13 +34,15 @@ export class CyrusPartitions {
   async plan({ name, from, to }: Move): Promise<PartitionPlan> {
     const wanted = to.partition === '' ? undefined : to.partition;
     if (wanted !== undefined && !(await this.#has(to.server, wanted))) return { lacking: wanted };
-    if (from.server === to.server) return { handOver: undefined };
-    for (const used of await this.#used(from.server, name)) {
+    const last = wanted === undefined ? [] : [wanted];
+    if (from.server === to.server) return { handOver: undefined, into: last };
+    const all = await this.#used(from.server, name);
+    for (const used of all) {
       if (await this.#has(to.server, used)) continue;
       const place = wanted ?? (await this.#default(to.server));
-      return place === undefined ? { lacking: used } : { handOver: place };
+      return place === undefined ? { lacking: used } : { handOver: place, into: [place] };
     }
-    return { handOver: undefined };
+    return { handOver: undefined, into: [...new Set([...all, ...last])] };
   }
 
   async #has(server: Bytes, partition: Bytes): Promise<boolean> {

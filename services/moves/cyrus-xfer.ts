@@ -30,6 +30,8 @@ export interface CyrusXferOptions {
   copyAbove?: CopyAbove;
   /** What must be left at a destination, in KiB; default 1 GiB. */
   margin?: number;
+  /** All open moves, for the room that they will take; left out: there are none. */
+  open?: () => Promise<readonly Move[]>;
   /** Milliseconds since 1970. */
   clock?: () => number;
 }
@@ -79,8 +81,8 @@ export class CyrusXfer implements MoveDriver {
   }
 
   check(move: Move): Promise<Objection | undefined> {
-    const { registry, admins, margin = 1_048_576 } = this.#options;
-    return objectionTo(move, { registry, admins, partitions: this.#partitions, margin });
+    const { registry, admins, margin = 1_048_576, open = () => Promise.resolve([]) } = this.#options;
+    return objectionTo(move, { registry, admins, partitions: this.#partitions, margin, open });
   }
 
   /** Waits for the end of an XFER of it that goes on there. Of what is marked as moving there is none: `busy`. */
@@ -149,8 +151,13 @@ export class CyrusXfer implements MoveDriver {
     for (const name of names) await this.#options.admins.ask(server, (admin) => admin.push(name));
   }
 
-  async discard(server: Bytes, name: Bytes): Promise<void> {
-    const ask = (session: ImapSession): Promise<void> => forgetTree(session, name);
+  /** One order, be it a user with all folders: Cyrus lets nobody else at him meanwhile, and cannot be told to stop. */
+  async discard(server: Bytes, name: Bytes, confirm: () => Promise<void>): Promise<void> {
+    const ask = async (session: ImapSession): Promise<void> => {
+      // A connection and its login may have taken longer than a lease lasts.
+      await confirm();
+      await forgetTree(session, name);
+    };
     await this.#sessions.ask(server, { what: `the end of ${readable(name)}`, ask, signal: never });
     await this.#options.copies.end(name, server);
   }

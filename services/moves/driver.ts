@@ -49,8 +49,12 @@ export interface MoveDriver {
   cut(move: Move, signal: AbortSignal): Promise<CutAnswer>;
   /** Has a server tell the directory of mailboxes that it has. */
   push(server: Bytes, names: readonly Bytes[]): Promise<void>;
-  /** Deletes a server's own copy of a tree, and tells nobody: only ever what is proven to be whole elsewhere. */
-  discard(server: Bytes, name: Bytes): Promise<void>;
+  /**
+   * Deletes a server's own copy of a tree, and tells nobody: only ever what is proven to be whole elsewhere. `confirm` is
+   * called right before each order that deletes anything, however long it took to come so far; where it rejects no order is
+   * given any more, and this rejects with the same.
+   */
+  discard(server: Bytes, name: Bytes, confirm: () => Promise<void>): Promise<void>;
   /** Lets go of what it keeps, connections say. */
   close?(): Promise<void>;
 }

@@ -123,6 +123,6 @@ export function differing(differences: readonly Difference[]): string {
 export function leftOver(move: Move, { source }: Facts): string {
   if (isWithinServer(move) || source === 'lacks') return '';
   const server = readable(move.from.server);
-  if (source === 'silent') return `; ${server} does not answer: whether it has a copy is not known`;
+  if (source === 'silent') return `; ${server} does not answer: whether it has a copy is not known, and is asked later`;
   return `; ${server} still has a copy, which is left there`;
 }

@@ -4,6 +4,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Copies } from '../directory/copies.ts';
 import type { MoveDriver } from './driver.ts';
 import type { Manifest } from './manifest.ts';
+import type { Move } from './move.ts';
 import type { CopyAbove } from './worth-copying.ts';
 import type { Difference } from './manifest-comparison.ts';
 import type { ManifestCodec } from './manifest-store.ts';
@@ -23,4 +24,6 @@ export interface Around {
   timeout: number;
   /** What is copied ahead of its cut; left out: all. */
   copyAbove?: CopyAbove;
+  /** All open moves; left out: there are none. */
+  open?: () => Promise<readonly Move[]>;
 }

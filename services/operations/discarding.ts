@@ -1,18 +1,20 @@
-// A left-over removed at its server: proven anew at that moment, and looked at afterwards.
+// A left-over removed at its server: under the right to its tree, proven anew at that moment, and looked at afterwards.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Registry } from '../backends/registry.ts';
-import { bytesFromText } from '../directory/entry.ts';
 import type { Directory } from '../directory/directory.ts';
+import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { Listing } from '../moves/audit.ts';
 import type { MoveDriver } from '../moves/driver.ts';
-import { activeAt, proofsOf } from '../moves/left-over.ts';
-import type { DiscardFacts } from '../moves/left-over.ts';
+import { LeaseKeeper } from '../moves/lease-keeper.ts';
+import type { LeaseKeeperOptions } from '../moves/lease-keeper.ts';
 import type { Manifest } from '../moves/manifest.ts';
+import { isProven, seenOf } from './discard-facts.ts';
+import type { FactMeans, Left, Seen } from './discard-facts.ts';
 import { Refusal } from './refusal.ts';
-import { auditOne, rowsOf, underWay } from './tree-audit.ts';
-import type { TreeAuditMeans } from './tree-audit.ts';
+import { auditOne } from './tree-audit.ts';
 
 export const discardValue = z
   .object({
@@ -27,6 +29,7 @@ export const discardValue = z
       z.object({ what: z.string(), is: z.boolean().meta({ description: 'Whether it is so.' }), note: z.string() }),
     ),
     left: z.array(z.string()).meta({ description: 'What the server still lists of it afterwards.' }),
+    note: z.string().optional().meta({ description: 'What is to be looked at after all.' }),
   })
   .meta({
     id: 'Discard',
@@ -35,114 +38,134 @@ export const discardValue = z
 
 export type DiscardValue = z.output<typeof discardValue>;
 
-export interface DiscardMeans extends TreeAuditMeans {
-  directory: TreeAuditMeans['directory'] & Pick<Directory, 'lease' | 'release'>;
-  registry: Pick<Registry, 'find'>;
+export interface DiscardMeans extends FactMeans {
+  directory: FactMeans['directory'] & LeaseKeeperOptions['directory'] & Pick<Directory, 'lookup'>;
+  routing: LeaseKeeperOptions['routing'];
+  registry: FactMeans['registry'] & Pick<Registry, 'find'>;
   /** In milliseconds. */
   retention: number;
+  /** How long the right to a tree lasts without renewal, in milliseconds. */
+  lease: number;
   driver: Pick<MoveDriver, 'manifest' | 'discard'>;
-  differences: (manifest: Manifest, found: Manifest) => readonly string[];
+}
+
+export interface DiscardWish {
+  server: string;
+  dryRun: boolean;
+  /** Why it is not to wait; left out: it waits. */
+  now?: string | undefined;
+  /** Why it may go though it is whole nowhere else: its user was deleted. Left out: it is whole elsewhere. */
+  deleted?: string | undefined;
 }
 
 /** How long two manifests may take, in milliseconds. */
 const patience = 600_000;
 
-export async function discardLeftOver(
-  tree: Bytes,
-  { server: name, dryRun, now }: { server: string; dryRun: boolean; now?: string | undefined },
-  means: DiscardMeans,
-): Promise<DiscardValue> {
+/** How long everybody who routes mail may take to hear that the tree is ours, in milliseconds. */
+const hearing = 60_000;
+
+export async function discardLeftOver(tree: Bytes, wish: DiscardWish, means: DiscardMeans): Promise<DiscardValue> {
+  const { server: name, dryRun, now, deleted } = wish;
   if (!means.registry.find(name)) throw new Refusal('missing', `there is no backend ${readable(bytesFromText(name))}`);
-  const server = bytesFromText(name);
-  const { facts, manifest } = await factsOf(tree, server, now === undefined ? means.retention : 0, means);
-  const proof = proofsOf(facts);
-  const missing = proof.find(({ is }) => !is);
-  const at = activeAt(facts.rows, facts.held);
-  const told = (result: DiscardValue['result'], left: readonly Bytes[]): DiscardValue => ({
-    ...{ tree: readable(tree), server: readable(server), result, ...(at !== undefined && { at: readable(at) }) },
-    ...{ mailboxes: facts.held.map(readable), ...sizeOf(manifest), proof, left: left.map(readable) },
-  });
-  if (dryRun) return told(missing ? 'kept' : 'would discard', facts.held);
-  if (missing) {
-    throw new Refusal('unsafe', `${readable(tree)} stays at ${readable(server)}: ${missing.what}: no, ${missing.note}`);
-  }
-  await alone(tree, at ?? server, facts, means);
+  const retention = now === undefined ? means.retention : 0;
+  const left: Left = { tree, server: bytesFromText(name), isDeleted: deleted !== undefined, retention };
+  if (dryRun) return shown(left, means);
+  // What speaks against it at once is said before mail for the tree waits.
+  const before = await seenOf(left, { depth: 'brief', isOurs: false, signal: AbortSignal.timeout(patience) }, means);
+  refuseUnproven(left, before);
+  const { seen, note } = await underRight(left, before.at, means);
   // The audit sees what is there now, and forgets what it had found.
-  await auditOne(tree, { servers: [server] }, means);
-  const after = await means.lists.of(server, tree);
-  return told('discarded', after.is === 'told' ? after.names : []);
+  await auditOne(tree, { servers: [left.server] }, means);
+  const after = await means.lists.of(left.server, tree);
+  const still = after.is === 'told' ? after.names : [];
+  return { ...valueOf(left, seen, 'discarded', still), ...(note !== undefined && { note }) };
 }
 
-/** How long the right to the tree lasts without renewal, in milliseconds. */
-const lease = 30_000;
+async function shown(left: Left, means: DiscardMeans): Promise<DiscardValue> {
+  const look = { depth: 'whole', isOurs: false, signal: AbortSignal.timeout(patience) } as const;
+  const seen = await seenOf(left, look, means);
+  return valueOf(left, seen, isProven(seen.proof) ? 'would discard' : 'kept', seen.held);
+}
 
 /**
  * Removes it while nobody else may move the tree: what is moved to the server at that very moment is no left-over. Mail for
- * the tree is put off for as long.
+ * the tree is put off for as long, and all is proven anew once everybody has heard of that: whoever still had it in mind
+ * at the server may have delivered to it until then.
  */
-async function alone(tree: Bytes, at: Bytes, facts: DiscardFacts, means: DiscardMeans): Promise<void> {
-  const { directory, driver } = means;
-  const right = { destination: at, token: `discard-${randomUUID()}` };
-  const take = () => directory.lease(tree, right, lease);
-  if (!(await take())) throw new Refusal('unsafe', `${readable(tree)}: somebody has begun to move it`);
-  const renewing = setInterval(() => void take().catch(() => undefined), lease / 3);
+async function underRight(left: Left, at: Bytes | undefined, means: DiscardMeans): Promise<Done> {
+  const { directory, routing, lease: milliseconds } = means;
+  const { tree, server } = left;
+  const token = `discard-${randomUUID()}`;
+  const right = new LeaseKeeper({ directory, routing, name: tree, destination: at ?? server, token, milliseconds });
+  if (!(await right.take())) throw new Refusal('unsafe', `${readable(tree)}: somebody has begun to move it`);
   try {
-    const move = await means.moveOf(tree);
-    const isSame = JSON.stringify(await rowsOf(tree, means)) === JSON.stringify(facts.rows);
-    if (move?.state === 'open' || !isSame) throw new Refusal('unsafe', `${readable(tree)}: it has changed meanwhile`);
-    await driver.discard(facts.server, tree);
+    await right.everybodyHears(AbortSignal.timeout(hearing)).catch((error: unknown) => {
+      if (!right.holds) throw error;
+      const why = `not everybody who routes mail has heard that ${readable(tree)} is being looked after`;
+      throw new Refusal('unavailable', `${why}: nothing is removed`, { cause: error });
+    });
+    const signal = AbortSignal.any([right.signal, AbortSignal.timeout(patience)]);
+    const seen = await seenOf(left, { depth: 'whole', isOurs: true, signal }, means);
+    refuseUnproven(left, seen);
+    return { seen, note: await removed(left, right, means) };
+  } catch (error) {
+    if (error instanceof Refusal || right.holds) throw error;
+    throw new Refusal('unsafe', `the right to ${readable(tree)} was lost: nothing is removed`, { cause: error });
   } finally {
-    clearInterval(renewing);
-    await directory.release(tree, right.token);
+    await right.giveBack();
   }
 }
 
-/** The copies are compared only where all else is as it must be: that takes long. */
-async function factsOf(
-  tree: Bytes,
-  server: Bytes,
-  retention: number,
-  means: DiscardMeans,
-): Promise<{ facts: DiscardFacts; manifest: Manifest | undefined }> {
-  const kept = await means.findings.of(tree);
-  const finding = kept.find((one) => one.kind === 'left-over' && one.server === server);
-  const listing = await means.lists.of(server, tree);
-  if (listing.is === 'silent')
-    throw new Refusal('unavailable', `${readable(server)} could not be asked: ${listing.why}`);
-  const without: DiscardFacts = {
-    ...{ tree, server, finding, retention, held: listing.names, rows: await rowsOf(tree, means), now: Date.now() },
-    ...{ moving: await underWay(tree, means), differences: undefined, uncompared: 'not compared: see above' },
+interface Done {
+  seen: Seen;
+  note: string | undefined;
+}
+
+/** Rejects with a Refusal where the server was told and what came of it is not clear; what is to be looked at, if anything. */
+async function removed({ tree, server }: Left, right: LeaseKeeper, means: DiscardMeans): Promise<string | undefined> {
+  let isTold = false as boolean;
+  const confirm = async (): Promise<void> => {
+    await right.confirm();
+    isTold = true;
   };
-  const others = proofsOf(without).slice(0, -1);
-  const at = activeAt(without.rows, without.held);
-  if (at === undefined || others.some(({ is }) => !is)) return { facts: without, manifest: undefined };
-  const { manifest, differences, uncompared } = await compared(tree, server, at, means);
-  // It may have been taken up, or moved, while the copies were compared.
-  const [rows, moving] = [await rowsOf(tree, means), await underWay(tree, means)];
-  const facts = { ...without, rows, moving, differences, uncompared, now: Date.now() };
+  const [name, at] = [readable(tree), readable(server)];
+  const look = `see to it by: rookery move audit ${name}`;
+  try {
+    await means.driver.discard(server, tree, confirm);
+  } catch (error) {
+    if (!isTold) throw error;
+    const said = error instanceof Error ? error.message : String(error);
+    const has = listed(await means.lists.of(server, tree));
+    throw new Refusal('unavailable', `${at} was told to remove ${name}: ${said}. ${at} ${has}; ${look}`, {
+      cause: error,
+    });
+  }
+  return right.holds ? undefined : `the right to ${name} was lost while ${at} removed it; ${look}`;
+}
+
+function listed(listing: Listing): string {
+  if (listing.is === 'silent') return `cannot be asked what it still has`;
+  return listing.names.length === 0
+    ? 'has nothing of it any more'
+    : `still has ${listing.names.length} mailboxes of it`;
+}
+
+function refuseUnproven({ tree, server }: Left, { proof }: Seen): void {
+  const missing = proof.find(({ is }) => !is);
+  if (!missing) return;
+  throw new Refusal('unsafe', `${readable(tree)} stays at ${readable(server)}: ${missing.what}: no, ${missing.note}`);
+}
+
+function valueOf(
+  { tree, server }: Left,
+  { held, at, proof, manifest }: Seen,
+  result: DiscardValue['result'],
+  left: readonly Bytes[],
+): DiscardValue {
   return {
-    facts:
-      activeAt(rows, without.held) === at
-        ? facts
-        : { ...facts, differences: undefined, uncompared: 'it has moved on meanwhile' },
-    manifest,
+    ...{ tree: readable(tree), server: readable(server), result, ...(at !== undefined && { at: readable(at) }) },
+    ...{ mailboxes: held.map(readable), ...sizeOf(manifest), proof: [...proof], left: left.map(readable) },
   };
-}
-
-interface Compared {
-  manifest: Manifest | undefined;
-  differences: readonly string[] | undefined;
-  uncompared: string;
-}
-
-async function compared(tree: Bytes, server: Bytes, at: Bytes, means: DiscardMeans): Promise<Compared> {
-  const { driver, differences } = means;
-  const signal = AbortSignal.timeout(patience);
-  const manifest = await driver.manifest(server, tree, signal);
-  if (!manifest) return { manifest, differences: undefined, uncompared: `${readable(server)} tells nothing of it` };
-  const active = await driver.manifest(at, tree, signal);
-  if (!active) return { manifest, differences: undefined, uncompared: `${readable(at)} has nothing of it` };
-  return { manifest, differences: differences(manifest, active), uncompared: '' };
 }
 
 function sizeOf(manifest: Manifest | undefined): { messages: number; octets: number } {

@@ -5,6 +5,7 @@ import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { bytesFromText, serverOf } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import type { RoutingLeases } from '../directory/routing-lease.ts';
 import { findingKinds, movedAs } from '../moves/audit.ts';
 import type { Finding } from '../moves/audit.ts';
 import type { MoveDriver } from '../moves/driver.ts';
@@ -12,7 +13,7 @@ import type { FindingStore } from '../moves/finding-store.ts';
 import type { Manifest } from '../moves/manifest.ts';
 import type { Move } from '../moves/move.ts';
 import { discardLeftOver } from './discarding.ts';
-import type { DiscardValue } from './discarding.ts';
+import type { DiscardValue, DiscardWish } from './discarding.ts';
 import { mailboxLists } from './mailbox-lists.ts';
 import type { MailboxLists } from './mailbox-lists.ts';
 import { Refusal } from './refusal.ts';
@@ -24,7 +25,7 @@ export const findingValue = z
   .object({
     kind: z.enum(findingKinds).meta({
       description:
-        'left-over: active at another server. missing: the directory has it there, the server has not. unknown: the directory does not know it. elsewhere: not where its move has ended. unsettled: reserved, or on its way.',
+        'left-over: active at another server. missing: the directory has it there, the server has not. unknown: the directory does not know it. elsewhere: not where its move has ended. unsettled: reserved, or on its way. unasked: the server was silent when a move of it ended.',
     }),
     tree: z.string(),
     server: z.string(),
@@ -52,11 +53,7 @@ export type AuditedValue = z.output<typeof auditedValue>;
 /** What is looked at: the trees of a run, these, or all that have something at a server. */
 export type AuditChoice = { run: string } | { names: readonly Bytes[] } | { server: string };
 
-export interface DiscardChoice {
-  server: string;
-  dryRun: boolean;
-  /** Why it is not to wait; left out: it waits. */
-  now?: string | undefined;
+export interface DiscardChoice extends DiscardWish {
   by: string;
 }
 
@@ -65,12 +62,19 @@ export interface LeftOverOperations {
   audit(choice: AuditChoice): Promise<AuditedValue>;
   /** All that audits have found and that is there still, as far as is known; the oldest first. */
   found(kind: FindingValue['kind'] | undefined): Promise<FindingValue[]>;
-  /** Removes a left-over at its server, with proof. Refused as unsafe where anything of that is missing. */
+  /**
+   * Removes a left-over at its server, with proof. Refused as unsafe where anything of that is missing, or the right to the tree
+   * is lost before the server is told; as unavailable where what came of it is not clear.
+   */
   discard(name: Bytes, choice: DiscardChoice): Promise<DiscardValue>;
 }
 
 export interface LeftOverMeans {
-  directory: Pick<Directory, 'tree' | 'lookup' | 'list' | 'lease' | 'release'>;
+  directory: Pick<Directory, 'tree' | 'lookup' | 'list' | 'lease' | 'release' | 'head'> & {
+    copies: Pick<Directory['copies'], 'known'>;
+  };
+  /** Who goes by what he remembers of the directory. */
+  routing: Pick<RoutingLeases, 'held'>;
   registry: Registry;
   findings: FindingStore;
   admins: TreeAuditMeans['admins'] & { close(): Promise<void> };
@@ -78,6 +82,8 @@ export interface LeftOverMeans {
   imapTimeout: number;
   /** How long what is left over is kept, in milliseconds. */
   retention: number;
+  /** How long the right to a tree lasts without renewal, in milliseconds. */
+  lease: number;
   moveOf: TreeAuditMeans['moveOf'];
   /** The moves of a run; undefined where there is no such run. */
   ofRun: (run: string) => Promise<readonly Move[] | undefined>;

@@ -62,12 +62,18 @@ async function later(tree: Bytes, why: string, { findings }: TreeAuditMeans): Pr
 /** Whether somebody moves it: then what is at two servers is on its way. */
 export async function underWay(
   tree: Bytes,
-  { directory, moveOf }: Pick<TreeAuditMeans, 'directory' | 'moveOf'>,
+  means: Pick<TreeAuditMeans, 'directory' | 'moveOf'>,
 ): Promise<string | undefined> {
-  const move = await moveOf(tree);
-  if (move?.state === 'open') return `a move of it is open: ${move.step}`;
-  const [concern] = (await directory.lookup([tree])).concerns;
+  const open = await openMove(tree, means);
+  if (open !== undefined) return open;
+  const [concern] = (await means.directory.lookup([tree])).concerns;
   return concern?.kind === 'lease' ? concern.text : undefined;
+}
+
+/** The same for who has the lease on it himself. */
+export async function openMove(tree: Bytes, { moveOf }: Pick<TreeAuditMeans, 'moveOf'>): Promise<string | undefined> {
+  const move = await moveOf(tree);
+  return move?.state === 'open' ? `a move of it is open: ${move.step}` : undefined;
 }
 
 /** A user's tree is one; of a shared one each mailbox moves by itself. */

@@ -36,7 +36,7 @@ import { eventsPlace } from './redis-access.ts';
 import type { Events, RoleStart, StartedRole } from './role.ts';
 
 export async function startApiRole(start: RoleStart): Promise<StartedRole> {
-  const { config, directory, registry, checks, notes, metrics, log, outages } = start;
+  const { config, directory, routing, registry, checks, notes, metrics, log, outages } = start;
   const tokens = tokensOf(config);
   const events = await start.events();
   // Whoever has heard that this process is ready finds the queues, if they can be found at all.
@@ -61,7 +61,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const onRuns = { planning: onPlanning(planning, config), moves: onMoves(rung) };
   const evacuate: BackendMeans['evacuate'] = (server, by) => evacuation(server, by, { ...onRuns, runs: moves.runs });
   const backends = openMeans(config, { directory, registry, backlog, users, moves, evacuate }, hearer);
-  const leftOvers = openLeftOverMeans(config, { directory, registry }, outages.of('events'));
+  const leftOvers = openLeftOverMeans(config, { directory, registry, routing }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({
     ...{ checks, notes, metrics, log },

@@ -21,17 +21,17 @@ const second = 1000;
 /** Opens it whether or not Redis answers. */
 export function openLeftOverMeans(
   config: Config,
-  { directory, registry }: { directory: Directory; registry: Registry },
+  { directory, registry, routing }: Pick<LeftOverMeans, 'routing'> & { directory: Directory; registry: Registry },
   hearer: ConnectionHearer = unheard,
 ): LeftOverMeans & { begun(): Promise<void>; close(): void } {
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
   const imapTimeout = config.workers.imap_timeout * second;
   const admins = new ImapAdmins(registry, imapTimeout);
   const moves = openMoves(config, hearer);
-  const { cutTimeout: timeout } = moves.settings;
+  const { cutTimeout: timeout, retention, lease } = moves.settings;
   const driver = moves.tools.driver({ registry, admins, copies: directory.copies, timeout });
   return {
-    ...{ directory, registry, imapTimeout, findings: new FindingStore(redis), admins },
+    ...{ directory, registry, routing, imapTimeout, findings: new FindingStore(redis), admins },
     moveOf: async (name) => (await moves.store.read(name))?.move,
     async ofRun(run) {
       const all = await moves.store.ofRun(run);
@@ -39,8 +39,7 @@ export function openLeftOverMeans(
       return all.length > 0 || (await moves.runs.read(run)) ? all : undefined;
     },
     driver,
-    differences: moves.tools.differences,
-    retention: config.moves.retention * second,
+    ...{ differences: moves.tools.differences, retention, lease },
     begun: async () => {
       await Promise.all([connected(redis, patience), moves.store.begun()]);
     },
@@ -55,7 +54,8 @@ export function openLeftOverMeans(
 /** Opens it for one command. Rejects when Redis does not answer. */
 export async function openLeftOvers(config: Config): Promise<LeftOverMeans & { close(): Promise<void> }> {
   const directory = await lookedAt(config);
-  const means = openLeftOverMeans(config, { directory, registry: registryOf(config) });
+  const { routing } = directory;
+  const means = openLeftOverMeans(config, { directory, registry: registryOf(config), routing });
   const close = async () => {
     means.close();
     await directory.close();

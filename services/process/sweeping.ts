@@ -19,6 +19,9 @@ const ringEvery = 60_000;
 /** How many cases are rung for at a time; of more than these, others each time. */
 const mostRings = 5000;
 
+/** How many moves are rung for at a time, at whose end a server was silent. */
+const mostUnasked = 50;
+
 /** How many runs are looked at: the newest. */
 const mostRuns = 1000;
 
@@ -38,6 +41,7 @@ export async function startSweeping(start: RoleStart, server: MupdateServer, eve
     setInterval(() => void ringNow(start, events), ringEvery),
     setInterval(() => void ringForOrders(orders, start, events), ringEvery),
     setInterval(() => void ringForMoves({ moves: moves.store }, start, events), ringEvery),
+    setInterval(() => void ringForUnasked(moves, start, events), ringEvery),
     setInterval(() => void ringForRuns(moves, start, events), ringEvery),
     setInterval(() => {
       // Of the others nobody can tell how full they are.
@@ -91,6 +95,30 @@ export function ringForMoves(
   return ringForOpen('moves', moves, start, events);
 }
 
+/**
+ * And for moves at whose end a server was silent: whether it has kept anything is asked once it answers. Some at a time, others
+ * each time: each waits for a server that may be silent still.
+ */
+export async function ringForUnasked(
+  { findings }: { findings: Pick<Moves['findings'], 'all'> },
+  { log }: Told,
+  { producer }: Pick<Bells, 'producer'>,
+): Promise<void> {
+  try {
+    const unasked = (await findings.all()).filter(({ kind }) => kind === 'unasked');
+    const names = [...new Set(unasked.map(({ tree }) => tree))];
+    for (const name of someOf(names, mostUnasked)) producer.ring('moves', { name });
+  } catch (error) {
+    if (!isAway(error)) log.error({ err: error }, 'events: moves with silent servers could not be rung for');
+  }
+}
+
+/** So many in a row, from anywhere on. */
+function someOf<T>(all: readonly T[], most: number): T[] {
+  const first = all.length > most ? Math.floor(Math.random() * all.length) : 0;
+  return [...all, ...all].slice(first, first + Math.min(all.length, most));
+}
+
 /** And for runs that are not over: their conductor's job may have been given up, or lost. */
 export async function ringForRuns(
   { runs }: { runs: Pick<Moves['runs'], 'list'> },
@@ -133,10 +161,7 @@ async function ringForOpen(
 async function ringNow({ directory, log }: RoleStart, { producer }: Events): Promise<void> {
   try {
     const names = await directory.caseNames();
-    const first = names.length > mostRings ? Math.floor(Math.random() * names.length) : 0;
-    for (const name of [...names, ...names].slice(first, first + Math.min(names.length, mostRings))) {
-      producer.ring('reconcile', { name });
-    }
+    for (const name of someOf(names, mostRings)) producer.ring('reconcile', { name });
   } catch (error) {
     if (!isAway(error)) log.error({ err: error }, 'directory: open cases could not be rung for');
   }

@@ -49,6 +49,11 @@ async function play(world: World, story: string, between = (look: number) => hea
   await world.quiet();
   await world.heal();
   const told = `${story}: ${move.state}, ${move.note}`;
+  if (world.findings.some(({ kind }) => kind === 'unasked')) {
+    await movesProcessor(world.worker())({ name: root }, new AbortController().signal, quietDesk);
+    assert.ok(!world.findings.some(({ kind }) => kind === 'unasked'), `${told}; asked again`);
+  }
+  await world.leftOversAreKnown(`${told}; asked again`);
   if (move.state !== 'stopped') assert.equal(await world.whole(told), move.state === 'done' ? 'mail2' : 'mail1', told);
   if (move.state === 'done') return 'done';
   const isSplit = move.state === 'stopped' && / is at the destination/.test(move.note);

@@ -90,6 +90,7 @@ test('by the API and by command: found, told, and kept for want of proof; before
   const discard = { name: 'user.ann', server: 'mail1' };
   assert.equal((await ask('read', 'POST', '/v1/moves/discard', discard))[0], 403);
   assert.equal((await ask('operate', 'POST', '/v1/moves/discard', { ...discard, now: 'space' }))[0], 403);
+  assert.equal((await ask('operate', 'POST', '/v1/moves/discard', { ...discard, deleted: 'he left' }))[0], 403);
   for (const role of ['operate', 'admin'] as const) {
     const [refused, problem] = await ask(role, 'POST', '/v1/moves/discard', { ...discard, dry_run: false });
     assert.deepEqual(
@@ -99,6 +100,17 @@ test('by the API and by command: found, told, and kept for want of proof; before
   }
   const listed = await program.command('move', 'leftovers');
   assert.match(listed.out, /^left-over +user\.ann +mail1 +mail2 +1 +1970/m);
+  const unasked = { ...leftOver('user.dan', 'mail1'), kind: 'unasked' as const };
+  await kept.looked('user.dan', [unasked], new Set(['mail1']), 2000);
+  const missing = { ...leftOver('user.eve', 'mail1'), kind: 'missing' as const };
+  await kept.looked('user.eve', [missing], new Set(['mail1']), 3000);
+  const [some, every] = [
+    await program.command('move', 'leftovers'),
+    await program.command('move', 'leftovers', '--all'),
+  ];
+  assert.match(some.out, /^unasked +user\.dan +mail1 /m);
+  assert.doesNotMatch(some.out, /user\.eve/);
+  assert.match(every.out, /^missing +user\.eve /m);
   const audit = await program.command('move', 'audit', 'user.ann');
   assert.equal(audit.code, 65);
   assert.match(

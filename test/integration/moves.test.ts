@@ -5,12 +5,13 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from '../../services/backends/registry.ts';
 import { LeaseKeeper, LeaseLost } from '../../services/moves/lease-keeper.ts';
+import type { FindingKind, KeptFinding } from '../../services/moves/audit.ts';
 import type { Manifest } from '../../services/moves/manifest.ts';
 import { RedisManifests } from '../../services/moves/manifest-store.ts';
 import type { Move } from '../../services/moves/move.ts';
 import { MoveStore, UnreadableMove } from '../../services/moves/move-store.ts';
 import { Moving, UnfitMove } from '../../services/moves/moving.ts';
-import { ringForMoves } from '../../services/process/sweeping.ts';
+import { ringForMoves, ringForUnasked } from '../../services/process/sweeping.ts';
 import { commandConnection, connected } from '../../services/redis/connection.ts';
 import { movesProcessor } from '../../workers/moves.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
@@ -233,6 +234,26 @@ test('open moves are rung for again', async () => {
     },
   );
   assert.deepEqual(rung, ['moves user.x']);
+});
+
+test('moves at whose end a server was silent are rung for, once each, some at a time', async () => {
+  const finding = (tree: string, kind: FindingKind) => ({
+    ...{ kind, tree, server: 'mail1', names: [tree], since: 1, seen: 1 },
+  });
+  const rungFor = async (all: KeptFinding[]): Promise<string[]> => {
+    const rung: string[] = [];
+    await ringForUnasked(
+      { findings: { all: () => Promise.resolve(all) } },
+      { log: { error: (_fields, text) => assert.fail(text) } },
+      { producer: { ring: (queue, payload) => rung.push(`${queue} ${(payload as { name: string }).name}`) } },
+    );
+    return rung;
+  };
+  const few = [finding('user.x', 'unasked'), { ...finding('user.x', 'unasked'), server: 'mail2' }];
+  assert.deepEqual(await rungFor([...few, finding('user.y', 'left-over')]), ['moves user.x']);
+  const many = await rungFor(Array.from({ length: 200 }, (_, at) => finding(`user.n${at}`, 'unasked')));
+  assert.deepEqual([many.length, new Set(many).size], [50, 50]);
+  assert.deepEqual(await rungFor([]), []);
 });
 
 test('a move whose worker dies under it goes on in the next job of the queue', async (t) => {

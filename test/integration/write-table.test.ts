@@ -357,3 +357,34 @@ for (const cell of cells()) {
     }
   });
 }
+
+const copies: Readonly<Record<string, string>> = {
+  active: 'none',
+  'active, copied': 'goes on to mail2',
+  'active, was copied': 'none',
+  'active, copy made': 'at mail2',
+  'active, copied, to be kept': 'goes on to mail2',
+  'active, was copied, kept': 'at mail2',
+  'absent, copy kept': 'at mail2',
+  'absent, copy was kept': 'none',
+  'absent, kept copy ended': 'none',
+};
+
+for (const [state, expected] of Object.entries(copies)) {
+  test(`the copy that is known: ${state}`, async () => {
+    const clock = () => now;
+    const known = async (directory: Directory) => {
+      await ready(directory, state);
+      const copy = await directory.copies.known(`${name}.Sent`);
+      return copy ? `${copy.goesOn ? 'goes on to' : 'at'} ${copy.destination}` : 'none';
+    };
+    assert.equal(await known(new MemoryDirectory({ policy, clock })), expected);
+    await redisSays(redis.socket, 'FLUSHALL');
+    const scratch = await openScratchDirectory(redis.socket, { policy, clock });
+    try {
+      assert.equal(await known(scratch.directory), expected);
+    } finally {
+      await scratch.close();
+    }
+  });
+}

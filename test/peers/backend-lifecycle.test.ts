@@ -9,6 +9,7 @@ import type { AddedValue, DrainedValue } from '../../services/operations/backend
 import type { AuditedValue } from '../../services/operations/left-over-operations.ts';
 import { leftOverOperations } from '../../services/operations/left-over-operations.ts';
 import { loadConfig } from '../../services/config/load.ts';
+import { lookedAt } from '../../services/process/open-directory.ts';
 import { openLeftOvers } from '../../services/process/open-left-overs.ts';
 import { Mta } from '../harness/lmtp-proxy.ts';
 import { Murder } from '../harness/murder.ts';
@@ -22,6 +23,7 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
 
   before(async () => {
     murder = await Murder.start({
+      directory: { tombstone_grace: 1 },
       sections: { placement: { serverlist_select_mode: 'random' }, moves: { observe: 1, lease: 3 } },
     });
   });
@@ -222,6 +224,97 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     assert.ok((await murder.holdings('mail2')).has('user.newer'));
   });
 
+  test('a lease that is lost before the server is told keeps the copy; mail is put off meanwhile', async (t) => {
+    await murder.create('mail1', ['user.lost'], 5);
+    murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'refuse' : 'pass');
+    await murder.say('mail1', 'XFER user.lost mail2');
+    murder.relays.mail1.rule = undefined;
+    await audit('user.lost');
+    const means = await openLeftOvers(loadConfig({ env: {}, file: murder.rookery.configFile }));
+    t.after(() => means.close());
+    const choice = { server: 'mail2', dryRun: false, by: 'test' };
+    const { driver } = means;
+    let token = '';
+    const { directory } = means;
+    const lease: typeof directory.lease = (name, one, ms) => {
+      ({ token } = one);
+      return directory.lease(name, one, ms);
+    };
+    const between = (lose: boolean) => ({
+      ...{ ...means, retention: 0, lease: 1000 },
+      directory: {
+        ...{ copies: directory.copies, lease },
+        tree: (name: string) => directory.tree(name),
+        lookup: (names: readonly string[]) => directory.lookup(names),
+        list: (prefix: string) => directory.list(prefix),
+        release: (name: string, one: string) => directory.release(name, one),
+        head: () => directory.head(),
+      },
+      driver: {
+        manifest: driver.manifest.bind(driver),
+        discard: async (server: string, name: string, confirm: () => Promise<void>) => {
+          assert.match(await said('lost'), /^451 4\.2\.1/, 'put off while it is removed');
+          if (lose) {
+            // As another mover would have it after a pause of this process.
+            await directory.release(name, token);
+            assert.ok(await directory.lease(name, { destination: 'mail2', token: 'mover' }, 60_000));
+          }
+          await driver.discard(server, name, confirm);
+        },
+      },
+    });
+    const lost = leftOverOperations(between(true)).discard('user.lost', choice);
+    await assert.rejects(lost, /^Refusal: the right to user\.lost was lost: nothing is removed$/);
+    assert.ok((await murder.holdings('mail2')).has('user.lost'));
+    await assert.rejects(leftOverOperations(between(false)).discard('user.lost', choice), /nobody moves it: no/);
+    await directory.release('user.lost', 'mover');
+    const done = await leftOverOperations(between(false)).discard('user.lost', choice);
+    assert.deepEqual([done.result, done.left, done.note], ['discarded', [], undefined]);
+    assert.equal((await murder.holdings('mail2')).has('user.lost'), false);
+    assert.match(await said('lost'), /^250/);
+  });
+
+  test('the copy of a user who is deleted since goes by a word of its own, where a move has made it', async (t) => {
+    await murder.create('mail1', ['user.left', 'user.left.Sent'], 10);
+    const now = await operations(t, 0);
+    const directory = await lookedAt(loadConfig({ env: {}, file: murder.rookery.configFile }));
+    t.after(() => directory.close());
+    // As a move has it that copies ahead, and is not done.
+    await directory.copies.begin('user.left', 'mail2', 60_000);
+    assert.match(await murder.say('mail1', 'XFER user.left mail2'), /NO USER left/);
+    await directory.copies.made('user.left', 'mail2', 600_000);
+    assert.ok((await murder.holdings('mail2')).has('user.left.Sent'), 'the copy is there');
+    const deleted = await rookery('user', 'delete', 'left');
+    assert.equal(deleted.code, 0, deleted.err + deleted.out);
+    const words = ['user.left', '--server', 'mail2'];
+    assert.equal((await audit('user.left')).findings[0]?.kind, 'unknown');
+    assert.match((await rookery('move', 'leftovers')).out, /^unknown +user\.left +mail2 /m);
+    assert.match(
+      (await rookery('move', 'audit', 'user.left')).out,
+      /move discard NAME --server SERVER --deleted REASON/,
+    );
+    const without = await rookery('move', 'discard', ...words);
+    assert.equal(without.code, 75);
+    assert.match(without.out, /NO +the directory does not know it, so nobody else has it: .*--deleted/);
+    // A deletion is no proof before its grace is over.
+    const choice = { server: 'mail2', by: 'test', deleted: 'he has left' };
+    await until(
+      'his absence is proven',
+      async () => {
+        const { result, messages, proof } = await now.discard('user.left', { ...choice, dryRun: true });
+        t.diagnostic(proof.flatMap(({ what, is, note }) => (is ? [] : [`${what}: ${note}`])).join('; '));
+        return result === 'would discard' && messages === 20;
+      },
+      60_000,
+    );
+    const waits = await rookery('move', 'discard', ...words, '--deleted', 'he has left');
+    assert.match(waits.out, /it has waited +NO +0\.0 days of 7\.0 days/);
+    const done = await now.discard('user.left', { ...choice, dryRun: false });
+    assert.deepEqual([done.result, done.messages, done.left], ['discarded', 20, []]);
+    assert.equal((await murder.holdings('mail2')).has('user.left'), false);
+    assert.deepEqual((await audit('user.left')).findings, []);
+  });
+
   test('what the directory does not know, and what a server has lost, is told apart from a left-over', async () => {
     assert.match(await murder.say('mail2', 'LOCALCREATE "user.stranger"'), /^OK/);
     await murder.create('mail1', ['user.gone', 'user.gone.Sent']);
@@ -236,7 +329,20 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
       gone.map(({ kind, tree, mailboxes }) => [kind, tree, mailboxes]),
       [['missing', 'user.gone', ['user.gone.Sent']]],
     );
-    assert.equal((await rookery('move', 'discard', 'user.stranger', '--server', 'mail2')).code, 75);
+    const discarded = await rookery(
+      'move',
+      'discard',
+      'user.stranger',
+      '--server',
+      'mail2',
+      '--deleted',
+      'x',
+      '--now',
+      'x',
+    );
+    assert.equal(discarded.code, 75);
+    assert.match(discarded.out, /a move has copied it there +NO +it may be the only copy: .* restart Cyrus on mail2/);
+    assert.ok((await murder.holdings('mail2')).has('user.stranger'));
   });
 
   test('a server that does not answer is silent: nothing is found of it, and nothing forgotten', async () => {

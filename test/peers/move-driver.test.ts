@@ -294,6 +294,46 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     assert.deepEqual(await master.directory.tree('rookery-probe'), []);
   });
 
+  test('the partition that a tree goes to must have the room, beside what earlier moves will take of it', async () => {
+    await makeUsers(cyrus.node('mail1'), [{ inbox: 'user.big', folders: [], messages: 5, storageKiB: 9000 }], '/');
+    const all = registry.all().map((backend) => ({
+      ...backend,
+      space: [
+        { name: 'default', availableKiB: 1000, totalKiB: 1_000_000 },
+        { name: 'u2', availableKiB: 9000, totalKiB: 1_000_000 },
+      ],
+    }));
+    const { copies } = master.directory;
+    const begun = { octets: 700_000, times: { begun: 1 } };
+    const open = () => Promise.resolve([move('user.before', {}, begun)]);
+    const spaced = new CyrusXfer({ registry: new Registry(all), admins, copies, timeout: 60_000, margin: 1, open });
+    const asked = new CyrusXfer({ registry, admins, copies, timeout: 60_000, margin: 1e12, open });
+    ends.push(
+      () => spaced.close(),
+      () => asked.close(),
+    );
+    const said = async (octets: number, partition: string, by = spaced) =>
+      (await by.check(move('user.big', { partition }, { octets })))?.why ?? 'fits';
+    // Handed over under the name of its own partition, it passes through that.
+    assert.match(
+      await said(5_000_000, 'u2'),
+      /^mail2 has 1000 KiB left on default, 752 of it for 1 moves before this one/,
+    );
+    assert.match(await said(500_000, ''), /^mail2 has 1000 KiB left on default, 752 of it/, 'the default, unnamed');
+    assert.equal(await said(100_000, ''), 'fits');
+    assert.equal(await said(100_000, 'u2'), 'fits');
+    const within = move('user.big', { server: 'mail1', partition: 'u2' }, { octets: 5_000_000 });
+    assert.equal(await spaced.check(within), undefined, 'within its server it does not');
+    assert.match(
+      (await spaced.check({ ...within, octets: 9e6 }))?.why ?? '',
+      /^mail1 has 9000 KiB left on u2, and 96\d\d /,
+    );
+    assert.match(
+      await said(100, '', asked),
+      /^mail2 has \d+ KiB left, 752 of it for 1 moves before this one, and 1000/,
+    );
+  });
+
   /** Holds the first command of a kind that mail1 says, until it is let go. */
   function held(verb: string): { reached: Promise<void>; letGo: () => void } {
     let letGo: () => void = () => undefined;
@@ -440,10 +480,16 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     await driver.copy(move('user.twice'), patience);
     assert.equal(await driver.holds('mail2', 'user.twice'), 'has');
     const before = await rows('user.twice');
-    await driver.discard('mail2', 'user.twice');
+    const lost = () => Promise.reject(new Error('the lease was lost'));
+    await assert.rejects(driver.discard('mail2', 'user.twice', lost), /the lease was lost/);
+    assert.ok(await driver.manifest('mail2', 'user.twice', patience), 'no order was given');
+    let confirmed = 0;
+    const confirm = () => Promise.resolve(void (confirmed += 1));
+    await driver.discard('mail2', 'user.twice', confirm);
+    assert.equal(confirmed, 1);
     assert.equal(await driver.holds('mail2', 'user.twice'), 'lacks');
     assert.equal(await driver.manifest('mail2', 'user.twice', patience), undefined);
-    await driver.discard('mail2', 'user.twice');
+    await driver.discard('mail2', 'user.twice', confirm);
     assert.deepEqual(await rows('user.twice'), before);
     await as('mail2', 'cyrus', async (imap) => {
       assert.deepEqual(await imap.ok('SYNCGET META twice'), []);

@@ -121,7 +121,19 @@ test('it is no left-over where the directory has anything of the tree there, or 
   assert.match(elsewhere([row('user.a', 'm1'), row('user.a.x', 'm2')]), /at m1/);
   assert.match(elsewhere([row('user.a', 'm2')]), /user\.a\.x is not in the directory$/);
   assert.match(elsewhere([row('user.a', 'm2'), row('user.a.x', 'm2', 'handed')]), /user\.a\.x is handed$/);
-  assert.match(elsewhere([row('user.a', 'm2'), row('user.a.x', 'm3')]), /at several servers$/);
+  assert.match(
+    elsewhere([row('user.a', 'm2'), row('user.a.x', 'm3')]),
+    /at several servers: user\.a at m2; user\.a\.x at m3$/,
+  );
+  const folders = Array.from({ length: 5 }, (_, at) => `user.a.f${at}`);
+  const spread = folders.map((name, at) => row(name, at < 4 ? 'm2' : 'm9'));
+  const more = ['m3', 'm4', 'm5'].map((server) => row(`user.a.${server}`, server));
+  const rows = [...spread, ...more];
+  const named = lacking({ rows, held: rows.map(({ name }) => name) }).join();
+  assert.match(
+    named,
+    /servers: user\.a\.f0, user\.a\.f1, user\.a\.f2 and 1 more at m2; .* at m9; .* at m3; and at 2 more$/,
+  );
   assert.match(elsewhere([row('user.a', 'm2'), row('user.a.x', 'm2'), row('user.a.y', 'm1', 'tombstone')]), /at m1/);
   assert.match(elsewhere([]), /is not in the directory/);
   assert.match(lacking({ held: [] }).join(), /the server has it: m1 lists 0/);

@@ -92,3 +92,72 @@ test('what stands against a move for now is looked at a few times, and then ends
   for (let at = 0; at < options.settings.attempts; at += 1) await looked({ ...options, driver: full });
   assert.deepEqual([world.move?.state, world.move?.note], ['refused', 'check: there is no room']);
 });
+
+/** What is known to be left, or not asked for, by server. */
+function known({ findings }: World): string[] {
+  return findings.map(({ kind, server, names }) => `${kind} ${server} ${names.join()}`).sort();
+}
+
+/** The move is done, and its source does not answer from the cut on, nor delete what it had. */
+async function silentSource(world: World): Promise<void> {
+  await world.begin();
+  world.place();
+  const options = world.worker();
+  const cut: MoveDriver['cut'] = async (...given) => {
+    const copies = structuredClone([...world.source.mailboxes]);
+    const told = await options.driver.cut(...given);
+    for (const [name, mailbox] of copies) world.source.mailboxes.set(name, { ...mailbox, moving: false });
+    world.source.silent = true;
+    return told;
+  };
+  await looked({ ...options, driver: { ...options.driver, cut } });
+  world.now += later;
+  await looked(world.worker());
+  assert.equal(world.move?.state, 'done', world.move?.note);
+}
+
+test('a source that is silent at the end is asked again once it answers, and what it has kept is known', async () => {
+  const world = new World();
+  await silentSource(world);
+  assert.match(
+    world.move?.note ?? '',
+    /mail1 does not answer: whether it has a copy is not known, and is asked later$/,
+  );
+  assert.deepEqual(known(world), [`unasked mail1 ${root}`]);
+  const [first] = world.findings;
+  await looked(world.worker());
+  assert.deepEqual(known(world), [`unasked mail1 ${root}`], 'silent still');
+  assert.equal(world.findings[0]?.since, first?.since);
+  world.source.silent = false;
+  await looked(world.worker());
+  assert.deepEqual(known(world), [`left-over mail1 ${root},user.ann.Sent,user.ann.Work`]);
+  assert.equal(world.move?.state, 'done');
+});
+
+test('a source that has kept nothing is asked no more', async () => {
+  const world = new World();
+  await silentSource(world);
+  world.source.mailboxes.clear();
+  world.source.silent = false;
+  await looked(world.worker());
+  assert.deepEqual(known(world), []);
+});
+
+test('while its row is on its way nothing is said of who was silent; of a user who is gone since, what is there is unknown', async () => {
+  const world = new World();
+  await silentSource(world);
+  world.source.silent = false;
+  const writer = { session: 'hands', server: 'mail2', admin: false, push: false };
+  await world.truth.write({ verb: 'DEACTIVATE', name: root, location: 'mail2!default', acl: '' }, writer);
+  await looked(world.worker());
+  assert.deepEqual(known(world), [`unasked mail1 ${root}`]);
+  await world.truth.write({ verb: 'ACTIVATE', name: root, location: 'mail2!default', acl: 'a' }, writer);
+  for (const name of world.destination.mailboxes.keys())
+    await world.truth.write({ verb: 'DELETE', name, location: '', acl: '' }, writer);
+  await world.truth.end('hands', 'logout');
+  world.destination.mailboxes.clear();
+  world.acknowledged.clear();
+  world.now += later;
+  await looked(world.worker());
+  assert.deepEqual(known(world), [`unknown mail1 ${root}`]);
+});

@@ -28,6 +28,11 @@ const discarding = z.strictObject({
   server: nameField('The server that has the left-over.', 'the name of a backend'),
   dry_run: field(z.boolean().default(false), 'Nothing is done.', 'true or false'),
   now: field(z.string().min(1).max(500).optional(), 'Before it has waited, and why.', 'a text: the reason'),
+  deleted: field(
+    z.string().min(1).max(500).optional(),
+    'Though it is whole nowhere else: it is the copy, made by a move, of a user who was deleted. Why it may go.',
+    'a text: the reason',
+  ),
 });
 const asked = z.strictObject({
   kind: field(z.enum(findingKinds).optional(), 'Only findings of this kind.', `one of ${findingKinds.join(', ')}`),
@@ -74,14 +79,14 @@ export const moveAudit: Resource = (server, { operations: { leftOvers } }) => {
       schema: {
         ...{ operationId: 'discardLeftOver', summary: 'Removes a left-over at its server, with proof', tags },
         description:
-          'Refused where anything of the proof is missing. With dry_run only the proof is shown. Before it has waited (now) it takes the role admin.',
+          'Refused where anything of the proof is missing. With dry_run only the proof is shown. Before it has waited (now), or of a user who was deleted (deleted), it takes the role admin.',
         ...{ body: discarding, response: { 200: discardValue } },
       },
     },
     (request) => {
-      const { name, server: at, dry_run: dryRun, now } = request.body;
-      if (now !== undefined) demand(request, 'admin');
-      return leftOvers.discard(bytesFromText(name), { server: at, dryRun, now, by: callerName(request) });
+      const { name, server: at, dry_run: dryRun, now, deleted } = request.body;
+      if (now !== undefined || deleted !== undefined) demand(request, 'admin');
+      return leftOvers.discard(bytesFromText(name), { server: at, dryRun, now, deleted, by: callerName(request) });
     },
   );
 };

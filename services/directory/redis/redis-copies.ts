@@ -1,6 +1,6 @@
 // Copies of trees in Redis: a key of each tree beside its rows, which write.lua looks at.
 import type { Redis } from 'ioredis';
-import type { Copies } from '../copies.ts';
+import type { Copies, Copy } from '../copies.ts';
 import type { Bytes } from '../entry.ts';
 import { placeOf } from '../tree.ts';
 import { shardOf, shardPrefix } from './keys.ts';
@@ -53,6 +53,14 @@ export class RedisCopies implements Copies {
   async end(name: Bytes, destination?: Bytes): Promise<void> {
     if (destination === undefined) await this.#redis.del(this.#keyOf(name));
     else await this.#redis.call('EVAL', [endScript, 1, this.#keyOf(name), Buffer.from(destination, 'latin1')]);
+  }
+
+  async known(name: Bytes): Promise<Copy | undefined> {
+    const value = (await this.#redis.getBuffer(this.#keyOf(name)))?.toString('latin1') ?? '';
+    const [, ends, made, later, destination] = /^(\d+) ([+-])(\d*) ([^]*)$/.exec(value) ?? [];
+    const [until, now] = [Number(ends), this.#clock()];
+    if (destination === undefined || Math.max(until, Number(later)) <= now) return undefined;
+    return { destination, goesOn: made === '+' && until > now };
   }
 
   /**

@@ -125,7 +125,9 @@ class Planning {
         throw new UnfitPlan(`${place} has no partition ${name}; it may be one of ${told.join(', ')}`);
       const has = await this.#means.hasPartition(server, partition).catch((error: unknown) => {
         const why = readable(error instanceof Error ? error.message : String(error));
-        this.#notes.push(`whether ${place} has the partition ${name} is not known, and is asked before each move: ${why}`);
+        this.#notes.push(
+          `whether ${place} has the partition ${name} is not known, and is asked before each move: ${why}`,
+        );
         return true;
       });
       if (!has) throw new UnfitPlan(`${place} has no partition ${name}: it says so itself`);

@@ -20,7 +20,11 @@ export class Refusal extends Error {
   /** Where it is about several things, those that are wrong; the message says them, too. */
   readonly fields: readonly RefusedField[];
 
-  constructor(kind: RefusalKind, message: string, { fields = [], ...options }: ErrorOptions & { fields?: readonly RefusedField[] } = {}) {
+  constructor(
+    kind: RefusalKind,
+    message: string,
+    { fields = [], ...options }: ErrorOptions & { fields?: readonly RefusedField[] } = {},
+  ) {
     super(message, options);
     this.kind = kind;
     this.fields = fields;

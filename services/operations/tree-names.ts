@@ -22,7 +22,9 @@ export function treesMeant(said: Bytes, settings: RecipientSettings): { may: Byt
   const found = meantBy(said, settings);
   if ('fault' in found) return found;
   const may = [...new Set(found.may.flatMap(spellings))].filter(isRootName);
-  return may.length > 0 ? { may } : { fault: `can be the name of none (over ${maxMailboxName} octets, or a level is empty)` };
+  return may.length > 0
+    ? { may }
+    : { fault: `can be the name of none (over ${maxMailboxName} octets, or a level is empty)` };
 }
 
 function meantBy(said: Bytes, settings: RecipientSettings): { may: Bytes[] } | { fault: string } {
@@ -31,7 +33,9 @@ function meantBy(said: Bytes, settings: RecipientSettings): { may: Bytes[] } | {
   if (local.startsWith('user.')) return isUser(said) ? { may: [said] } : folderFault(said, local);
   if (said.startsWith('+')) return { may: [...sharedByAddress(said, settings), said.slice(1)] };
   if (said.includes('!')) return { may: [said] };
-  return /[@+]/.test(said) ? byAddress(said, settings) : { may: [...byLogin(said, settings), ...byOwnName(said, settings)] };
+  return /[@+]/.test(said)
+    ? byAddress(said, settings)
+    : { may: [...byLogin(said, settings), ...byOwnName(said, settings)] };
 }
 
 function folderFault(said: Bytes, local: Bytes): { fault: string } {

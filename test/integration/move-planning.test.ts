@@ -172,8 +172,14 @@ test('to one of several, by the room that is left when the others are there', as
     made.moves.every(({ to }) => to.server === 'mail3'),
     'nine tenths of it are free',
   );
-  const far = made.moves.find(({ name }) => name === 'user.far');
-  assert.equal(far?.from.server, 'mail2');
+  const far = made.leftOut.find(({ name }) => name === 'user.far');
+  assert.equal(
+    far?.why,
+    'it is at mail2!fast already, which is one of the destinations',
+    'no more is done by the same again',
+  );
+  const other = await planned('far', '--to', 'mail2!default', 'mail3');
+  assert.equal(other.moves[0]?.to.server, 'mail3', 'on another partition than is wanted');
 });
 
 test('rebalanced: what is too full gives just so much, what drains is emptied', async () => {

@@ -20,7 +20,13 @@ const list = <T extends z.ZodType>(of: T, most: number, doc: string, expects: st
 /** A name that is no text is written as bytes. */
 const named = z.union([
   nameField('A user, or a shared mailbox.', treeWords),
-  z.strictObject({ base64url: z.string().min(1).max(2000).regex(/^[A-Za-z0-9_-]+$/) }),
+  z.strictObject({
+    base64url: z
+      .string()
+      .min(1)
+      .max(2000)
+      .regex(/^[A-Za-z0-9_-]+$/),
+  }),
 ]);
 
 const wanted = z.strictObject({

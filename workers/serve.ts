@@ -107,7 +107,9 @@ export function serve(start: ServeStart): RunningWorkers {
     reconcile: reconcileProcessor({ directory, registry, admins, times, moves: start.moves.store, log }),
     moves: movesOf(start, driver, conducting),
     plans: plansProcessor({ conducting, pause: planPause }),
-    placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
+    placement: placementProcessor({
+      ...{ directory, registry, orders: users.orders, servers, placer, moves: start.moves.store, log },
+    }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is
     // waited for by nobody: the count is without it until the tree is told as a whole again.

@@ -8,6 +8,7 @@ import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { BackendMeans } from '../operations/backend-operations.ts';
+import { openMoveOf } from '../moves/open-move.ts';
 import { evacuation } from '../operations/evacuating.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
@@ -46,7 +47,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { producer } = events;
   const moves = openMoves(config, start.outages.of('events'));
   const ordering = new Ordering({
-    ...{ orders, directory, lacks: lackAsked(config) },
+    ...{ orders, directory, lacks: lackAsked(config), moving: (name) => openMoveOf(name, moves.store) },
     ring: (name) => {
       producer.ring('placement', { name });
     },

@@ -235,3 +235,19 @@ test('whoever is over quota is told of, for the quota goes along', async () => {
     /1 tree is over its quota, and will be so at the destination, for the quota goes along: user\.full$/m,
   );
 });
+
+test('who is being moved is neither deleted nor renamed, which names the run', async () => {
+  for (const words of [
+    ['delete', 'busy'],
+    ['rename', 'busy', 'idle'],
+  ]) {
+    for (const env of [{ ROOKERY_API: apiBase(rookery), ROOKERY_API_TOKEN: tokens.admin }, {}]) {
+      const asked = [
+        'ROOKERY_API' in env ? carriedOut(['user', ...words], { env }) : rookery.command('user', ...words),
+      ];
+      const [said] = await Promise.all(asked);
+      assert.equal(said?.code, 75);
+      assert.match(String(said?.err), /user\.busy: it is being moved from mail1 to mail3, of run run-7; order it when/);
+    }
+  }
+});

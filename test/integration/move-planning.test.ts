@@ -352,6 +352,8 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
       [again, problem.detail.includes(`run ${run} moves trees from mail2, and is not over`)],
       [409, true],
     );
+    const { out } = await served.command('backend', 'show', 'mail2');
+    assert.match(out, new RegExp(`^emptying +moving, after [01] runs?: run ${run} moves .*\\nleft +user`, 'm'));
     const kept = await served.command('backend', 'retire', 'mail2', '--dry-run');
     assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
     assert.match(

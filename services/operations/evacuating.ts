@@ -66,7 +66,7 @@ export class Evacuation {
     const other = await this.#openRun(server);
     if (other !== undefined) {
       const note = `run ${other} moves trees from ${server}, and is not over`;
-      await this.#keep(kept, { ...begun, run: other, note });
+      if (kept.emptying?.run !== other) await this.#keep(kept, { ...begun, run: other, note });
       this.#means.ring(server);
       throw new Refusal('unsafe', `${note}: watch it, or cancel it; what is left after it is moved, too`);
     }

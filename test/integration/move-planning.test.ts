@@ -353,7 +353,7 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
       [409, true],
     );
     const { out } = await served.command('backend', 'show', 'mail2');
-    assert.match(out, new RegExp(`^emptying +moving, after [01] runs?: run ${run} moves .*\\nleft +user`, 'm'));
+    assert.match(out, new RegExp(`^emptying +moving, after 1 run: run ${run} moves 1 tree\\nleft +user`, 'm'));
     const kept = await served.command('backend', 'retire', 'mail2', '--dry-run');
     assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
     assert.match(

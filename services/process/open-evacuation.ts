@@ -51,12 +51,12 @@ export function openEvacuation(
 ): Pick<Evacuation, 'look'> & { close(): Promise<void> } {
   const planning = planningBeside(config, { directory, registry, counts }, outages.of('events'));
   const rung = operatorsMoves(config, moves, { directory, registry }, ring);
-  const { words, close } = openWords(config, outages);
-  const evacuation = evacuationOf({ planning: onPlanning(planning, config), rung, moves, words });
+  const said = openWords(config, outages);
+  const evacuation = evacuationOf({ planning: onPlanning(planning, config), rung, moves, words: said.words });
   return {
     look: (server) => evacuation.look(server),
     async close() {
-      close();
+      said.close();
       await planning.close();
     },
   };

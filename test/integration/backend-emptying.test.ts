@@ -128,7 +128,7 @@ async function standFor(t: TestContext, users: readonly string[]): Promise<Stand
     redis.socket,
     users.map((name) => [`user.${name}`, 'mail1!default']),
   );
-  const { directory, close } = await openScratchDirectory(redis.socket);
+  const scratch = await openScratchDirectory(redis.socket);
   const connection = commandConnection({
     place: { socket: redis.socket },
     commandTimeout: 5000,
@@ -136,10 +136,10 @@ async function standFor(t: TestContext, users: readonly string[]): Promise<Stand
   });
   t.after(async () => {
     connection.disconnect();
-    await close();
+    await scratch.close();
   });
   await connected(connection, 5000);
-  return new Stand(directory, connection);
+  return new Stand(scratch.directory, connection);
 }
 
 const kept = async (stand: Stand) => (await stand.store.read('mail1')).emptying;

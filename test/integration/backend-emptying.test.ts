@@ -49,7 +49,7 @@ class Stand {
     const policy = policyFor(facts, { backends: { mail1: { drain: true } } });
     const planning = movePlanning(
       {
-        ...{ directory: this.directory, registry, policy, chance: () => 0, now: () => this.now },
+        ...{ directory: this.directory, registry, policy, chance: () => 0, now: () => (this.now += 1) },
         admins: { ask: () => Promise.reject(new Error('not asked here')) },
         figures: () => Promise.resolve(facts.map((one) => ({ ...one, at: this.now }))),
         promised: () => Promise.resolve(new Map()),

@@ -27,7 +27,7 @@ const pure = [
   '^services/moves/(move|driver|manifest|manifest-comparison)[.]ts$',
   '^services/backends/(imap-dlist)[.]ts$',
   '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory|copies)[.]ts$',
-  '^services/moves/(plan|plan-(duration|notes|order|rate|trees|wish)|destinations|rebalance|room)[.]ts$',
+  '^services/moves/(plan|plan-(duration|notes|order|rate|trees|wish)|destinations|emptying|rebalance|room|supposed-sizes)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
   '^services/lmtp/(reply|reply-codes|delivery|routing|slow-sender|status-map)[.]ts$',
   '^services/lookup/(socketmap|key|answer)[.]ts$',

@@ -8,6 +8,7 @@ import type { Bytes } from '../services/directory/entry.ts';
 import type { Holding } from '../services/directory/reconciliation.ts';
 import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
+import type { MoveStore } from '../services/moves/move-store.ts';
 import { nextStep } from '../services/users/order.ts';
 import type { Order, Passed, Place, Step, Wish } from '../services/users/order.ts';
 import type { Kept, OrderStore } from '../services/users/order-store.ts';
@@ -44,6 +45,8 @@ export interface PlacementOptions {
   orders: Pick<OrderStore, 'read' | 'replace'>;
   servers: Servers;
   placer: Placer;
+  /** Where it is seen that somebody is being moved. Left out: nobody is. */
+  moves?: Pick<MoveStore, 'read'>;
   log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
 }
 

@@ -1,21 +1,36 @@
-// The queue `plans`: conducts the runs of plans. A run's job comes back each second while the run goes on; between, each move that
-// ends has the next one begun at once.
+// The queue `plans`: conducts the runs of plans, and has backends emptied run after run. A run's job comes back each second while
+// the run goes on; between, each move that ends has the next one begun at once.
 import type { Conducting } from '../services/moves/conducting.ts';
+import { emptiedBy } from '../services/moves/emptying.ts';
 import type { Move } from '../services/moves/move.ts';
-import type { Processor } from '../services/events/processor.ts';
+import type { Outcome, Processor } from '../services/events/processor.ts';
 
 export interface PlansOptions {
   conducting: Pick<Conducting, 'look'>;
+  /** Looks at a backend that is emptied. Left out: none is. */
+  emptying?: { look(server: string): Promise<{ is: 'open' | 'over'; note: string }> };
   /** From one look of a run's job to the next, in milliseconds. */
   pause: number;
   log: { warn(fields: object, text: string): void };
 }
 
-export function plansProcessor({ conducting, pause }: Pick<PlansOptions, 'conducting' | 'pause'>): Processor<'plans'> {
+/** From one look at a backend that is emptied to the next, in pauses: a run of it takes long. */
+const pauses = 5;
+
+export function plansProcessor({
+  conducting,
+  emptying,
+  pause,
+}: Pick<PlansOptions, 'conducting' | 'emptying' | 'pause'>): Processor<'plans'> {
   return async ({ run }) => {
-    const { is, note } = await conducting.look(run);
-    return is === 'over' ? { is: 'done', note } : { is: 'later', note, pause };
+    const server = emptiedBy(run);
+    if (server !== undefined && emptying) return outcomeOf(await emptying.look(server), pauses * pause);
+    return outcomeOf(await conducting.look(run), pause);
   };
+}
+
+function outcomeOf({ is, note }: { is: 'open' | 'over'; note: string }, pause: number): Outcome {
+  return is === 'over' ? { is: 'done', note } : { is: 'later', note, pause };
 }
 
 /**

@@ -37,6 +37,7 @@ import { seeToCases } from './move-cases.ts';
 import { movesProcessor } from './moves.ts';
 import { placementProcessor } from './placement.ts';
 import { moveEnded, plansProcessor } from './plans.ts';
+import type { PlansOptions } from './plans.ts';
 import { reconcileProcessor } from './reconcile.ts';
 import { ReplicaGate } from './replica-gate.ts';
 import { replicationProcessor } from './replication.ts';
@@ -75,6 +76,8 @@ export interface ServeStart extends WorkersStart {
     runs: RunStore;
     figures: MinuteFigures;
   };
+  /** Has backends emptied, run after run. */
+  emptying: NonNullable<PlansOptions['emptying']>;
   /** Has a worker look at the move of a name. */
   ringMove: (name: Bytes) => void;
   /** Has a worker look into the case of a name. */
@@ -109,8 +112,10 @@ export function serve(start: ServeStart): RunningWorkers {
   const processors: Processors = {
     reconcile: reconcileProcessor({ directory, registry, admins, times, moves: start.moves.store, log }),
     moves: movesOf(start, driver, conducting),
-    plans: plansProcessor({ conducting, pause: planPause }),
-    placement: placementProcessor({ directory, registry, orders: users.orders, servers, placer, log }),
+    plans: plansProcessor({ conducting, emptying: start.emptying, pause: planPause }),
+    placement: placementProcessor({
+      ...{ directory, registry, orders: users.orders, servers, placer, moves: start.moves.store, log },
+    }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is
     // waited for by nobody: the count is without it until the tree is told as a whole again.

@@ -41,7 +41,10 @@ export class ApiProblem extends Error {
 /** The problem that an error means. What nobody foresaw is told without its reasons: the log has them. */
 export function problemOf(error: unknown): ProblemValue {
   if (error instanceof ApiProblem) return error.value;
-  if (error instanceof Refusal) return problem(error.kind, error.message);
+  if (error instanceof Refusal) {
+    const { kind, message, fields } = error;
+    return problem(kind, message, fields.length > 0 ? [...fields] : undefined);
+  }
   if (error instanceof InvalidRequest) return problem('request', error.message, error.faults);
   const { statusCode = 500, message } = error as { statusCode?: number; message?: string };
   if (statusCode === 413) return problem('size', message ?? '');

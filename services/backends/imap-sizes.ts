@@ -11,6 +11,8 @@ export interface TreeSize {
   octets: number;
   /** Undefined where the server does not tell. */
   messages?: number;
+  /** More is used than its quota allows, of storage or messages. */
+  over?: boolean;
 }
 
 /** How many trees a question is about: all of it has to be answered in time. */
@@ -27,8 +29,15 @@ export async function quotaSizes(session: ImapSession, roots: readonly Bytes[]):
     const [list] = (external !== undefined && answerAbout(answers[at]?.untagged ?? [], 'QUOTA', external)) || [];
     const use = Array.isArray(list) ? useOf(list) : undefined;
     if (!use?.storageKiB) return undefined;
-    return { octets: use.storageKiB.used * 1024, ...(use.messages && { messages: use.messages.used }) };
+    const { storageKiB, messages } = use;
+    const over = isOver(storageKiB) || (messages !== undefined && isOver(messages));
+    const octets = storageKiB.used * 1024;
+    return { octets, ...(messages && { messages: messages.used }), ...(over && { over }) };
   });
+}
+
+function isOver({ used, limit }: { used: number; limit: number }): boolean {
+  return used > limit;
 }
 
 /**

@@ -18,6 +18,7 @@ const share = z.exactOptional(z.number().min(0).max(100));
 const form: z.ZodType<Omit<Word, 'at'>> = z.strictObject({
   ...{ stage: z.enum(stages), share, by: z.string() },
   before: z.exactOptional(z.strictObject({ stage: z.enum(['new', 'canary', 'active']), share })),
+  empties: z.exactOptional(z.literal(true)),
   fence: z.exactOptional(
     z.strictObject({ until: z.exactOptional(z.int()), reason: z.string(), by: z.string(), since: z.int() }),
   ),

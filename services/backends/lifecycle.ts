@@ -25,6 +25,8 @@ export interface Word {
   share?: number;
   /** Of `draining`: what it is again when that is taken back. */
   before?: { stage: 'new' | 'canary' | 'active'; share?: number };
+  /** Of `draining`: everybody is moved out, until it is empty. */
+  empties?: true;
   fence?: Fence;
   /** Who spoke last. */
   by: string;
@@ -90,7 +92,8 @@ export type BackendWish =
   | { is: 'add'; stage: 'new' | 'canary' | 'active'; share?: number }
   | { is: 'canary'; share?: number }
   | { is: 'activate' }
-  | { is: 'drain' }
+  /** `empties`: everybody is to be moved out, too. */
+  | { is: 'drain'; empties?: true }
   | { is: 'undrain' }
   | { is: 'fence'; until?: number; reason: string }
   | { is: 'unfence' }
@@ -111,7 +114,7 @@ export function spoken(
 ): Word | string {
   const stage = word?.stage ?? 'active';
   const kept = word?.fence && { fence: word.fence };
-  const staged = (next: Stage, more: Pick<Word, 'share' | 'before'> = {}): Word => ({
+  const staged: Staged = (next, more = {}) => ({
     ...{ stage: next, ...more, ...kept, by, at: now },
   });
   switch (wish.is) {
@@ -128,8 +131,7 @@ export function spoken(
       return staged('active');
     case 'drain':
       if (stage === 'retired') return 'it is retired: nothing is there any more';
-      if (stage === 'draining') return word ?? staged('draining');
-      return staged('draining', { before: { stage, ...(word?.share !== undefined && { share: word.share }) } });
+      return drained(word, wish, staged);
     case 'undrain':
       return undrained(word, flags, staged);
     case 'fence':
@@ -143,10 +145,22 @@ export function spoken(
   }
 }
 
-type Staged = (next: Stage, more?: Pick<Word, 'share' | 'before'>) => Word;
+type Staged = (next: Stage, more?: Pick<Word, 'share' | 'before' | 'empties'>) => Word;
+
+/** What empties already goes on with that when it is only drained once more. */
+function drained(word: Word | undefined, { empties }: BackendWish & { is: 'drain' }, staged: Staged): Word {
+  const { stage = 'active', share, before } = word ?? {};
+  const more = empties ? { empties } : {};
+  if (stage !== 'draining' && stage !== 'retired')
+    return staged('draining', { before: { stage, ...(share !== undefined && { share }) }, ...more });
+  if (word && (!empties || word.empties)) return word;
+  return staged('draining', { ...(before && { before }), ...more });
+}
 
 function undrained(word: Word | undefined, flags: ConfiguredFlags, staged: Staged): Word | string {
-  if (flags.drain) return 'the configuration drains it (placement.drain), and that holds until it is changed there';
+  // What the configuration drains goes on doing so, and is emptied no more.
+  if (flags.drain && !word?.empties)
+    return 'the configuration drains it (placement.drain), and that holds until it is changed there';
   if (word?.stage !== 'draining') return 'it does not drain';
   const { stage, share } = word.before ?? { stage: 'active' };
   return staged(stage, sharing(stage, share));

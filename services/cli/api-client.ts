@@ -126,7 +126,8 @@ export class ApiClient {
     const told = problemValue.safeParse(value).data;
     if (!told) return new CommandError(exit.unavailable, `${this.#where} answers ${status}, and does not say why`);
     const kind = told.type.slice(problemType.length);
-    if (Object.hasOwn(refusals, kind)) return new Refusal(kind as RefusalKind, told.detail);
+    if (Object.hasOwn(refusals, kind))
+      return new Refusal(kind as RefusalKind, told.detail, { fields: told.errors ?? [] });
     return new CommandError(endings[status] ?? exit.unavailable, `${this.#where} answers ${status}: ${told.detail}`);
   }
 }

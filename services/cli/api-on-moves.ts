@@ -1,5 +1,5 @@
 // Moves, planned by the API of a running process.
-import { textFromBytes } from '../directory/entry.ts';
+import { bytesFromText, textFromBytes } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { planFrom, UnfitPlanFile } from '../moves/plan-file.ts';
 import type { PlanLimits } from '../moves/plan.ts';
@@ -15,12 +15,19 @@ export function apiOnPlanning(api: ApiClient): MovePlanning {
     async plan({ users, pattern, evacuate, to, limits, ...rest }) {
       const text = (bytes: Bytes | undefined) => (bytes === undefined ? undefined : textFromBytes(bytes));
       const body = {
-        ...{ ...rest, users: users.map(textFromBytes), to: to.map(textFromBytes) },
+        ...{ ...rest, users: users.map(nameValue), to: to.map(textFromBytes) },
         ...{ pattern: text(pattern), evacuate: text(evacuate), limits: limitsIn(limits) },
       };
       return planIn(await api.ask({ method: 'POST', path: '/v1/moves/plans', body }, planAnswer));
     },
   };
+}
+
+/** What is no UTF-8 goes as bytes. */
+function nameValue(name: Bytes): string | { base64url: string } {
+  const text = textFromBytes(name);
+  if (bytesFromText(text) === name) return text;
+  return { base64url: Buffer.from(name, 'latin1').toString('base64url') };
 }
 
 /** Whole, or not at all. */

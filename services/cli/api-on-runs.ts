@@ -1,7 +1,7 @@
 // Runs of plans and moves: asked of the API of a running process.
 import { textFromBytes } from '../directory/entry.ts';
 import type { RunWish } from '../moves/starting.ts';
-import { endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../operations/move-operations.ts';
+import { checkedValue, endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../operations/move-operations.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
 import { Refusal } from '../operations/refusal.ts';
 import { moveValue, runValue, wholeRunValue } from '../operations/run-value.ts';
@@ -13,6 +13,7 @@ export function apiOnMoves(api: ApiClient): MoveOperations {
   return {
     // Who says so is who bears the token.
     start: (plan, wish) => api.ask({ method: 'POST', path: '/v1/moves', body: bodyOf(plan, wish) }, runValue),
+    check: (plan, wish) => api.ask({ method: 'POST', path: '/v1/moves/check', body: bodyOf(plan, wish) }, checkedValue),
     async list(limit) {
       return (await api.ask({ method: 'GET', path: '/v1/moves', query: { limit } }, runsAnswer)).runs;
     },

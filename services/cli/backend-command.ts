@@ -137,7 +137,10 @@ function fence(surroundings: Surroundings): Command {
 function drain(surroundings: Surroundings): Command {
   return onOne('drain')
     .description('let a backend have no new users; mail to those it has goes on')
-    .option('--move', 'and move everybody out')
+    .option(
+      '--move',
+      'and move everybody out, and whoever comes meanwhile, until undrain (backend show tells how far it is)',
+    )
     .addHelpText(
       'after',
       '\nExamples:\n  rookery backend drain mail2.example.org\n  rookery backend drain mail2.example.org --move',

@@ -11,7 +11,7 @@ export function backendRow(backend: BackendValue): string[] {
 }
 
 export function backendPairs(backend: BackendValue): [string, string][] {
-  const { fence, said, configured, total_kib: total } = backend;
+  const { fence, said, configured, emptying, total_kib: total } = backend;
   const [name = '', state = '', fenced = '', trees = '', mailboxes = '', free = '', answered = '', health = ''] =
     backendRow(backend);
   return [
@@ -24,6 +24,7 @@ export function backendPairs(backend: BackendValue): [string, string][] {
     ...(configured.length > 0 ? [['configuration', configured.join(', ')] as [string, string]] : []),
     ...(said ? [['said', `by ${said.by} at ${said.at}`] as [string, string]] : []),
     ...([
+      ...(emptying ? emptyingPairs(emptying) : []),
       ['trees', trees],
       ['mailboxes', mailboxes],
       ['free KiB', total === undefined ? free : `${free} of ${total}`],
@@ -31,6 +32,16 @@ export function backendPairs(backend: BackendValue): [string, string][] {
       ['health', health],
     ] as [string, string][]),
   ];
+}
+
+/** How many of those that are left are shown. */
+const mostLeft = 5;
+
+function emptyingPairs({ state, note, rounds, left, left_trees: count }: NonNullable<BackendValue['emptying']>) {
+  const shown = left.slice(0, mostLeft).map(({ name, why }): [string, string] => ['left', `${name}: ${why}`]);
+  const more: [string, string][] = count > shown.length ? [['left', `and ${count - shown.length} more`]] : [];
+  const runs: [string, string] = ['emptying', `${state}, after ${rounds === 1 ? '1 run' : `${rounds} runs`}: ${note}`];
+  return [runs, ...shown, ...more];
 }
 
 function fenceText({ until, reason, by, since }: NonNullable<BackendValue['fence']>): string {

@@ -1,20 +1,21 @@
 // rookery move plan: has moves planned, shows what they come to, and writes the plan into a file for rookery move start.
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Plan } from '../moves/plan.ts';
 import { rehashed, UnfitPlanFile } from '../moves/plan-file.ts';
 import { planLines } from '../moves/plan-text.ts';
-import type { PlanningQuery } from '../operations/move-planning.ts';
+import type { MovePlanning, PlanningQuery } from '../operations/move-planning.ts';
+import { Refusal } from '../operations/refusal.ts';
 import type { ApiOptions } from './api-client.ts';
 import { formatOption, octets, whereOptions, wholeNumber, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { writePlan } from './move-plan-file.ts';
 import { planSummary } from './move-plan-view.ts';
+import { namesIn } from './names-file.ts';
+import type { NameLine } from './names-file.ts';
 import { operatorOf } from './surroundings.ts';
 import type { Surroundings } from './surroundings.ts';
 import { withPlanning } from './with-operations.ts';
@@ -54,7 +55,10 @@ const limitOption = (name: string, what: string) =>
 
 function planOptions(command: Command): Command {
   return withOptions(command, [
-    new Option('--file <file>', 'the users in this file, one a line; - is standard input, # begins a remark'),
+    new Option(
+      '--file <file>',
+      'the users and shared mailboxes in this file, one a line; - is standard input, # begins a remark',
+    ),
     new Option(
       '--pattern <pattern>',
       'users and shared mailboxes whose names fit: * for anything, % up to the next dot',
@@ -92,6 +96,7 @@ Exit codes: 65 nothing can be moved, or what is named is wrong.
 
 Examples:
   rookery move plan jdoe jane@example.org --to mail8 -o two.plan
+  rookery move plan projects.x +news.local --to mail8    # shared mailboxes
   rookery move plan --evacuate mail7 -o mail7.plan
   rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch
   rookery move plan --pattern "example.org!user.%" --to mail8!fast mail9!fast -o org.plan
@@ -101,16 +106,22 @@ Examples:
 export function movePlanCommand(surroundings: Surroundings): Command {
   return planOptions(new Command('plan'))
     .description('plan moves, with sizes, order and duration; nothing is moved by it')
-    .argument('[users...]', 'users: jdoe, jdoe@example.org or user.jdoe')
+    .argument(
+      '[names...]',
+      'users: jdoe, jdoe@example.org or user.jdoe; shared mailboxes: projects.x, or +projects.x where there is such a user, too',
+    )
     .addHelpText('after', examples)
-    .action(async (users: string[], options: Options) => {
+    .action(async (names: string[], options: Options) => {
       if (options.rehash !== undefined) {
         await rehash(options.rehash, surroundings);
         return;
       }
-      const query = queryOf([...users, ...(await usersIn(options.file))].map(bytesFromText), options);
+      const lines = options.file === undefined ? [] : await namesIn(options.file);
+      const query = queryOf([...names.map(bytesFromText), ...lines.map(({ name }) => name)], options);
       const by = operatorOf(surroundings);
-      const plan = await withPlanning(options, surroundings, (planning) => planning.plan(query, by));
+      const plan = await withPlanning(options, surroundings, (planning) =>
+        planned(planning, { query, by, file: options.file ?? '', lines }),
+      );
       await tell(plan, options, surroundings);
       if (query.users.length > 0 && plan.moves.length === 0)
         throw new CommandError(exit.data, 'nothing can be moved: each reason stands above');
@@ -134,21 +145,33 @@ function queryOf(users: readonly Bytes[], options: Options): PlanningQuery {
   };
 }
 
-/** Each line's first word that is none of a remark; names with spaces stand as they are. */
-async function usersIn(file: string | undefined): Promise<string[]> {
-  if (file === undefined) return [];
-  const users: string[] = [];
+/** How many lines that are wrong are named. */
+const mostFaults = 20;
+
+interface Asking {
+  query: PlanningQuery;
+  by: string;
+  file: string;
+  /** Those of the file, which stand behind all others in the query. */
+  lines: readonly NameLine[];
+}
+
+/** Where lines of the file are refused, with their numbers. */
+async function planned(planning: MovePlanning, { query, by, file, lines }: Asking): Promise<Plan> {
   try {
-    const input = file === '-' ? process.stdin : createReadStream(file);
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      const user = line.replace(/(^|\s)#.*$/, '').trim();
-      if (user !== '') users.push(user);
-    }
+    return await planning.plan(query, by);
   } catch (error) {
-    throw new CommandError(exit.data, `${file} cannot be read: ${(error as Error).message}`, { cause: error });
+    if (!(error instanceof Refusal) || error.fields.length === 0) throw error;
+    const before = query.users.length - lines.length;
+    const faults = error.fields.map(({ field, value }) => {
+      const line = lines[Number(/^users\.(\d+)$/.exec(field)?.[1]) - before]?.line;
+      return line === undefined ? value : `${file}, line ${line}: ${value}`;
+    });
+    const more = faults.length > mostFaults ? [`and ${faults.length - mostFaults} more`] : [];
+    const may = `A name may be ${error.fields[0]?.expected ?? ''}`;
+    const text = ['nothing is planned:', ...faults.slice(0, mostFaults), ...more, may].join('\n  ');
+    throw new Refusal(error.kind, text, { cause: error });
   }
-  if (users.length === 0) throw new CommandError(exit.data, `${file} names no user`);
-  return users;
 }
 
 async function tell(plan: Plan, { output, force, format }: Options, { out, err }: Surroundings): Promise<void> {

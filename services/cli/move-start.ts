@@ -8,6 +8,7 @@ import type { Plan } from '../moves/plan.ts';
 import type { Limits, StopWhen } from '../moves/run.ts';
 import type { RunWish } from '../moves/starting.ts';
 import { windowOf, windowWords } from '../moves/windows.ts';
+import type { CheckedValue } from '../operations/move-operations.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { ApiOptions } from './api-client.ts';
 import { formatOption, whereOptions, withOptions } from './command-options.ts';
@@ -94,6 +95,36 @@ function told({ totals, asked, servers, limits }: Plan): string[] {
   ];
 }
 
+/** How many trees that have changed are shown. */
+const mostShown = 10;
+
+/** What has changed since it was made, and what follows from that. */
+function changes({ moves, skipped, came, percent, plan_drift: most, ...trees }: CheckedValue): string[] {
+  if (skipped === 0 && came === 0) return ['nothing of it has changed since it was made'];
+  const bound = `${percent.toFixed(1)} % of the plan has changed since it was made; moves.plan_drift is ${most} %`;
+  return [
+    bound,
+    ...(skipped > 0 ? [`skipped: ${treesText(skipped)}; moved: ${treesText(moves)}`] : []),
+    ...treeLines(trees.skipped_trees, skipped),
+    ...(came > 0 ? [`have come since, and are not in the plan: ${treesText(came)}`] : []),
+    ...treeLines(trees.came_trees, came),
+  ];
+}
+
+function treeLines(trees: CheckedValue['came_trees'], all: number): string[] {
+  const shown = trees.slice(0, mostShown).map(({ name, why }) => `  ${name}: ${why}`);
+  return all > shown.length ? [...shown, `  and ${all - shown.length} more`] : shown;
+}
+
+function wishOf({ limit, window, stopWhen, again }: Options): RunWish {
+  return {
+    ...(limit && { limits: limit }),
+    ...(window && { windows: window }),
+    ...(stopWhen && { stopWhen }),
+    again: again ?? false,
+  };
+}
+
 export function startCommand(surroundings: Surroundings, end: (code: number) => void): Command {
   return withOptions(new Command('start'), [formatOption(), ...whereOptions()])
     .description('start a plan: workers move its trees, as limits and windows of time allow')
@@ -111,7 +142,10 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
     )
     .option('--again', 'though the plan has a run that is over')
     .option('--watch', 'watch it until it is over')
-    .option('-y, --yes', 'do it; without, it is only told what would be done')
+    .option(
+      '-y, --yes',
+      'do it; without, it is only told what would be done, and what has changed since the plan was made',
+    )
     .addHelpText(
       'after',
       '\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
@@ -119,17 +153,13 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
     .action(async (file: string, options: Options) => {
       const { text, plan } = await read(file);
       if (plan.moves.length === 0) throw new CommandError(exit.data, `${file}: the plan moves nothing`);
+      const wish = wishOf(options);
       if (!options.yes) {
-        told(plan).forEach(surroundings.out);
-        throw new Refusal('unsafe', 'nothing is started: --yes does it');
+        const checked = await withMoves(options, surroundings, (moves) => moves.check(text, wish));
+        if (options.format === 'json') surroundings.out(JSON.stringify(checked));
+        else [...told(plan), ...changes(checked)].forEach(surroundings.out);
+        throw new Refusal('unsafe', checked.refused ?? 'nothing is started: --yes does it');
       }
-      const { limit, window, stopWhen, again } = options;
-      const wish: RunWish = {
-        ...(limit && { limits: limit }),
-        ...(window && { windows: window }),
-        ...(stopWhen && { stopWhen }),
-        again: again ?? false,
-      };
       await withMoves(options, surroundings, async (moves) => {
         const run = await moves.start(text, wish, operatorOf(surroundings));
         surroundings.out(options.format === 'json' ? JSON.stringify(run) : `run ${run.run}: ${run.why}`);

@@ -33,19 +33,20 @@ export class CyrusPartitions {
 
   async plan({ name, from, to }: Move): Promise<PartitionPlan> {
     const wanted = to.partition === '' ? undefined : to.partition;
-    if (wanted !== undefined && !(await this.#has(to.server, wanted))) return { lacking: wanted };
+    if (wanted !== undefined && !(await this.has(to.server, wanted))) return { lacking: wanted };
     const last = wanted === undefined ? [] : [wanted];
     if (from.server === to.server) return { handOver: undefined, into: last };
     const all = await this.#used(from.server, name);
     for (const used of all) {
-      if (await this.#has(to.server, used)) continue;
+      if (await this.has(to.server, used)) continue;
       const place = wanted ?? (await this.#default(to.server));
       return place === undefined ? { lacking: used } : { handOver: place, into: [place] };
     }
     return { handOver: undefined, into: [...new Set([...all, ...last])] };
   }
 
-  async #has(server: Bytes, partition: Bytes): Promise<boolean> {
+  /** Whether a server has a partition. Rejects where it does not say. */
+  async has(server: Bytes, partition: Bytes): Promise<boolean> {
     const key = `${server}!${partition}`;
     if ((this.#seen.get(key) ?? -Infinity) > this.#clock() - remembered) return true;
     const found = await this.#ask(server, partition);

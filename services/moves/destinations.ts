@@ -8,6 +8,7 @@ import type { Policy } from '../placement/policy.ts';
 import { alreadyAt, locationOf } from './plan.ts';
 import type { Candidate } from './plan-trees.ts';
 import type { Load, Room } from './room.ts';
+import { supposedSizes } from './supposed-sizes.ts';
 
 export interface Destination {
   /** The servers to choose from, with a partition or none; nothing: by placement. One alone is taken whatever placement says. */
@@ -24,12 +25,26 @@ export class Destinations {
   readonly #wish: Destination;
   readonly #among: ReadonlySet<string> | undefined;
   readonly #mute: ReadonlySet<string>;
+  /** What a tree of unknown size counts as, in KiB, by its server. */
+  #supposed: ReadonlyMap<string, number> = new Map();
 
   /** `mute`: the backends that nobody can ask, or have move anything. */
   constructor(room: Room, policy: Policy, wish: Destination, mute: ReadonlySet<string>) {
     [this.#room, this.#policy, this.#wish, this.#mute] = [room, policy, wish, mute];
     const names = wish.to.map(({ server }) => textFromBytes(server));
     this.#among = names.length === 0 ? undefined : new Set(names);
+  }
+
+  /** Sees what those of unknown size are to count as; before they are placed. */
+  suppose(trees: readonly Candidate[]): void {
+    const unknown = trees.filter(({ sized }) => sized === 'not');
+    const from = new Set(unknown.map(({ from }) => textFromBytes(from.server)));
+    const takers = this.#room.servers.filter(({ name }) => (this.#among?.has(name) ?? true) && this.takes(name));
+    const free = takers.map(({ name }) => this.#room.spaceOf(name)?.freeKiB ?? 0);
+    const room = free.reduce((sum, KiB) => sum + Math.max(0, KiB), 0);
+    const { promisedKiB } = this.#policy;
+    const filled = this.#room.servers.map(({ name, users }) => ({ name, users, space: this.#room.spaceOf(name) }));
+    this.#supposed = supposedSizes(filled, from, { promisedKiB, most: room / Math.max(1, unknown.length) });
   }
 
   /** The place of a tree, for which the room counts as taken from then on; or why there is none, a phrase. */
@@ -72,14 +87,17 @@ export class Destinations {
     return Array.from(this.#mute, (server) => ({ server, is: 'refused' as const, why: unaskable }));
   }
 
-  /** One of whose size nothing is known takes what a new user does, so that many of them spread all the same. */
   #load(tree: Candidate): Load {
-    return tree.sized === 'not' ? { KiB: this.#policy.promisedKiB, user: tree.user } : loadOf(tree);
+    if (tree.sized !== 'not') return loadOf(tree);
+    const KiB = this.#supposed.get(textFromBytes(tree.from.server)) ?? this.#policy.promisedKiB;
+    return { KiB, user: tree.user };
   }
 
   #choose(tree: Candidate): { to: Place } | { why: string } {
     const [only, ...others] = this.#wish.to;
     if (only && others.length === 0) return this.#named(tree, only);
+    if (this.#wish.to.some((to) => alreadyAt(tree.from, to)))
+      return { why: `it is at ${readable(locationOf(tree.from))} already, which is one of the destinations` };
     const here = { server: textFromBytes(tree.from.server), is: 'refused' as const, why: 'it is there' };
     const request = this.requestOf(tree);
     const not = [here, ...request.not];

@@ -18,13 +18,17 @@ export interface Candidate {
   octets: number;
   messages?: number;
   sized: Sized;
+  /** It is over its quota by now. */
+  over?: boolean;
 }
 
 export interface Hindrances {
   /** The names of open cases. */
   cases: ReadonlySet<Bytes>;
-  /** The names of moves that are open. */
-  open: ReadonlySet<Bytes>;
+  /** The names of moves that are open, and the runs that they belong to. */
+  open: ReadonlyMap<Bytes, string | undefined>;
+  /** The users of whom an order is open: to be deleted or renamed, say. */
+  ordered: ReadonlySet<Bytes>;
   /** Why nothing of a server can be moved, a phrase; undefined where it can. */
   unfitServer: (server: Bytes) => string | undefined;
 }
@@ -77,7 +81,7 @@ function splitText(root: Entry | undefined, other: Entry | undefined): string {
 }
 
 /** A mailbox to be moved, with all that goes with it. */
-function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, unfitServer }: Hindrances): Looked {
+function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, ordered, unfitServer }: Hindrances): Looked {
   const { name, location, version } = root;
   const from = placeAt(location);
   const unready = rows.find(({ state }) => state !== 'active');
@@ -85,10 +89,16 @@ function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, unfitSer
   if (!isRoot(name)) return left(name, 'it is neither a user nor a shared mailbox');
   if (unready) return left(name, unreadyText(unready, name));
   if (doubtful) return left(name, `${itOr(doubtful.name, name)} has an open case (rookery directory cases)`);
-  if (open.has(name)) return left(name, 'a move of it is open');
+  if (open.has(name)) return left(name, openText(open.get(name)));
+  if (ordered.has(name)) return left(name, 'an order of it is open (rookery user show)');
   const unfit = unfitServer(from.server);
   if (unfit !== undefined) return left(name, unfit);
   return { candidates: [{ name, from, version, user: !placeOf(name).shared, octets: 0, sized: 'not' }], leftOut: [] };
+}
+
+/** `run`: that the move belongs to. */
+function openText(run: string | undefined): string {
+  return run === undefined ? 'a move of it is open' : `a move of it is open, of run ${run}`;
 }
 
 function itOr(name: Bytes, root: Bytes): string {

@@ -5,10 +5,22 @@ import type { Destination } from './destinations.ts';
 import { locationOf } from './plan.ts';
 import type { PlanLimits } from './plan.ts';
 
+/** What can be no plan; the message says why. */
+export class UnfitPlan extends Error {
+  override readonly name = 'UnfitPlan';
+  readonly kind = 'refused';
+}
+
+/** A tree by what somebody calls it: of these roots the one that is there is meant. */
+export interface Named {
+  said: Bytes;
+  may: readonly Bytes[];
+}
+
 /** Which trees are meant. */
 export type Meant =
-  /** By the names of INBOXes, and by a pattern of names of INBOXes and shared mailboxes. */
-  | { is: 'named'; users: readonly Bytes[]; pattern?: Bytes | undefined }
+  /** Users and shared mailboxes, and by a pattern of names of INBOXes and shared mailboxes. */
+  | { is: 'named'; names: readonly Named[]; pattern?: Bytes | undefined }
   /** All of a server. */
   | { is: 'evacuate'; server: Bytes }
   /** As few octets as it takes for all servers to be within so many percent of each other. */
@@ -27,7 +39,7 @@ export function askedText({ meant, to }: PlanWish): string {
   if (meant.is === 'evacuate') return `evacuate ${readable(meant.server)}${where}`;
   if (meant.is === 'rebalance') return `rebalance within ${meant.within}%`;
   const named = [
-    ...(meant.users.length > 0 ? [`${meant.users.length} named`] : []),
+    ...(meant.names.length > 0 ? [`${meant.names.length} named`] : []),
     ...(meant.pattern === undefined ? [] : [`those like ${readable(meant.pattern)}`]),
   ];
   return `${named.join(' and ')}${where}`;

@@ -1,14 +1,12 @@
 // Makes plans of moves: reads who is where, how large they are and where there is room, and decides what goes where.
 import { setImmediate as turn } from 'node:timers/promises';
 import { readable } from '../address/bytes.ts';
-import { mailboxPattern } from '../address/mailbox-pattern.ts';
 import type { ImapAdmins } from '../backends/imap-admins.ts';
 import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { bytesFromText, textFromBytes } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { placeOf } from '../directory/tree.ts';
-import type { WalkedTree } from '../directory/tree.ts';
 import { walkTrees } from '../directory/tree-walk.ts';
 import type { Chance } from '../placement/chance.ts';
 import { withPromises } from '../placement/facts.ts';
@@ -20,14 +18,14 @@ import type { Move } from './move.ts';
 import { serversIn, totalsOf } from './plan.ts';
 import type { LeftOut, Plan, PlannedMove } from './plan.ts';
 import { durationOf } from './plan-duration.ts';
-import { fewNames, treesNamed } from './plan-reading.ts';
-import { notesOf } from './plan-notes.ts';
+import { namedTrees } from './plan-named.ts';
+import { notesOf, overQuotaNote } from './plan-notes.ts';
 import { ordered } from './plan-order.ts';
 import { rateOf, secondsOf } from './plan-rate.ts';
 import { findSizes } from './plan-sizes.ts';
 import { lookAtTree } from './plan-trees.ts';
 import type { Candidate, Hindrances } from './plan-trees.ts';
-import { askedText } from './plan-wish.ts';
+import { askedText, UnfitPlan } from './plan-wish.ts';
 import type { Meant, PlanWish } from './plan-wish.ts';
 import { overfull, rebalanced } from './rebalance.ts';
 import type { Bin } from './rebalance.ts';
@@ -44,15 +42,13 @@ export interface PlanningMeans {
   promised: () => Promise<ReadonlyMap<string, Promised>>;
   /** The moves that are open, and of those that are done some of the newest, to learn from. */
   moves: { open: () => Promise<readonly Move[]>; done: () => Promise<readonly Move[]> };
+  /** The users of whom an order is open. */
+  ordered: () => Promise<readonly Bytes[]>;
+  /** Whether a server has a partition; rejects where it does not say. */
+  hasPartition: (server: Bytes, partition: Bytes) => Promise<boolean>;
   chance: Chance;
   /** In milliseconds since 1970. */
   now: () => number;
-}
-
-/** What was asked for can be no plan. */
-export class UnfitPlan extends Error {
-  override readonly name = 'UnfitPlan';
-  readonly kind = 'refused';
 }
 
 /** How long is reckoned before others of the process have their turn, in milliseconds: deliveries among them. */
@@ -85,6 +81,7 @@ class Planning {
     const made = now();
     const [{ epoch }, position] = [await directory.standing(), await directory.head()];
     await this.#look(made);
+    await this.#refuseUnknownPartitions();
     const emptied = meant.is === 'rebalance' ? await this.#rebalance(meant.within) : await this.#placeAll(meant);
     const rate = rateOf((await moves.done()).map(workOf));
     const planned = ordered(this.#moves.map((one) => plannedOf(one, (octets) => secondsOf(octets, rate))));
@@ -116,6 +113,27 @@ class Planning {
       throw new UnfitPlan('to rebalance, the destinations are chosen by how full the servers are: name none');
   }
 
+  /** A Cyrus server whose imapd is told of a partition that it has not dies of it. */
+  async #refuseUnknownPartitions(): Promise<void> {
+    for (const { server, partition } of this.#wish.to) {
+      const { imap } = this.#means.registry.find(textFromBytes(server)) ?? {};
+      if (partition === '' || !imap) continue;
+      const [place, name] = [readable(server), readable(partition)];
+      const facts = this.#room.servers.find((one) => one.name === textFromBytes(server));
+      const told = (facts?.partitions ?? []).map((one) => one.name);
+      if (told.length > 0 && !told.includes(textFromBytes(partition)))
+        throw new UnfitPlan(`${place} has no partition ${name}; it may be one of ${told.join(', ')}`);
+      const has = await this.#means.hasPartition(server, partition).catch((error: unknown) => {
+        const why = readable(error instanceof Error ? error.message : String(error));
+        this.#notes.push(
+          `whether ${place} has the partition ${name} is not known, and is asked before each move: ${why}`,
+        );
+        return true;
+      });
+      if (!has) throw new UnfitPlan(`${place} has no partition ${name}: it says so itself`);
+    }
+  }
+
   /** What stands in the way of moves, and the room that there is, with all that is under way. */
   async #look(now: number): Promise<void> {
     const { directory, registry, moves, policy, chance, figures, promised } = this.#means;
@@ -125,8 +143,11 @@ class Planning {
       if (!registry.find(textFromBytes(server))) return `its server ${readable(server)} is none of the backends`;
       return mute.has(textFromBytes(server)) ? `${readable(server)} ${unaskable}` : undefined;
     };
-    const names = new Set(open.map(({ name }) => name));
-    this.#hindrances = { cases: new Set(await directory.caseNames()), open: names, unfitServer };
+    const names = new Map(open.map(({ name, run }) => [name, run]));
+    this.#hindrances = {
+      ...{ cases: new Set(await directory.caseNames()), open: names, unfitServer },
+      ordered: new Set(await this.#means.ordered()),
+    };
     const servers = withPromises(await figures(), await promised());
     this.#room = new Room(servers, policy, now, chance);
     this.#destinations = new Destinations(this.#room, policy, this.#wish, mute);
@@ -145,42 +166,31 @@ class Planning {
   }
 
   async #treesOn(server: Bytes): Promise<Candidate[]> {
-    return this.#collect(walkTrees(this.#means.directory, server), server, () => true);
-  }
-
-  async #named({ users, pattern }: Meant & { is: 'named' }): Promise<Candidate[]> {
-    const { directory } = this.#means;
-    const wanted = new Set(users);
-    const fits = pattern === undefined ? () => false : mailboxPattern(pattern);
-    const isAll = pattern !== undefined || users.length > fewNames;
-    const trees = isAll ? walkTrees(directory, undefined) : treesNamed(directory, [...wanted]);
-    const missing = new Set(wanted);
-    const found = await this.#collect(trees, undefined, (name) => {
-      missing.delete(name);
-      return wanted.has(name) || fits(name);
-    });
-    for (const name of missing) this.#leftOut.push({ name, why: 'there is no such mailbox in the directory' });
-    return found;
-  }
-
-  async #collect(
-    trees: AsyncIterable<WalkedTree>,
-    server: Bytes | undefined,
-    isWanted: (name: Bytes) => boolean,
-  ): Promise<Candidate[]> {
     const found: Candidate[] = [];
-    for await (const walked of trees) {
+    for await (const walked of walkTrees(this.#means.directory, server)) {
       const { candidates, leftOut } = lookAtTree(walked, server, this.#hindrances);
-      for (const one of candidates) if (isWanted(one.name)) found.push(one);
-      for (const one of leftOut) if (isWanted(one.name)) this.#leftOut.push(one);
+      found.push(...candidates);
+      this.#leftOut.push(...leftOut);
       await this.#breathe();
     }
     return found;
   }
 
+  async #named(meant: Meant & { is: 'named' }): Promise<Candidate[]> {
+    const { candidates, leftOut, notes } = await namedTrees(meant, {
+      directory: this.#means.directory,
+      hindrances: this.#hindrances,
+      breathe: () => this.#breathe(),
+    });
+    this.#leftOut.push(...leftOut);
+    this.#notes.push(...notes);
+    return candidates;
+  }
+
   /** The largest first: they find room as long as there is most. */
   async #place(trees: Candidate[]): Promise<void> {
     await this.#size(trees);
+    this.#destinations.suppose(trees);
     trees.sort((one, other) => other.octets - one.octets || (one.name < other.name ? -1 : 1));
     for (const tree of trees) {
       const placed = this.#destinations.place(tree);
@@ -191,7 +201,8 @@ class Planning {
   }
 
   async #size(trees: readonly Candidate[]): Promise<void> {
-    if (this.#wish.sizes) this.#notes.push(...(await findSizes(trees, this.#means.admins)));
+    if (!this.#wish.sizes) return;
+    this.#notes.push(...(await findSizes(trees, this.#means.admins)), ...overQuotaNote(trees));
   }
 
   /** Empties what drains, then levels the others. Gives the servers that are emptied. */

@@ -228,6 +228,11 @@ export class RunStore {
     return this.#redis.llen(keysOf(id).log);
   }
 
+  /** The run that a plan has, where it has one. */
+  async ofPlan(hash: string): Promise<Run | undefined> {
+    return (await this.#ofPlan(hash))[1];
+  }
+
   async #ofPlan(hash: string): Promise<[id: string, run: Run | undefined]> {
     const id = (await this.#redis.get(planKey(hash))) ?? '';
     return [id, id === '' ? undefined : (await this.read(id))?.run];

@@ -7,6 +7,7 @@ import { unfitMove, unfitPlaces } from './moving.ts';
 import { changedSince, treesText } from './plan.ts';
 import type { Drift, Plan, PlannedMove } from './plan.ts';
 import { rowsFor } from './plan-reading.ts';
+import { isOver } from './run.ts';
 import type { Limits, RowEnd, Run, StopWhen } from './run.ts';
 import type { NewRow } from './run-rows.ts';
 import type { RunStore } from './run-store.ts';
@@ -52,6 +53,31 @@ export interface RunWish {
   again?: boolean;
 }
 
+/** What starting a plan would do, by the rows as they are now. */
+export interface Checked {
+  drift: Drift;
+  /** All of the plan; those that are skipped have an end. */
+  rows: NewRow[];
+  /** Why it would not be started. */
+  refused?: string;
+}
+
+/** Looks, and starts nothing. Rejects when Redis, or the directory, does not answer. */
+export async function checkRun(
+  plan: Plan,
+  hash: string,
+  wish: RunWish,
+  options: Pick<StartingOptions, 'directory' | 'registry' | 'settings' | 'clock'> & { runs: Pick<RunStore, 'ofPlan'> },
+): Promise<Checked> {
+  const { settings, runs } = options;
+  const looked = await lookAtRows(plan, options);
+  const there = await runs.ofPlan(hash);
+  const isThere = there && !(wish.again && isOver(there));
+  const refused =
+    unfitText(plan, wish, settings) ?? changedText(looked.drift, settings) ?? (isThere ? thereText(there) : undefined);
+  return { ...looked, ...(refused !== undefined && { refused }) };
+}
+
 /** Starts the plan whose hash this is. Rejects with UnfitRun, or when Redis, or the directory, does not answer. */
 export async function startRun(
   plan: Plan,
@@ -60,17 +86,15 @@ export async function startRun(
   by: Bytes,
   options: StartingOptions,
 ): Promise<Run> {
-  const { runs, directory, registry, settings, clock, newId, ring } = options;
+  const { runs, settings, clock, newId, ring } = options;
   const windows = wish.windows ?? settings.windows;
-  const unread = windows.find((text) => windowOf(text) === undefined);
-  if (unread !== undefined) throw new UnfitRun('unfit', `'${unread}' is no window of time: ${windowWords}`);
-  if (plan.moves.length === 0) throw new UnfitRun('unfit', 'the plan moves nothing');
-  const drift = changedSince(plan, await rowsFor(plan, directory));
-  if (drift.percent > settings.drift) throw new UnfitRun('changed', driftText(drift, settings.drift));
-  const now = clock();
-  const rows = rowsOf(plan, drift, registry, now);
+  const unfit = unfitText(plan, wish, settings);
+  if (unfit !== undefined) throw new UnfitRun('unfit', unfit);
+  const { drift, rows } = await lookAtRows(plan, options);
+  const changed = changedText(drift, settings);
+  if (changed !== undefined) throw new UnfitRun('changed', changed);
   const run: Run = {
-    ...{ id: newId(), plan: hash, by, since: now, state: 'running', why: startedText(by, rows, drift) },
+    ...{ id: newId(), plan: hash, by, since: clock(), state: 'running', why: startedText(by, rows, drift) },
     totals: { moves: rows.length, octets: rows.reduce((sum, { octets }) => sum + octets, 0) },
     limits: { ...plan.limits, ...wish.limits },
     ...{ windows, stopWhen: { ...settings.stopWhen, ...wish.stopWhen }, forgiven: { failed: 0, ended: 0 } },
@@ -79,6 +103,25 @@ export async function startRun(
   if (started.is === 'there') throw new UnfitRun('there', thereText(started.run));
   ring(started.run.id);
   return started.run;
+}
+
+/** Why it can be no run, whatever the directory says. */
+function unfitText(plan: Plan, wish: RunWish, settings: RunSettings): string | undefined {
+  const unread = (wish.windows ?? settings.windows).find((text) => windowOf(text) === undefined);
+  if (unread !== undefined) return `'${unread}' is no window of time: ${windowWords}`;
+  return plan.moves.length === 0 ? 'the plan moves nothing' : undefined;
+}
+
+function changedText(drift: Drift, { drift: most }: RunSettings): string | undefined {
+  return drift.percent > most ? driftText(drift, most) : undefined;
+}
+
+async function lookAtRows(
+  plan: Plan,
+  { directory, registry, clock }: Pick<StartingOptions, 'directory' | 'registry' | 'clock'>,
+): Promise<{ drift: Drift; rows: NewRow[] }> {
+  const drift = changedSince(plan, await rowsFor(plan, directory));
+  return { drift, rows: rowsOf(plan, drift, registry, clock()) };
 }
 
 function rowsOf({ moves }: Plan, drift: Drift, registry: Registry, now: number): NewRow[] {
@@ -113,5 +156,5 @@ function startedText(by: Bytes, rows: readonly NewRow[], drift: Drift): string {
 
 function thereText({ id, state, by, since }: Run): string {
   const is = `the plan has a run: ${id}, ${state}, started by ${readable(by)} at ${new Date(since).toISOString()}`;
-  return state === 'done' || state === 'cancelled' ? `${is}. To start it once more: --again` : is;
+  return isOver({ state }) ? `${is}. To start it once more: --again` : is;
 }

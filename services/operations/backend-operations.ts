@@ -5,6 +5,7 @@ import { spoken } from '../backends/lifecycle.ts';
 import type { BackendWish, Word } from '../backends/lifecycle.ts';
 import type { LifecycleStore } from '../backends/lifecycle-store.ts';
 import type { Backend, Registry } from '../backends/registry.ts';
+import type { Emptying } from '../moves/emptying.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { UsageHistory } from '../placement/usage-history.ts';
@@ -54,7 +55,7 @@ export interface BackendOperations {
   add(name: string, wish: BackendWish & { is: 'add' }, by: string): Promise<AddedValue>;
   /** One step of its life that needs no look at it. The same again is no harm. */
   say(name: string, wish: PlainWish, by: string): Promise<BackendValue>;
-  /** No new users; `move` has everybody moved out at once. */
+  /** No new users; `move` has everybody moved out, and whoever comes later, until it drains no more. */
   drain(name: string, options: { move: boolean; by: string }): Promise<DrainedValue>;
   /** Nothing goes there any more; refused as unsafe, with counts, while anything points to it. */
   retire(name: string, options: { dryRun: boolean; by: string }): Promise<RetiredValue>;
@@ -73,6 +74,8 @@ export interface BackendMeans extends CheckMeans {
   mentions: (server: string) => readonly string[];
   /** Has everybody moved out of a server; gives the run, undefined where nobody is there. */
   evacuate: (server: string, by: string) => Promise<string | undefined>;
+  /** How far a server is that is emptied; undefined for others. */
+  emptying: (server: string) => Promise<Emptying | undefined>;
 }
 
 /** So often a word is said again when another operator was faster. */
@@ -111,9 +114,9 @@ export function backendOperations(means: BackendMeans): BackendOperations {
     say: (name, wish, by) => say(name, wish, by),
     async drain(name, { move, by }) {
       known(name, registry);
-      const backend = await say(name, { is: 'drain' }, by);
+      const backend = await say(name, { is: 'drain', ...(move && { empties: true }) }, by);
       const run = move ? await means.evacuate(name, by) : undefined;
-      return { backend, ...(run !== undefined && { run }), next: afterDrain(backend, run) };
+      return { backend, ...(run !== undefined && { run }), next: afterDrain(backend, move, run) };
     },
     retire: (name, options) => retired(name, options, means),
   };
@@ -132,13 +135,13 @@ function known(name: string, registry: Registry): Backend {
 
 async function told(name: string, means: BackendMeans): Promise<BackendValue> {
   const server = bytesFromText(name);
-  const [trees, servers, [usage], health] = await Promise.all([
-    means.trees(server),
-    means.servers(),
-    means.usage.latest([name]),
-    healthOf(name, means),
+  const empties = means.registry.words().get(name)?.empties ?? false;
+  const [trees, servers, [usage], health, emptying] = await Promise.all([
+    ...([means.trees(server), means.servers(), means.usage.latest([name]), healthOf(name, means)] as const),
+    empties ? means.emptying(name) : undefined,
   ]);
-  return backendValueOf(name, means.registry, { trees, mailboxes: servers.get(server) ?? 0, usage, health });
+  const figures = { trees, mailboxes: servers.get(server) ?? 0, usage, health, emptying };
+  return backendValueOf(name, means.registry, figures);
 }
 
 /** Whether it takes mail, seen by a session that is opened and left. */
@@ -180,8 +183,10 @@ async function spokenOf(name: string, wish: BackendWish, by: string, means: Back
   throw new Refusal('unavailable', `${name}: others say something of it all the time`);
 }
 
-function afterDrain({ name, trees }: BackendValue, run: string | undefined): string[] {
-  if (run !== undefined) return [`rookery move watch ${run}`, `rookery backend retire ${name}`];
+function afterDrain({ name, trees }: BackendValue, move: boolean, run: string | undefined): string[] {
+  const show = `rookery backend show ${name}`;
+  if (run !== undefined) return [`rookery move watch ${run}`, show, `rookery backend retire ${name}`];
+  if (move) return [show, `rookery backend retire ${name}`];
   if (trees === 0) return [`rookery backend retire ${name}`];
   return [
     `rookery move plan --evacuate ${name} -o ${name}.plan`,

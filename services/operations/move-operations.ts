@@ -10,8 +10,8 @@ import { retried, turned } from '../moves/run.ts';
 import type { Run, Turn } from '../moves/run.ts';
 import { recentEnds, speedOf } from '../moves/run-eta.ts';
 import type { KeptRun, RunStore } from '../moves/run-store.ts';
-import { UnfitRun, startRun } from '../moves/starting.ts';
-import type { RunWish, StartingOptions } from '../moves/starting.ts';
+import { checkRun, UnfitRun, startRun } from '../moves/starting.ts';
+import type { Checked, RunWish, StartingOptions } from '../moves/starting.ts';
 import { Refusal } from './refusal.ts';
 import { endValue, endValueOf, moveValueOf, reportRow, reportRowOf, runValue, runValueOf } from './run-value.ts';
 import { wholeRunValueOf } from './run-value.ts';
@@ -25,10 +25,35 @@ export const reportAnswer = z.object({
 export const endsAnswer = z.object({ ends: z.array(endValue) });
 export const retryAnswer = z.object({ run: runValue, again: z.int() });
 
+/** How many trees that are skipped, or have come, are named. */
+const mostChanged = 1000;
+
+const changedTree = z.object({ name: z.string(), why: z.string() });
+
+export const checkedValue = z
+  .object({
+    moves: z.int().meta({ description: 'Trees that would be moved.' }),
+    octets: z.int(),
+    skipped: z.int().meta({ description: 'Trees of the plan that would not be moved, for they have changed since.' }),
+    skipped_trees: z.array(changedTree).meta({ description: `At most ${mostChanged} of them.` }),
+    came: z
+      .int()
+      .meta({ description: 'Trees that have come since to a server that is to be emptied: not in the plan.' }),
+    came_trees: z.array(changedTree).meta({ description: `At most ${mostChanged} of them.` }),
+    percent: z.number().meta({ description: 'How much of the plan has changed.' }),
+    plan_drift: z.number().meta({ description: 'Of how much it would be refused.' }),
+    refused: z.string().optional().meta({ description: 'Why it would not be started.' }),
+  })
+  .meta({ id: 'CheckedPlan', description: 'What starting a plan would do now.' });
+
+export type CheckedValue = z.output<typeof checkedValue>;
+
 /** All reject with a Refusal: missing where there is no such run, unsafe where it can't be as it is. */
 export interface MoveOperations {
   /** Starts the plan in a file's text. Refused as data where it is none, unsafe where it has a run or too much has changed. */
   start(plan: string, wish: RunWish, by: string): Promise<RunValue>;
+  /** What that would do now; nothing is started. Refused as data where it is no plan. */
+  check(plan: string, wish: RunWish): Promise<CheckedValue>;
   /** The newest first. */
   list(most: number): Promise<RunValue[]>;
   show(run: string): Promise<WholeRunValue>;
@@ -87,6 +112,11 @@ export function moveOperations(parts: OperatorsMoves): MoveOperations {
       const options = { ...parts.starting, runs };
       return valueOf(await fit(() => startRun(plan, planHash(plan), wish, bytesFromText(by), options)));
     },
+    async check(text, wish) {
+      const plan = await fit(() => readPlan(text));
+      const { settings } = parts.starting;
+      return checkedOf(await checkRun(plan, planHash(plan), wish, { ...parts.starting, runs }), settings.drift);
+    },
     list: async (most) => Promise.all((await runs.list(most)).map(valueOf)),
     show: (id) => whole(id, parts),
     async of(name) {
@@ -120,6 +150,19 @@ export function moveOperations(parts: OperatorsMoves): MoveOperations {
       await found(id, runs);
       return (await runs.ends(id, after, most)).map((end, at) => endValueOf(end, after + at + 1));
     },
+  };
+}
+
+function checkedOf({ drift, rows, refused }: Checked, most: number): CheckedValue {
+  const going = rows.filter(({ end }) => !end);
+  const skipped = rows.flatMap(({ name, end }) => (end ? [{ name: readable(name), why: end.note }] : []));
+  const came = drift.rows.filter(({ kind }) => kind === 'came');
+  const told = came.slice(0, mostChanged).map(({ name, why }) => ({ name: readable(name), why }));
+  return {
+    ...{ moves: going.length, octets: going.reduce((sum, { octets }) => sum + octets, 0) },
+    ...{ skipped: skipped.length, skipped_trees: skipped.slice(0, mostChanged) },
+    ...{ came: came.length, came_trees: told },
+    ...{ percent: drift.percent, plan_drift: most, ...(refused !== undefined && { refused }) },
   };
 }
 

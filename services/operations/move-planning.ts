@@ -6,14 +6,20 @@ import type { RecipientSettings } from '../address/recipient.ts';
 import { bytesFromText, partitionOf, serverOf } from '../directory/entry.ts';
 import type { Place } from '../moves/move.ts';
 import type { Plan, PlanLimits } from '../moves/plan.ts';
-import type { Meant } from '../moves/plan-wish.ts';
-import { makePlan, UnfitPlan } from '../moves/planning.ts';
+import { UnfitPlan } from '../moves/plan-wish.ts';
+import type { Meant, Named } from '../moves/plan-wish.ts';
+import { makePlan } from '../moves/planning.ts';
 import type { PlanningMeans } from '../moves/planning.ts';
 import { Refusal } from './refusal.ts';
-import { inboxOf } from './user-name.ts';
+import type { RefusedField } from './refusal.ts';
+import { treesMeant, treeWords } from './tree-names.ts';
 
-/** How many users may be named. */
+/** How many users and shared mailboxes may be named. */
 export const mostNamed = 100_000;
+
+/** How many names that are none are told of in a sentence, and in all. */
+const mostTold = 5;
+const mostFields = 1000;
 
 /** What the API answers is the plan's file itself, read by services/moves/plan-file.ts. */
 export const planAnswer = z
@@ -30,7 +36,7 @@ export const planAnswer = z
   .meta({ id: 'MovePlan', description: 'A plan of moves: its file, as rookery move start takes it.' });
 
 export interface PlanningQuery {
-  /** By whatever they are called. */
+  /** And shared mailboxes; by whatever they are called (tree-names.ts). */
   users: readonly Bytes[];
   /** Of INBOXes and shared mailboxes, with the wildcards of LIST. */
   pattern?: Bytes | undefined;
@@ -49,7 +55,10 @@ export interface PlanningQuery {
 
 /** Rejects with a Refusal. */
 export interface MovePlanning {
-  /** Refused as usage where not one kind of trees is asked for, as data where it can be no plan, as unsafe while another is made. */
+  /**
+   * Refused as usage where not one kind of trees is asked for, as data where it can be no plan (names that are none are
+   * the refusal's fields), as unsafe while another is made.
+   */
   plan(query: PlanningQuery, by: string): Promise<Plan>;
 }
 
@@ -91,11 +100,26 @@ function meantBy({ users, pattern, evacuate, rebalance }: PlanningQuery, address
     throw new Refusal('usage', `${users.length} users are named; it may be ${mostNamed}, or a pattern`);
   if (evacuate !== undefined) return { is: 'evacuate', server: evacuate };
   if (rebalance !== undefined) return { is: 'rebalance', within: rebalance };
-  return { is: 'named', users: users.map((user) => inboxOf(user, addresses)), pattern };
+  return { is: 'named', names: namesOf(users, addresses), pattern };
+}
+
+function namesOf(users: readonly Bytes[], addresses: RecipientSettings): Named[] {
+  const names: Named[] = [];
+  const fields: RefusedField[] = [];
+  for (const [at, said] of users.entries()) {
+    const found = treesMeant(said, addresses);
+    if ('may' in found) names.push({ said, may: found.may });
+    else fields.push({ field: `users.${at}`, value: `'${readable(said)}', which ${found.fault}`, expected: treeWords });
+  }
+  if (fields.length === 0) return names;
+  const told = fields.slice(0, mostTold).map(({ value }) => value);
+  const more = fields.length > told.length ? [`and ${fields.length - told.length} more`] : [];
+  const text = `${fields.length} of the names can't be meant: ${[...told, ...more].join('; ')}. It may be ${treeWords}`;
+  throw new Refusal('data', text, { fields: fields.slice(0, mostFields) });
 }
 
 function placeIn(to: Bytes): Place {
   const place = { server: serverOf(to), partition: partitionOf(to) };
-  if (/^[^!\s]+$/.test(place.server) && !/[!\s]/.test(place.partition)) return place;
+  if (/^[^!\s]+$/.test(place.server) && /^[A-Za-z0-9_.-]*$/.test(place.partition)) return place;
   throw new Refusal('usage', `'${readable(to)}' is no place; it may be SERVER or SERVER!PARTITION`);
 }

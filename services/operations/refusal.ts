@@ -7,13 +7,27 @@
  */
 export type RefusalKind = 'usage' | 'data' | 'missing' | 'unsafe' | 'unavailable';
 
+/** One thing of several that is wrong: `users.3`, its value, and what it may be. */
+export interface RefusedField {
+  field: string;
+  value: string;
+  expected: string;
+}
+
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly kind: RefusalKind;
+  /** Where it is about several things, those that are wrong; the message says them, too. */
+  readonly fields: readonly RefusedField[];
 
-  constructor(kind: RefusalKind, message: string, options?: ErrorOptions) {
+  constructor(
+    kind: RefusalKind,
+    message: string,
+    { fields = [], ...options }: ErrorOptions & { fields?: readonly RefusedField[] } = {},
+  ) {
     super(message, options);
     this.kind = kind;
+    this.fields = fields;
   }
 }
 

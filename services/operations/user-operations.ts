@@ -51,7 +51,7 @@ export interface NewUser {
 export interface UserOperations {
   /**
    * Orders it, and does not wait for its end; `by` is who says so. The same again changes nothing. Refused as data where
-   * there can be no such user, as unsafe while another order of the same user is open.
+   * there can be no such user, as unsafe while another order of the same user is open, or he is being moved.
    */
   order(user: Bytes, wish: Wish, by: string): Promise<OrderValue>;
   /**
@@ -157,6 +157,7 @@ async function fitting<T>(treat: () => Promise<T>): Promise<T | { state: 'unfit'
 }
 
 function refuseUnfitOrder(error: unknown): never {
+  if (error instanceof UnfitOrder && error.is === 'busy') throw new Refusal('unsafe', error.message, { cause: error });
   if (error instanceof UnfitOrder || error instanceof UnreadableOrder)
     throw new Refusal('data', error.message, { cause: error });
   throw error;

@@ -8,11 +8,12 @@ import type { Config } from '../config/schema.ts';
 import { subjectOf } from '../events/envelope.ts';
 import type { QueueName } from '../events/queues.ts';
 import type { BackendMeans } from '../operations/backend-operations.ts';
-import { evacuation } from '../operations/evacuating.ts';
+import { openMoveOf } from '../moves/open-move.ts';
 import { Ordering } from '../users/ordering.ts';
 import { lackAsked } from './asking-backends.ts';
 import { replicaRings } from './open-replicas.ts';
 import { planningBeside } from './open-planning.ts';
+import { evacuationOf } from './open-evacuation.ts';
 import { openMoves } from './open-moves.ts';
 import { operatorsMoves, watchRuns } from './open-runs.ts';
 import { openUsers } from './open-users.ts';
@@ -46,7 +47,7 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
   const { producer } = events;
   const moves = openMoves(config, start.outages.of('events'));
   const ordering = new Ordering({
-    ...{ orders, directory, lacks: lackAsked(config) },
+    ...{ orders, directory, lacks: lackAsked(config), moving: (name) => openMoveOf(name, moves.store) },
     ring: (name) => {
       producer.ring('placement', { name });
     },
@@ -59,8 +60,14 @@ export async function startApiRole(start: RoleStart): Promise<StartedRole> {
     producer.ring('plans', { run });
   });
   const onRuns = { planning: onPlanning(planning, config), moves: onMoves(rung) };
-  const evacuate: BackendMeans['evacuate'] = (server, by) => evacuation(server, by, { ...onRuns, runs: moves.runs });
-  const backends = openMeans(config, { directory, registry, backlog, users, moves, evacuate }, hearer);
+  const words = () => backends.store.all();
+  const evacuation = evacuationOf({ planning: onRuns.planning, rung, moves, words });
+  const evacuate: BackendMeans['evacuate'] = (server, by) => evacuation.begin(server, by);
+  const backends: ReturnType<typeof openMeans> = openMeans(
+    config,
+    { directory, registry, backlog, users, moves, evacuate },
+    hearer,
+  );
   const leftOvers = openLeftOverMeans(config, { directory, registry, routing }, outages.of('events'));
   const trail = new RedisTrail(eventsPlace(config), config.api.audit_length);
   const api = new ApiServer({

@@ -12,18 +12,20 @@ import { replicaQueue } from '../events/queues.ts';
 import { BackendConnector } from '../lmtp/backend-connector.ts';
 import type { BackendMeans } from '../operations/backend-operations.ts';
 import type { PointerSources } from '../operations/backend-pointers.ts';
-import { evacuation, openRunsAt } from '../operations/evacuating.ts';
+import { openRunsAt } from '../operations/evacuating.ts';
 import { commandConnection, connected, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
+import { wordsOf } from './follow-lifecycle.ts';
 import { openBacklog } from './open-events.ts';
 import { lookedAt } from './open-directory.ts';
+import { evacuationOf } from './open-evacuation.ts';
 import { openMoves } from './open-moves.ts';
 import type { Moves } from './open-moves.ts';
 import { openPlanning } from './open-planning.ts';
 import { openMovesNow } from './open-runs.ts';
 import { openUsersNow } from './open-users.ts';
 import type { Users } from './open-users.ts';
-import { onMoves, onPlanning } from './operations.ts';
+import { onPlanning } from './operations.ts';
 import { redisPlace } from './redis-access.ts';
 import { replicasOf } from './replicas.ts';
 import { backendSettings, registryOf } from './settings.ts';
@@ -33,7 +35,7 @@ export interface BackendSources {
   registry: Registry;
   backlog: Pick<Backlog, 'counts'>;
   users: Pick<Users, 'orders' | 'history' | 'promises'>;
-  moves: Pick<Moves, 'store' | 'runs'>;
+  moves: Pick<Moves, 'store' | 'runs' | 'emptying'>;
   evacuate: BackendMeans['evacuate'];
 }
 
@@ -71,6 +73,7 @@ export function openMeans(
     servers: () => directory.servers(),
     mentions: (server) => mentionsOf(config, server),
     evacuate,
+    emptying: async (server) => (await moves.emptying.read(bytesFromText(server))).emptying,
     begun: () => connected(redis, commandTimeout),
     close: () => {
       redis.disconnect();
@@ -123,7 +126,7 @@ export async function openBackends(config: Config): Promise<BackendMeans & { clo
       moves.close();
     });
     const registry = registryOf(config);
-    const evacuate: BackendMeans['evacuate'] = (server, by) => evacuatedOnce(config, server, by);
+    const evacuate: BackendMeans['evacuate'] = (server, by) => evacuatedOnce(config, moves, { server, by });
     const means = openMeans(config, { directory, registry, backlog: queues.backlog, users, moves, evacuate });
     closes.push(() => {
       means.close();
@@ -137,15 +140,20 @@ export async function openBackends(config: Config): Promise<BackendMeans & { clo
 }
 
 /** Opened when it is asked for: most commands on backends plan nothing. */
-async function evacuatedOnce(config: Config, server: string, by: string): Promise<string | undefined> {
+async function evacuatedOnce(
+  config: Config,
+  moves: Moves,
+  { server, by }: { server: string; by: string },
+): Promise<string | undefined> {
   const planning = await openPlanning(config);
   try {
-    const moves = await openMovesNow(config);
+    const rung = await openMovesNow(config);
     try {
-      const means = { planning: onPlanning(planning, config), moves: onMoves(moves), runs: moves.runs };
-      return await evacuation(server, by, means);
+      const words = async () => ({ words: await wordsOf(config) });
+      const parts = { planning: onPlanning(planning, config), rung, moves, words };
+      return await evacuationOf(parts).begin(server, by);
     } finally {
-      await moves.close();
+      await rung.close();
     }
   } finally {
     await planning.close();

@@ -1,5 +1,6 @@
 // Opens what moves are ordered and carried out with: where they and runs of them are kept, and the manifests beside them.
 import type { Config } from '../config/schema.ts';
+import { EmptyingStore } from '../moves/emptying-store.ts';
 import { FindingStore } from '../moves/finding-store.ts';
 import { RedisManifests } from '../moves/manifest-store.ts';
 import { MinuteFigures } from '../moves/minute-figures.ts';
@@ -26,6 +27,8 @@ export interface Moves {
   manifests: RedisManifests;
   /** What moves and audits have found left over. */
   findings: FindingStore;
+  /** How far backends are that are emptied. */
+  emptying: EmptyingStore;
   tools: MoveTools;
   /** Of the saga, in milliseconds but for the attempts. */
   settings: {
@@ -49,6 +52,7 @@ export function openMoves(config: Config, hearer: ConnectionHearer = unheard): M
     figures: new MinuteFigures(redis, Date.now),
     manifests: new RedisManifests(redis, moveTools.codec, keep_done),
     findings: new FindingStore(redis),
+    emptying: new EmptyingStore(redis),
     tools: moveTools,
     settings: {
       ...{ lease: lease * second, cutTimeout: cut_timeout * second, observe: observe * second, attempts },

@@ -4,6 +4,7 @@ import type { Registry } from '../backends/registry.ts';
 import { Counts } from '../changes/counts.ts';
 import type { Config } from '../config/schema.ts';
 import { QueueSet } from '../events/queue-set.ts';
+import { CyrusPartitions } from '../moves/cyrus-partitions.ts';
 import type { Move } from '../moves/move.ts';
 import { MoveStore } from '../moves/move-store.ts';
 import type { PlanningMeans } from '../moves/planning.ts';
@@ -11,6 +12,7 @@ import { RunStore } from '../moves/run-store.ts';
 import { Promises } from '../placement/promises.ts';
 import { newestFacts } from '../placement/usage-facts.ts';
 import { UsageHistory } from '../placement/usage-history.ts';
+import { OrderStore } from '../users/order-store.ts';
 import { commandConnection, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
 import { wordsOf } from './follow-lifecycle.ts';
@@ -40,15 +42,22 @@ interface Beside {
   counts: Pick<Counts, 'byServer'>;
 }
 
+interface PlanningBeside extends OpenPlanning {
+  /** Rejects where Redis does not answer. */
+  begun(): Promise<void>;
+}
+
 /** Opens it for a process that has the rest already, whether or not Redis answers. */
-export function planningBeside(config: Config, beside: Beside, hearer: ConnectionHearer = unheard) {
+export function planningBeside(config: Config, beside: Beside, hearer: ConnectionHearer = unheard): PlanningBeside {
   const { directory, registry, counts } = beside;
   const redis = commandConnection({ place: eventsPlace(config), commandTimeout: patience, ...hearer });
   const store = new MoveStore(redis, config.moves.keep_done);
   const runs = new RunStore(redis, config.moves.keep_done);
   const history = new UsageHistory(redis, config.usage.history);
   const promises = new Promises(redis);
+  const orders = new OrderStore(redis, config.users.orders_kept);
   const admins = new ImapAdmins(registry, config.workers.imap_timeout * 1000);
+  const partitions = new CyrusPartitions(admins, () => Promise.resolve([]));
   const policy = followingFlags(placementPolicy(config), registry);
   const users = async () => new Map([...(await counts.byServer())].map(([server, figures]) => [server, figures.users]));
   const done = async () => {
@@ -64,9 +73,10 @@ export function planningBeside(config: Config, beside: Beside, hearer: Connectio
       ...{ directory, registry, admins, policy, chance: Math.random, now: Date.now },
       figures: () => newestFacts({ policy, registry, history, admins, users }),
       promised: async () => (await promises.read()).servers,
+      ordered: () => orders.open(mostOpen),
+      hasPartition: (server, partition) => partitions.has(server, partition),
       moves: { open: async () => store.readAll(await store.open(mostOpen)), done },
     },
-    /** Rejects where Redis does not answer. */
     begun: () => store.begun(),
     async close() {
       await admins.close();

@@ -23,6 +23,7 @@ import type { ReplicaAccess } from '../replication/sync-client.ts';
 import type { RoutingLeases } from '../directory/routing-lease.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Move } from '../moves/move.ts';
+import type { Evacuation } from '../operations/evacuating.ts';
 import type { Moves } from './open-moves.ts';
 import type { Users } from './open-users.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -60,6 +61,8 @@ export type StartWorkers = (
       replication: { access: ReadonlyMap<string, ReplicaAccess>; unixhierarchysep: boolean };
       users: Pick<Users, 'orders' | 'history' | 'placing'> & { form: UserForm };
       moves: Omit<Moves, 'close'> & { ended: (move: Move) => void };
+      /** Has backends emptied, run after run. */
+      emptying: Pick<Evacuation, 'look'>;
       /** Has a worker look at the move of a name. */
       ringMove: (name: Bytes) => void;
       /** Has a worker look into the case of a name. */

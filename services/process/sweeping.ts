@@ -1,5 +1,6 @@
 // What a directory node does again and again: it shows itself, settles what lost sessions have left, rings for what is open.
 import type { MupdateServer } from '../mupdate/server.ts';
+import { emptyingJob } from '../moves/emptying.ts';
 import { isAway } from '../redis/away.ts';
 import { openMoves } from './open-moves.ts';
 import { openUsers } from './open-users.ts';
@@ -43,6 +44,10 @@ export async function startSweeping(start: RoleStart, server: MupdateServer, eve
     setInterval(() => void ringForMoves({ moves: moves.store }, start, events), ringEvery),
     setInterval(() => void ringForUnasked(moves, start, events), ringEvery),
     setInterval(() => void ringForRuns(moves, start, events), ringEvery),
+    setInterval(() => {
+      for (const [server, { empties }] of start.registry.words())
+        if (empties) events.producer.ring('plans', { run: emptyingJob(server) });
+    }, ringEvery),
     setInterval(() => {
       // Of the others nobody can tell how full they are.
       const { registry } = start;

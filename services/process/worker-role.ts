@@ -1,6 +1,7 @@
 // The role `worker`: works off the queues of events, for good or until they are empty.
 import { drained } from '../events/draining.ts';
 import { eventsPlace } from './redis-access.ts';
+import { openEvacuation } from './open-evacuation.ts';
 import { openMoves } from './open-moves.ts';
 import { openUsers } from './open-users.ts';
 import { replicasOf, workedHere } from './replicas.ts';
@@ -15,7 +16,14 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
   const { backlog, trees, counts, replicas, producer } = await start.events();
   const users = openUsers(config, start.outages.of('events'));
   const moves = openMoves(config, start.outages.of('events'));
-  const close = () => {
+  const emptying = openEvacuation(start, {
+    ...{ moves, counts },
+    ring: (run) => {
+      producer.ring('plans', { run });
+    },
+  });
+  const close = async () => {
+    await emptying.close();
     users.close();
     moves.close();
   };
@@ -30,6 +38,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
           metrics.observeMove(move);
         },
       },
+      emptying,
       ringMove: (name) => {
         producer.ring('moves', { name });
       },
@@ -55,8 +64,8 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
         },
       },
     });
-  const running = await begin().catch((error: unknown) => {
-    close();
+  const running = await begin().catch(async (error: unknown) => {
+    await close();
     throw error;
   });
   const empty =
@@ -70,7 +79,7 @@ export async function startWorkerRole(start: RoleStart): Promise<StartedRole> {
     async stop() {
       empty?.stop();
       await running.stop();
-      close();
+      await close();
     },
   };
 }

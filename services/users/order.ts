@@ -75,6 +75,8 @@ export interface Facts {
   folders: number;
   /** When data of the directory were lost last, in milliseconds since 1970; rows, and orders, may have come back since. */
   lost?: number;
+  /** Of a deletion or a rename: that a move of him is open, as it can stand after a name. */
+  moving?: string;
   /** Why rows may be those from before a loss; undefined where their servers have spoken since. */
   distrust?: string;
   /** Whether this server's rows are written by us: it speaks no MUPDATE. */
@@ -172,7 +174,7 @@ function ofDeletion(order: Order, facts: Facts): Step {
       return isOurs(order, row, facts) ? { do: 'write', at: placeOf(row) } : finish('deleted, and there again');
     return toItsServer(order, row, facts);
   }
-  if (row) return wait(underWay(row));
+  if (row) return wait(facts.moving ?? underWay(row));
   if (doubt !== undefined) return wait(doubt);
   if (facts.folders > 0) return wait(`${facts.folders} of its folders are left`);
   return order.begun ? finish('deleted') : finish('there is no such user');
@@ -200,7 +202,7 @@ function ofRename(order: Order, { to }: Wish & { is: 'rename' }, facts: Facts): 
       : finish(`at ${readable(arrived.location)}`);
   }
   if (arrived) return wait(underWay(arrived));
-  if (user.row) return wait(underWay(user.row));
+  if (user.row) return wait(facts.moving ?? underWay(user.row));
   if (user.doubt !== undefined) return wait(user.doubt);
   return { do: 'refuse', why: 'there is no such user' };
 }
@@ -210,14 +212,17 @@ function isOurs(order: Order, row: Entry, { isSilent }: Facts): boolean {
   return row.version === order.version && isSilent(serverOf(row.location));
 }
 
-function toItsServer(order: Order, row: Entry, { lost, distrust }: Facts): Step {
+function toItsServer(order: Order, row: Entry, { lost, moving, distrust }: Facts): Step {
   // It may have been done already, and the name be another user's by now.
   if (lost !== undefined && order.since <= lost) {
     return { do: 'refuse', why: 'it was ordered before data were lost: order it again' };
   }
   if ((order.begun || order.version !== undefined) && row.version !== order.version) {
-    return { do: 'refuse', why: 'it has changed since this was ordered: order it again' };
+    const then = moving === undefined ? 'order it again' : `${moving}; order it again when that is over`;
+    return { do: 'refuse', why: `it has changed since this was ordered: ${then}` };
   }
+  // Both would tell servers of him at the same time.
+  if (!order.begun && moving !== undefined) return wait(moving);
   if (!order.begun && distrust !== undefined) return wait(`directory not trusted: ${distrust}`);
   return { do: 'tell', at: placeOf(row), version: row.version };
 }

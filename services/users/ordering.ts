@@ -5,12 +5,20 @@ import { isUser, unfitUserName } from '../address/user-name.ts';
 import { highestQuota } from '../backends/imap-quota.ts';
 import type { Directory } from '../directory/directory.ts';
 import { isGrave } from '../directory/entry.ts';
+import type { Move } from '../moves/move.ts';
+import { movingText } from '../moves/open-move.ts';
 import type { Order, Wish } from './order.ts';
 import type { OrderStore, Placed } from './order-store.ts';
 
-/** A name, or a wish, that no order can be about; the message says why. */
+/** A name, or a wish, that no order can be about, or (`busy`) not now; the message says why. */
 export class UnfitOrder extends Error {
   override readonly name = 'UnfitOrder';
+  readonly is: 'unfit' | 'busy';
+
+  constructor(message: string, is: 'unfit' | 'busy' = 'unfit') {
+    super(message);
+    this.is = is;
+  }
 }
 
 export interface OrderingOptions {
@@ -21,6 +29,8 @@ export interface OrderingOptions {
   directory?: Pick<Directory, 'lookup'>;
   /** Whether a backend says that it has no such mailbox. Left out: nobody can be asked. */
   lacks?: (server: Bytes, name: Bytes) => Promise<boolean>;
+  /** The open move of a user, who is neither deleted nor renamed then. Left out: nobody knows of any. */
+  moving?: (name: Bytes) => Promise<Pick<Move, 'from' | 'to' | 'run'> | undefined>;
   /** Milliseconds since 1970. */
   clock?: () => number;
 }
@@ -30,13 +40,15 @@ export class Ordering {
 
   constructor(options: OrderingOptions) {
     const lookup = () => Promise.reject(new Error('there is no directory here'));
-    this.#options = { clock: Date.now, directory: { lookup }, lacks: () => Promise.resolve(false), ...options };
+    const standard = { lacks: () => Promise.resolve(false), moving: () => Promise.resolve(undefined) };
+    this.#options = { clock: Date.now, directory: { lookup }, ...standard, ...options };
   }
 
   /** Keeps the order and rings for it. Rejects with UnfitOrder, or when Redis, or the directory, does not answer. */
   async place(name: Bytes, wish: Wish, by: Bytes): Promise<Placed> {
     const unfit = unfitOrder(name, wish);
     if (unfit !== undefined) throw new UnfitOrder(unfit);
+    if (wish.is !== 'create') await this.#refuseMoving(name);
     const order = { name, wish, by, since: this.#options.clock(), state: 'open', begun: false, made: false } as const;
     const version = wish.is === 'create' ? {} : { version: await this.#versionOf(name) };
     const placed = await this.#options.orders.place({ ...order, ...version, passed: [], note: 'ordered' });
@@ -71,6 +83,17 @@ export class Ordering {
       this.#options.ring(name);
       return cancelled;
     }
+  }
+
+  /** Both would tell servers of him at the same time. What was ordered before waits for the move's end (order.ts). */
+  async #refuseMoving(name: Bytes): Promise<void> {
+    const move = await this.#options.moving(name);
+    if (!move) return;
+    const kept = await this.#options.orders.read(name).catch(() => undefined);
+    if (kept?.order.state === 'open') return;
+    const cancel = move.run === undefined ? '' : `, or cancel the run (rookery move cancel ${move.run})`;
+    const hint = `order it when that is over${cancel}`;
+    throw new UnfitOrder(`${readable(name)}: ${movingText(move)}; ${hint}`, 'busy');
   }
 
   async #isUntouched({ name, wish, place }: Order): Promise<boolean> {

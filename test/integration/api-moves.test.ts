@@ -9,6 +9,7 @@ import { Conducting } from '../../services/moves/conducting.ts';
 import type { MoveState } from '../../services/moves/move.ts';
 import { MoveStore } from '../../services/moves/move-store.ts';
 import { RunStore } from '../../services/moves/run-store.ts';
+import type { CheckedValue } from '../../services/operations/move-operations.ts';
 import type { MoveValue, RunValue, WholeRunValue } from '../../services/operations/run-value.ts';
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import { commandConnection, connected } from '../../services/redis/connection.ts';
@@ -189,12 +190,33 @@ test('what is no plan, was edited, or has changed too much is refused; single ch
     detail,
     /^1 tree has changed since the plan was made, 7\.7 % of it; moves\.plan_drift is 5 %.*\n {2}user\.gone: it /,
   );
+  const dry = async (asked: object, role: Role = 'operate') =>
+    ask<CheckedValue>(role, 'POST', '/v1/moves/check', { plan: asked });
+  assert.equal((await dry(stale, 'read'))[0], 403);
+  const [, checked] = await dry(stale);
+  assert.deepEqual([checked.moves, checked.skipped, checked.skipped_trees[0]?.name], [12, 1, 'user.gone']);
+  assert.equal(checked.refused, detail, 'in the words in which it is refused');
+  const refusedFile = join(rookery.folder, 'stale.json');
+  await writeFile(refusedFile, JSON.stringify(stale));
+  const told = command('move', 'start', refusedFile);
+  assert.equal(told.code, 75);
+  assert.match(
+    told.out,
+    /\n7\.7 % of the plan has changed .*plan_drift is 5 %\nskipped: 1 tree; moved: 12 trees\n {2}user\.gone: it /,
+  );
+  assert.match(told.err, /1 tree has changed since the plan was made, 7\.7 % of it/);
   const many = Array.from({ length: 30 }, (_, at) => `user.m${at}`);
   await holding(directory, 'mail1', many);
   const { plan: late } = await plan('fifth', many);
   await directory.write({ verb: 'DELETE', name: 'user.m7', location: '', acl: '' }, { ...writer, session: 'y' });
   await directory.end('y', 'logout');
+  const lateFile = join(rookery.folder, 'late.json');
+  await writeFile(lateFile, JSON.stringify(late));
+  const before = command('move', 'start', lateFile);
+  assert.match(before.out, /\n3\.3 % of the plan has changed .*\nskipped: 1 tree; moved: 29 trees\n {2}user\.m7: it /);
+  assert.match(before.err, /nothing is started: --yes does it/);
   const [, run] = await ask<RunValue>('admin', 'POST', '/v1/moves', { plan: late });
+  assert.match((await dry(late))[1].refused ?? '', /^the plan has a run: /);
   assert.deepEqual([run.counts['skipped'], run.counts['waiting']], [1, 29]);
   assert.match(run.why, /1 have changed since they were planned, and are skipped$/);
   const [, { rows }] = await ask<{ rows: { name: string; state: string; note: string }[] }>(
@@ -338,6 +360,7 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   const unsaid = command('move', 'start', file);
   assert.equal(unsaid.code, 75);
   assert.match(unsaid.out, /^by command: 12 trees, 12\.0 kB, about 1m 0s, between mail1, mail2\n/);
+  assert.match(unsaid.out, /\nnothing of it has changed since it was made\n$/);
   assert.match(unsaid.err, /nothing is started: --yes does it/);
   const wish = ['--limit', 'total=2,bytes=50M', '--window', 'mon-sun', '--stop-when', 'failed=7,percent=9,latency=2.5'];
   const said = command('move', 'start', file, '--yes', ...wish);

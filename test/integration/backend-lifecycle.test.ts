@@ -208,7 +208,14 @@ test('retire is refused while anything points to it, each named; then nothing go
   const [, drained] = await asked(program, 'operate', 'POST', '/v1/backends/mail1/drain', {});
   assert.deepEqual((drained as { next: string[] }).next, ['rookery backend retire mail1']);
   const [, moved] = await asked(program, 'admin', 'POST', '/v1/backends/mail1/drain', { move: true });
-  assert.deepEqual(moved, drained, 'nobody is there to be moved');
+  const { next, run } = moved as { next: string[]; run?: string };
+  assert.deepEqual(
+    [run, next],
+    [undefined, ['rookery backend show mail1', 'rookery backend retire mail1']],
+    'nobody is there',
+  );
+  const shown = await program.command('backend', 'show', 'mail1');
+  assert.match(shown.out, /^emptying +empty, after 0 runs: nothing is left there; whoever comes is moved, too$/m);
 
   await directory.lease('user.bob', { destination: 'mail1', token: 'move-1' }, 600_000);
   const users = await openUsersNow(loadConfig({ env: {}, file: program.configFile }));

@@ -172,8 +172,14 @@ test('to one of several, by the room that is left when the others are there', as
     made.moves.every(({ to }) => to.server === 'mail3'),
     'nine tenths of it are free',
   );
-  const far = made.moves.find(({ name }) => name === 'user.far');
-  assert.equal(far?.from.server, 'mail2');
+  const far = made.leftOut.find(({ name }) => name === 'user.far');
+  assert.equal(
+    far?.why,
+    'it is at mail2!fast already, which is one of the destinations',
+    'no more is done by the same again',
+  );
+  const other = await planned('far', '--to', 'mail2!default', 'mail3');
+  assert.equal(other.moves[0]?.to.server, 'mail3', 'on another partition than is wanted');
 });
 
 test('rebalanced: what is too full gives just so much, what drains is emptied', async () => {
@@ -346,6 +352,8 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
       [again, problem.detail.includes(`run ${run} moves trees from mail2, and is not over`)],
       [409, true],
     );
+    const { out } = await served.command('backend', 'show', 'mail2');
+    assert.match(out, new RegExp(`^emptying +moving, after 1 run: run ${run} moves 1 tree\\nleft +user`, 'm'));
     const kept = await served.command('backend', 'retire', 'mail2', '--dry-run');
     assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
     assert.match(

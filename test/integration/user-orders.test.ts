@@ -134,3 +134,19 @@ test('a deletion and a rename keep of which row they were ordered; without the d
   assert.equal(await blind.read('user.blind'), undefined);
   assert.deepEqual(await blind.place('user.blind', { is: 'create' }, 'test'), { is: 'placed' });
 });
+
+test('while a user is being moved he is not ordered to be deleted or renamed; what was ordered before stays', async () => {
+  const move = { from: { server: 'mail1', partition: '' }, to: { server: 'mail2', partition: '' }, run: 'run-7' };
+  const careful = new Ordering({ orders, directory, ring: () => undefined, moving: () => Promise.resolve(move) });
+  const busy = {
+    is: 'busy',
+    message:
+      'user.moved: it is being moved from mail1 to mail2, of run run-7; order it when that is over, or cancel the run (rookery move cancel run-7)',
+  };
+  await assert.rejects(careful.place('user.moved', { is: 'delete' }, 'test'), busy);
+  await assert.rejects(careful.place('user.moved', { is: 'rename', to: 'user.x' }, 'test'), busy);
+  assert.equal(await careful.read('user.moved'), undefined);
+  await ordering.place('user.moved', { is: 'delete' }, 'test');
+  assert.equal((await careful.place('user.moved', { is: 'delete' }, 'test')).is, 'open');
+  assert.deepEqual(await careful.place('user.other2', { is: 'create' }, 'test'), { is: 'placed' });
+});

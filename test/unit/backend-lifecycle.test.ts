@@ -55,6 +55,24 @@ test('what drains is what it was when that is taken back, and a fence outlives e
   assert.match(spoken(said('retired'), { is: 'unfence' }, free, speaker) as string, /retired/);
 });
 
+test('what is emptied is so until it drains no more, is retired, or is drained by the configuration alone', () => {
+  const [plain, emptied] = [{ is: 'drain' } as const, { is: 'drain', empties: true } as const];
+  const before = spoken(said('canary', { share: 3 }), plain, free, speaker) as Word;
+  const word = spoken(before, emptied, free, speaker) as Word;
+  assert.deepEqual([word.stage, word.empties, word.before], ['draining', true, { stage: 'canary', share: 3 }]);
+  assert.equal(spoken(word, plain, free, speaker), word, 'drained once more it is emptied still');
+  assert.equal(spoken(word, emptied, free, speaker), word);
+  const fenced = spoken(word, { is: 'fence', reason: 'disk' }, free, speaker) as Word;
+  assert.deepEqual([fenced.empties, (spoken(fenced, { is: 'unfence' }, free, speaker) as Word).empties], [true, true]);
+  for (const wish of [{ is: 'undrain' }, { is: 'retire' }] as const)
+    assert.equal((spoken(word, wish, free, speaker) as Word).empties, undefined);
+  const configured = spoken(word, { is: 'undrain' }, { drain: true, fence: false }, speaker) as Word;
+  assert.deepEqual(
+    [configured.empties, standingOf(configured, { drain: true, fence: false }, 0).stage],
+    [undefined, 'draining'],
+  );
+});
+
 test('the configuration holds whatever is said, and the word whatever is configured', () => {
   const [drain, fence] = [
     { drain: true, fence: false },

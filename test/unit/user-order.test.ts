@@ -65,3 +65,18 @@ test('whoever is there already is not said to have got what was asked for beside
   assert.equal(already({ partition: 'u2' }).do, 'refuse');
   assert.equal(already({ server: 'mail2' }).do, 'refuse');
 });
+
+test('who is being moved is neither deleted nor renamed, unless his server was told before: it waits, and says for what', () => {
+  const moving = 'it is being moved from mail1 to mail2, of run run-7';
+  for (const wish of [{ is: 'delete' }, { is: 'rename', to: 'user.new' }] as const) {
+    const order: Order = { ...fresh, wish, version: 9 };
+    const seen = (user: Entry, more: Partial<Facts> = {}) => ({ ...facts(user, undefined), moving, ...more });
+    assert.deepEqual(nextStep(order, seen(row('user.old'))), { do: 'wait', why: moving });
+    assert.deepEqual(nextStep(order, seen({ ...row('user.old'), state: 'handed' })), { do: 'wait', why: moving });
+    assert.equal(nextStep({ ...order, begun: true, place }, seen(row('user.old'))).do, 'tell');
+    assert.deepEqual(nextStep(order, seen({ ...row('user.old', 'mail2'), version: 12 })), {
+      ...{ do: 'refuse', why: `it has changed since this was ordered: ${moving}; order it again when that is over` },
+    });
+    assert.equal(nextStep(order, facts(row('user.old'), undefined)).do, 'tell', 'when that is over');
+  }
+});

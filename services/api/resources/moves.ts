@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { bytesFromText } from '../../directory/entry.ts';
 import type { RunWish } from '../../moves/starting.ts';
 import { followRun } from '../../operations/following-run.ts';
-import { endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../../operations/move-operations.ts';
+import { checkedValue, endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../../operations/move-operations.ts';
 import type { MoveOperations } from '../../operations/move-operations.ts';
 import { reportLines } from '../../operations/report-csv.ts';
 import { moveValue, runValue, wholeRunValue } from '../../operations/run-value.ts';
@@ -110,6 +110,19 @@ export const moves: Resource = (server, { operations: { moves } }) => {
       const { body } = request;
       return reply.code(202).send(await moves.start(JSON.stringify(body.plan), wishOf(body), callerName(request)));
     },
+  );
+  server.post(
+    '/v1/moves/check',
+    {
+      ...{ bodyLimit, config: { role: 'operate', asks: true, large: true } },
+      schema: {
+        ...{ operationId: 'checkPlan', summary: 'What starting a plan would do now', tags: ['moves'] },
+        description:
+          'Nothing is started. It tells what has changed since the plan was made, and what would be skipped.',
+        ...{ body: startBody, response: { 200: checkedValue } },
+      },
+    },
+    ({ body }) => moves.check(JSON.stringify(body.plan), wishOf(body)),
   );
   server.get(
     '/v1/moves',

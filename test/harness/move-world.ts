@@ -514,7 +514,9 @@ export class World {
         }),
       uniqueId: (server, name) => act(() => this.#reached(server).mailboxes.get(name)?.uniqueId),
       check: ({ from }) =>
-        act(() => {
+        act(async () => {
+          // Questions wait at Cyrus while a cut goes on there.
+          while (this.#cuts.size > 0) await turn();
           const isThere = this.#reached(from.server).mailboxes.has(root);
           return isThere ? undefined : { is: 'never', why: `${from.server} has no ${root}` };
         }),

@@ -56,17 +56,16 @@ type Case = readonly [StepName, StrikeName] | readonly [AskingStep, AnswerName];
 
 /** Every day those that have the most to lose; all of them in the long proof. */
 const everyDay: readonly Case[] = [
-  ['copy', 'destination killed'],
   ['copy', 'XFER swallowed'],
   ['manifest', 'source killed'],
   ['manifest', 'nonsense for an answer'],
   ['cut', 'IMAP of the worker reset'],
   ['handing', 'source killed'],
+  ['handing', 'directory killed'],
   ['handing', 'worker stands still'],
   ['telling', 'everything of ours killed'],
   ['telling', 'worker killed'],
   ['telling', 'Redis killed'],
-  ['telling', 'directory killed'],
   ['telling', 'destination killed'],
   ['telling', 'MUPDATE of the destination cut'],
   ['verify', 'destination stands still'],

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MailRound } from '../harness/mail-round.ts';
+import type { Fate } from '../harness/mupdate-relay.ts';
 import { makeUsers } from '../harness/mail-users.ts';
 import { Murder } from '../harness/murder.ts';
 import { MurderMoves } from '../harness/murder-moves.ts';
@@ -149,10 +150,7 @@ describe('moves that are held up', { skip: withoutCyrus() }, () => {
     const names = await made('mail');
     const plan = await planned(names);
     const letGo = Promise.withResolvers<undefined>();
-    murder.relays.mail1.rule = async ({ verb }) => {
-      if (verb === 'DEACTIVATE') await letGo.promise;
-      return 'pass';
-    };
+    murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? letGo.promise.then((): Fate => 'pass') : 'pass');
     const logins = names.map((name) => name.slice('user.'.length));
     const round = new MailRound(() => murder.rookery.address('LMTP'), logins, 2, 50);
     try {

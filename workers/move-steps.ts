@@ -55,7 +55,8 @@ async function check(kept: Kept, work: Work): Promise<Outcome | undefined> {
   const at = await shown(kept, { step: 'check' }, work);
   if (!at) return undefined;
   const objection = await work.driver.check(at.move);
-  if (objection?.is === 'never') throw new JobFailure('refused', objection.why);
+  // Once a cut was told it may have gone on since the look, whoever told it: the next look tells.
+  if (objection?.is === 'never' && at.move.attempts === 0) throw new JobFailure('refused', objection.why);
   if (!objection) {
     work.memory.checked = true;
     return undefined;

@@ -12,6 +12,15 @@ import type { FailureKind } from './imap-failure.ts';
 import { ResponseReader, tagged } from './imap-response.ts';
 import type { Answer, ResponseSource, Tagged } from './imap-response.ts';
 
+/**
+ * How long a server may be silent in the middle of an answer, in milliseconds. Before it begins with one it may have to wait
+ * for others, as long as whoever asks has patience for; an end that never comes would keep a tree's mail waiting as long.
+ */
+const silence = 30_000;
+
+/** After so long the system asks whether the other machine is still there, in milliseconds; ten seconds later it knows. */
+const aliveAfter = 30_000;
+
 /** Who waits: takes each response, and is told when there will be no more. */
 interface Listener {
   take: (response: Bytes) => void;
@@ -25,6 +34,7 @@ export class ImapConnection {
   readonly #closed: Promise<void>;
   #listener: Listener | undefined;
   #broken: ImapFailure | undefined;
+  #silence: NodeJS.Timeout | undefined;
   #tags = 0;
 
   /** Begins to connect; what goes wrong is told to whoever waits next. Errors begin with `server`. */
@@ -32,7 +42,7 @@ export class ImapConnection {
     this.#server = server;
     this.#reader = reader;
     const socket = connect(address);
-    this.#socket = socket.setNoDelay(true).setEncoding('latin1');
+    this.#socket = socket.setNoDelay(true).setKeepAlive(true, aliveAfter).setEncoding('latin1');
     socket.on('data', (bytes) => {
       this.#received(bytes.toString());
     });
@@ -104,6 +114,7 @@ export class ImapConnection {
   /** Breaks the connection, and gives the error that is told to whoever waits or asks from now on: the first one. */
   broken(reason: string, answer?: Tagged): ImapFailure {
     this.#broken ??= this.#failure(reason, 'away', answer);
+    clearTimeout(this.#silence);
     this.#socket.destroy();
     this.#listener?.reject(this.#broken);
     this.#listener = undefined;
@@ -140,6 +151,7 @@ export class ImapConnection {
   }
 
   #received(bytes: Bytes): void {
+    clearTimeout(this.#silence);
     this.#reader.push(bytes);
     try {
       for (let response = this.#reader.next(); response !== undefined; response = this.#reader.next()) {
@@ -148,6 +160,10 @@ export class ImapConnection {
     } catch (error) {
       this.broken(error instanceof Error ? error.message : String(error));
     }
+    if (this.#broken || !this.#reader.isAmid) return;
+    this.#silence = setTimeout(() => {
+      this.broken(`has been silent for ${silence} ms in the middle of an answer`);
+    }, silence);
   }
 
   #response(response: Bytes): void {

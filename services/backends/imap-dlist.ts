@@ -103,6 +103,8 @@ function pairsOf(values: readonly Dlist[]): DlistPairs {
   for (let at = 0; at < values.length; at += 2) {
     const [key, value] = [values[at], values[at + 1]];
     if (typeof key !== 'string' || value === undefined) throw new Error('a key without a value');
+    // Two records that have run into one would pass for one.
+    if (pairs.has(key.toUpperCase())) throw new Error(`${key.slice(0, 40)} twice`);
     pairs.set(key.toUpperCase(), value);
   }
   return pairs;

@@ -22,12 +22,18 @@ export interface ResponseSource {
   restart(): void;
   /** The next piece without its line end; undefined when it is not all here. Throws when there is more than is taken. */
   next(): Bytes | undefined;
+  /** Whether something has begun that is not all here. */
+  readonly isAmid: boolean;
 }
 
 /** Cuts what arrives into responses: a line, and after each `{n}` at a line's end n octets and the rest of the line. */
 export class ResponseReader implements ResponseSource {
   #received = '';
   #taken = 0;
+
+  get isAmid(): boolean {
+    return this.#received !== '';
+  }
 
   push(bytes: Bytes): void {
     this.#received += bytes;

@@ -15,6 +15,10 @@ export class SyncReader implements ResponseSource {
   /** Within the RECORD list of a mailbox. */
   #inRecords = false;
 
+  get isAmid(): boolean {
+    return this.#inRecords || this.#received !== '';
+  }
+
   push(bytes: Bytes): void {
     this.#received += bytes;
   }

@@ -513,7 +513,13 @@ export class World {
           return mailbox ? (mailbox.moving ? 'moving' : 'has') : 'lacks';
         }),
       uniqueId: (server, name) => act(() => this.#reached(server).mailboxes.get(name)?.uniqueId),
-      check: () => act(() => undefined),
+      check: ({ from }) =>
+        act(async () => {
+          // Questions wait at Cyrus while a cut goes on there.
+          while (this.#cuts.size > 0) await turn();
+          const isThere = this.#reached(from.server).mailboxes.has(root);
+          return isThere ? undefined : { is: 'never', why: `${from.server} has no ${root}` };
+        }),
       manifest: (server) => act(() => this.#manifest(this.#reached(server))),
       copy: ({ from, to }) => {
         alone();

@@ -30,16 +30,25 @@ interface Said {
   location?: string;
 }
 
+export interface MurderMovesOptions {
+  /** Of the Redis; left out: that of the program. */
+  socket?: string;
+  /** The process that carries moves out; left out: the program. */
+  carrier?: () => number;
+}
+
 export class MurderMoves {
   readonly #murder: Murder;
+  readonly #carrier: () => number;
   readonly #redis: ReturnType<typeof commandConnection>;
   readonly #store: MoveStore;
   readonly #findings: FindingStore;
   readonly #queues: ReturnType<typeof openQueues>;
 
-  constructor(murder: Murder) {
+  constructor(murder: Murder, options: MurderMovesOptions = {}) {
     this.#murder = murder;
-    const { socket } = redisFolder(join(murder.rookery.folder, 'data'));
+    this.#carrier = options.carrier ?? (() => murder.rookery.pid);
+    const socket = options.socket ?? redisFolder(join(murder.rookery.folder, 'data')).socket;
     this.#redis = commandConnection({ place: { socket }, commandTimeout: 5_000, onError: () => undefined });
     this.#store = new MoveStore(this.#redis, KEPT);
     this.#findings = new FindingStore(this.#redis);
@@ -84,8 +93,8 @@ export class MurderMoves {
   }
 
   /**
-   * Stops the program as soon as a server says this verb of the tree to the directory in the course of a cut, which is not heard
-   * before the strike. Gives whether it came to that.
+   * Stops who carries it out as soon as a server says this verb of the tree to the directory in the course of a cut, which
+   * is not heard before the strike. Gives whether it came to that.
    */
   async strikeAt({ verb, name, at, location = '' }: Said, strike: () => Promise<void>): Promise<boolean> {
     const relay = this.#murder.relays[at];
@@ -118,7 +127,7 @@ export class MurderMoves {
   }
 
   async #stopped<T>(act: () => Promise<T>): Promise<T> {
-    const { pid } = this.#murder.rookery;
+    const pid = this.#carrier();
     process.kill(pid, 'SIGSTOP');
     try {
       return await act();
@@ -129,8 +138,8 @@ export class MurderMoves {
   }
 
   /**
-   * Stops the program as soon as the move is in that step, and strikes; gives the step in which it really was then: a step
-   * may be over before anybody sees it. What the program did before it stood still is done.
+   * Stops who carries it out as soon as the move is in that step, and strikes; gives the step in which it really was then: a
+   * step may be over before anybody sees it. What was done before he stood still is done.
    */
   async strikeIn(step: string, name: string, strike: () => Promise<void>): Promise<string> {
     for (let move = await this.read(name); ; move = await this.read(name)) {

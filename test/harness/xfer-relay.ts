@@ -10,7 +10,7 @@ import type { CyrusNode } from './cyrus.ts';
 export class XferRelay {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #hosts: { file: string; before: string } | undefined;
+  #restore: (() => Promise<void>) | undefined;
   /** True from the moment on when nothing was passed on any more. */
   silent = false;
 
@@ -33,25 +33,16 @@ export class XferRelay {
   /** `from` finds the relay by the name of `to`. Before each thing that `from` says, `silence` is asked. */
   static async between(from: CyrusNode, to: CyrusNode, silence: () => Promise<boolean>): Promise<XferRelay> {
     const relay = new XferRelay(to, silence);
-    // No node of a Murder has this number in its network.
-    const host = to.imap.host.replace(/\d+$/, '99');
+    const host = hostBetween(to);
     relay.#server.listen(to.imap.port, host);
     await once(relay.#server, 'listening');
-    // Written in place: the file is mounted in the node's view.
-    const hosts = join(from.folder, 'etc/hosts');
-    const before = await readFile(hosts, 'utf8');
-    relay.#hosts = { file: hosts, before };
-    const lines = before.split('\n');
-    await writeFile(
-      hosts,
-      lines.map((line) => (line.endsWith(` ${to.name}`) ? `${host} ${to.name}` : line)).join('\n'),
-    );
+    relay.#restore = await findAt(from, to, host);
     return relay;
   }
 
   /** From now on `from` finds `to` itself again. */
   async restoreNames(): Promise<void> {
-    if (this.#hosts) await writeFile(this.#hosts.file, this.#hosts.before);
+    await this.#restore?.();
   }
 
   close(): void {
@@ -72,6 +63,21 @@ export class XferRelay {
       });
     }
   }
+}
+
+/** Where somebody may listen in the place of `to`: no node of a Murder has this number in its network. */
+export function hostBetween(to: CyrusNode): string {
+  return to.imap.host.replace(/\d+$/, '99');
+}
+
+/** From now on `from` finds there what has the name of `to`. Gives what undoes it. */
+export async function findAt(from: CyrusNode, to: CyrusNode, host: string): Promise<() => Promise<void>> {
+  // Written in place: the file is mounted in the node's view.
+  const hosts = join(from.folder, 'etc/hosts');
+  const before = await readFile(hosts, 'utf8');
+  const lines = before.split('\n');
+  await writeFile(hosts, lines.map((line) => (line.endsWith(` ${to.name}`) ? `${host} ${to.name}` : line)).join('\n'));
+  return () => writeFile(hosts, before);
 }
 
 /** Ends the imapd that does an XFER as a crash would; throws when there is not one such process. */

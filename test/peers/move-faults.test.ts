@@ -2,7 +2,6 @@
 // again it is done, and each message is there once, at one server, and nobody was bounced.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Move } from '../../services/moves/move.ts';
 import { CYRUS_PASSWORD } from '../harness/cyrus.ts';
 import { ImapClient } from '../harness/imap.ts';
@@ -10,127 +9,107 @@ import { MailRound } from '../harness/mail-round.ts';
 import type { Brought } from '../harness/mail-round.ts';
 import { makeUsers } from '../harness/mail-users.ts';
 import type { MailUser } from '../harness/mail-users.ts';
-import { FULL, Murder } from '../harness/murder.ts';
-import type { Backend } from '../harness/murder.ts';
+import { strikes, struckSections } from '../harness/move-strikes.ts';
+import type { Strike, StrikeName } from '../harness/move-strikes.ts';
+import { FULL } from '../harness/murder.ts';
+import type { Backend, Murder } from '../harness/murder.ts';
 import { MurderMoves } from '../harness/murder-moves.ts';
+import { MurderParts } from '../harness/murder-parts.ts';
+import type { Fate } from '../harness/network-relay.ts';
 import { withoutCyrus } from '../harness/peers.ts';
-import { signalGroup } from '../harness/process-group.ts';
 
 const MESSAGES = FULL ? 400 : 200;
 const FOLDERS = ['Sent', 'Work'];
-/** How long something stands still, or is cut, in milliseconds. */
-const STANDSTILL_MS = 2_000;
 /** How often somebody tries again what has ended otherwise than wanted. */
 const RETRIES = 5;
 
 /** `handing`, `telling`: within the cut, when the source says that it hands over, and the destination that it has it. */
 const steps = [
-  ...(['check', 'copy', 'hold', 'manifest', 'cut', 'handing', 'telling', 'verify', 'release', 'observe'] as const),
+  'check',
+  'copy',
+  'hold',
+  'manifest',
+  'cut',
+  'handing',
+  'telling',
+  'verify',
+  'release',
+  'observe',
 ] as const;
 type StepName = (typeof steps)[number];
 
-/** What strikes while the program stands still, and what brings all back after that. */
-interface Fault {
-  strike(murder: Murder): Promise<void>;
-  heal(murder: Murder): Promise<void>;
-}
+/** What a server answers to the verbs of replication, in those steps in which it is asked by them. */
+const answers = {
+  'nonsense for an answer': 'garble',
+  'half an answer': 'halve',
+} satisfies Record<string, Fate>;
+type AnswerName = keyof typeof answers;
+/** Who is asked, and what. */
+const asked = {
+  copy: ['mail1', 'SYNCGET USER'],
+  manifest: ['mail1', 'SYNCGET FULLMAILBOX'],
+  verify: ['mail2', 'SYNCGET FULLMAILBOX'],
+} as const;
+type AskingStep = keyof typeof asked;
 
-const killed = (name: 'mail1' | 'mail2'): Fault => ({
-  strike: (murder) => murder.cyrus.node(name).kill9(),
-  async heal(murder) {
-    await sleep(STANDSTILL_MS / 4);
-    await murder.startBackend(name);
-  },
-});
-
-const frozen = (name: 'mail1' | 'mail2'): Fault => {
-  const signal = (murder: Murder, which: NodeJS.Signals): void => {
-    signalGroup(murder.cyrus.node(name).pid ?? assert.fail(`${name} does not run`), which);
-  };
-  return {
-    async strike(murder) {
-      await Promise.resolve();
-      signal(murder, 'SIGSTOP');
-    },
-    async heal(murder) {
-      await sleep(STANDSTILL_MS);
-      signal(murder, 'SIGCONT');
-    },
-  };
-};
-
-const unheard = (name: 'mail1' | 'mail2'): Fault => ({
-  async strike(murder) {
-    await Promise.resolve();
-    murder.relays[name].rule = () => 'cut';
-  },
-  async heal(murder) {
-    await sleep(STANDSTILL_MS);
-    murder.relays[name].rule = undefined;
-  },
-});
-
-const faults = {
-  'program and Redis killed': {
-    strike: (murder) => murder.killDirectory(),
-    heal: (murder) => murder.startDirectory(),
-  },
-  'source killed': killed('mail1'),
-  'destination killed': killed('mail2'),
-  'source stands still': frozen('mail1'),
-  'destination stands still': frozen('mail2'),
-  'MUPDATE of the source cut': unheard('mail1'),
-  'MUPDATE of the destination cut': unheard('mail2'),
-} satisfies Record<string, Fault>;
-type FaultName = keyof typeof faults;
+type Case = readonly [StepName, StrikeName] | readonly [AskingStep, AnswerName];
 
 /** Every day those that have the most to lose; all of them in the long proof. */
-const everyDay: readonly (readonly [StepName, FaultName])[] = [
-  ['copy', 'program and Redis killed'],
-  ['copy', 'destination killed'],
+const everyDay: readonly Case[] = [
+  ['copy', 'XFER swallowed'],
   ['manifest', 'source killed'],
+  ['manifest', 'nonsense for an answer'],
+  ['cut', 'IMAP of the worker reset'],
   ['handing', 'source killed'],
-  ['telling', 'program and Redis killed'],
+  ['handing', 'directory killed'],
+  ['handing', 'worker stands still'],
+  ['telling', 'everything of ours killed'],
+  ['telling', 'worker killed'],
+  ['telling', 'Redis killed'],
   ['telling', 'destination killed'],
   ['telling', 'MUPDATE of the destination cut'],
   ['verify', 'destination stands still'],
 ];
 
 const only = process.env['ROOKERY_TEST_FAULTS'];
-const all = steps.flatMap((step) => (Object.keys(faults) as FaultName[]).map((fault) => [step, fault] as const));
-const cases = (FULL ? all : everyDay).filter(([step, fault]) => !only || new RegExp(only).test(`${step}: ${fault}`));
+const all: readonly Case[] = [
+  ...steps.flatMap((step) => (Object.keys(strikes) as StrikeName[]).map((name) => [step, name] as const)),
+  ...(Object.keys(asked) as AskingStep[]).flatMap((step) =>
+    (Object.keys(answers) as AnswerName[]).map((name) => [step, name] as const),
+  ),
+];
+const cases = (FULL ? all : everyDay).filter(([step, name]) => !only || new RegExp(only).test(`${step}: ${name}`));
 const users: MailUser[] = [...cases.keys(), 'laid', 'undone'].map((at) => ({
   ...{ inbox: `user.f${at}`, folders: FOLDERS, messages: MESSAGES, storageKiB: 1_000_000 },
 }));
 
 describe('a move that is struck', { skip: withoutCyrus() }, () => {
+  let parts: MurderParts;
   let murder: Murder;
   let moves: MurderMoves;
 
   before(async () => {
-    murder = await Murder.start({
-      sections: {
-        workers: { lost_after: 2, imap_timeout: 10 },
-        moves: { observe: 1, lease: 3, attempts: 5, copy_above: { bytes: 1, messages: 1 } },
-      },
-    });
-    moves = new MurderMoves(murder);
+    parts = await MurderParts.start(struckSections);
+    ({ murder } = parts);
+    moves = new MurderMoves(murder, { socket: parts.redis.socket, carrier: () => parts.worker.pid });
     await moves.begun();
     await makeUsers(murder.cyrus.node('mail1'), users);
   });
   after(async () => {
     await moves.close();
-    await murder.stop();
+    await parts.stop();
   });
 
-  for (const [at, [step, name]] of cases.entries()) {
-    const fault: Fault = faults[name];
-    test(`${step}: ${name}`, async (t) => {
+  for (const [at, one] of cases.entries()) {
+    test(one.join(': '), async (t) => {
       const inbox = users[at]?.inbox ?? '';
       const begun = Date.now();
-      const round = new MailRound(() => murder.rookery.address('LMTP'), [loginOf(inbox)], 1, 100);
+      const round = new MailRound(() => parts.door, [loginOf(inbox)], 1, 100);
       const ends: Move[] = [];
-      const struck = await struckMove(inbox, step, fault, ends).finally(() => round.stop(120_000));
+      const struck = await struckMove(inbox, one, ends).finally(async () => {
+        await round.stop(120_000);
+        await parts.leaveOneWorker();
+      });
       await whole(inbox, round.messages);
       const put = round.messages.filter(({ replies }) => replies.some((reply) => reply.startsWith('4'))).length;
       const told = ends.map(({ state, note, attempts }) => `${state} after ${attempts} cuts (${note})`).join(', then ');
@@ -176,11 +155,8 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
     assert.equal((await murder.rows()).get(`${inbox}.Done`)?.server, 'mail2');
   });
 
-  async function struckMove(inbox: string, step: StepName, fault: Fault, ends: Move[]): Promise<string> {
-    await moves.order(inbox, 'mail1', 'mail2');
-    const strike = () => fault.strike(murder);
-    const struck = await struckIn(step, inbox, strike);
-    await fault.heal(murder);
+  async function struckMove(inbox: string, one: Case, ends: Move[]): Promise<string> {
+    const struck = isAnswer(one) ? await misanswered(inbox, one) : await hit(inbox, one);
     for (let tries = 0; tries < RETRIES; tries += 1) {
       const move = await moves.over(inbox, asAsked);
       ends.push(move);
@@ -189,6 +165,33 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
       await moves.order(inbox, 'mail1', 'mail2');
     }
     throw new Error(`${inbox} is not moved: ${JSON.stringify(ends.map(({ state, note }) => [state, note]))}`);
+  }
+
+  async function hit(inbox: string, [step, name]: readonly [StepName, StrikeName]): Promise<string> {
+    const { strike, heal }: Strike = strikes[name];
+    const target = { parts, moves, inbox };
+    await moves.order(inbox, 'mail1', 'mail2');
+    const struck = await struckIn(step, inbox, async () => strike(target));
+    await heal(target);
+    return struck;
+  }
+
+  /** Gives the step in which it came to that. */
+  async function misanswered(inbox: string, [step, name]: readonly [AskingStep, AnswerName]): Promise<string> {
+    const [server, question] = asked[step];
+    const relay = parts.imap[server];
+    const given = Promise.withResolvers<string>();
+    relay.rule = async (said) => {
+      if (!said.includes(question) || (await moves.read(inbox))?.step !== step) return 'pass';
+      relay.rule = undefined;
+      given.resolve(step);
+      return answers[name];
+    };
+    await moves.order(inbox, 'mail1', 'mail2');
+    const over = moves.over(inbox, asAsked).then(() => 'nothing, for it was over');
+    return Promise.race([given.promise, over]).finally(() => {
+      relay.rule = undefined;
+    });
   }
 
   async function struckIn(step: StepName, inbox: string, strike: () => Promise<void>): Promise<string> {
@@ -258,6 +261,10 @@ describe('a move that is struck', { skip: withoutCyrus() }, () => {
     }
   }
 });
+
+function isAnswer(one: Case): one is readonly [AskingStep, AnswerName] {
+  return Object.hasOwn(answers, one[1]);
+}
 
 function loginOf(inbox: string): string {
   return inbox.slice('user.'.length);

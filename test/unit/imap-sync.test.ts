@@ -22,7 +22,7 @@ test('values of every kind', () => {
 });
 
 test('malformed ones are none', () => {
-  for (const text of ['(a', 'a)', '%(a)', '%(() b)', '{5}\r\nabc', '"abc', '}', '%a'])
+  for (const text of ['(a', 'a)', '%(a)', '%(() b)', '%(UID 1 SIZE 2 UID 3 SIZE 4)', '{5}\r\nabc', '"abc', '}', '%a'])
     assert.throws(() => valuesOf(text), Error, text);
 });
 

@@ -4,6 +4,7 @@ import { readable } from '../services/address/bytes.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { isDeletedName } from '../services/directory/settling.ts';
 import { JobFailure } from '../services/events/failure.ts';
+import { countNumberedAnew } from '../services/moves/manifest-comparison.ts';
 import type { Manifest } from '../services/moves/manifest.ts';
 import type { Move } from '../services/moves/move.ts';
 import type { Kept } from '../services/moves/move-store.ts';
@@ -51,6 +52,7 @@ export async function verify(withSource: boolean, kept: Kept, work: Work): Promi
   if (!found) return;
   const source = withSource ? await besideSource({ manifest, found }, from.server, work) : {};
   const lacking = differences(manifest, found);
+  tellNumberedAnew(countNumberedAnew(manifest, found), work);
   const others = misplaced(at.move, found);
   memory.partitions = partitionsOf(found);
   memory.compared = {
@@ -58,6 +60,13 @@ export async function verify(withSource: boolean, kept: Kept, work: Work): Promi
     ...source,
   };
   await manifests.compared(at.move, head.hold, lacking.length === 0 && others.length === 0);
+}
+
+/** Nothing is lost by that, but whoever has these messages in a client of his fetches them again. */
+function tellNumberedAnew(messages: number, { name, desk, log }: Work): void {
+  if (messages === 0) return;
+  desk.log(`messages that have been numbered anew: ${messages}`);
+  log.warn({ mailbox: readable(name), messages }, 'move: messages have been numbered anew by their server');
 }
 
 /** What the source shows now, and `found` lacks; and what the source lacks of what it had. */

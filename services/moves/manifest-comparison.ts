@@ -1,5 +1,5 @@
 // Whether a server has all that a manifest of another one tells of. A lower bound: whoever works there meanwhile by IMAP may
-// add, change, rename and delete, as long as it shows that he did.
+// add, change, rename and delete, as long as it shows that he did; and Cyrus may number messages anew.
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { MailboxManifest, Manifest, MessageFacts } from './manifest.ts';
@@ -46,7 +46,7 @@ function mailboxDifferences(expected: MailboxManifest, there: MailboxManifest): 
   compare('the ACL', touched || there.acl === expected.acl, readable(expected.acl), readable(there.acl));
   const sameRoot = there.quotaRoot === expected.quotaRoot || there.name !== expected.name;
   compare('the quota root', sameRoot, expected.quotaRoot ?? 'none', there.quotaRoot ?? 'none');
-  return [...all, ...messageDifferences(name, expected.messages, there.messages)];
+  return [...all, ...messageDifferences(name, expected, there)];
 }
 
 const faults = {
@@ -58,21 +58,59 @@ const faults = {
 } as const;
 type Fault = keyof typeof faults;
 
-function messageDifferences(
-  name: string,
-  expected: readonly MessageFacts[],
-  there: readonly MessageFacts[],
-): Difference[] {
+function messageDifferences(name: string, expected: MailboxManifest, there: MailboxManifest): Difference[] {
+  const anew = numberedAnew(expected, there);
   const found = new Map<Fault, number[]>();
-  let at = 0;
-  // Both are in the order of their uids.
-  for (const message of expected) {
-    let candidate = there[at];
-    while (candidate !== undefined && candidate.uid < message.uid) candidate = there[(at += 1)];
-    const fault = faultOf(message, candidate?.uid === message.uid ? candidate : undefined);
+  for (const [message, candidate] of pairs(expected.messages, there.messages)) {
+    const fault = anew.has(message.uid) ? undefined : faultOf(message, candidate);
     if (fault !== undefined) found.set(fault, [...(found.get(fault) ?? []), message.uid]);
   }
   return [...found].map(([fault, uids]) => `${name}: ${uidsText(uids)} ${faults[fault]}`);
+}
+
+/** Each message with that of the same uid. Both are in the order of their uids. */
+function* pairs(
+  expected: readonly MessageFacts[],
+  there: readonly MessageFacts[],
+): Generator<[MessageFacts, MessageFacts | undefined]> {
+  let at = 0;
+  for (const message of expected) {
+    let candidate = there[at];
+    while (candidate !== undefined && candidate.uid < message.uid) candidate = there[(at += 1)];
+    yield [message, candidate?.uid === message.uid ? candidate : undefined];
+  }
+}
+
+/** How many messages of the manifest are in `found` under a new uid, as numberedAnew tells. */
+export function countNumberedAnew(manifest: Manifest, found: Manifest): number {
+  const byId = new Map(found.mailboxes.map((mailbox) => [mailbox.uniqueId, mailbox]));
+  return manifest.mailboxes.reduce((sum, mailbox) => {
+    const there = byId.get(mailbox.uniqueId);
+    return there ? sum + numberedAnew(mailbox, there).size : sum;
+  }, 0);
+}
+
+/**
+ * The uids whose message is there under a later one, byte for byte and with its flags, each under one of its own. Cyrus 3.6.1
+ * does that, at the source and in the copy, where a copy that broke off had got so far that a uid may have been seen in it.
+ */
+function numberedAnew(expected: MailboxManifest, there: MailboxManifest): ReadonlySet<number> {
+  const anew = new Set<number>();
+  const missing = [...pairs(expected.messages, there.messages)].filter(
+    ([message, candidate]) => !message.expunged && candidate?.guid !== message.guid,
+  );
+  if (missing.length === 0) return anew;
+  const later = new Map<string, MessageFacts[]>();
+  for (const one of there.messages)
+    if (one.uid > expected.lastUid && !one.expunged) later.set(one.guid, [...(later.get(one.guid) ?? []), one]);
+  for (const [{ uid, guid, flags }] of missing) {
+    const some = later.get(guid) ?? [];
+    const at = some.findIndex((one) => sameFlags(one.flags, flags));
+    if (at < 0) continue;
+    some.splice(at, 1);
+    anew.add(uid);
+  }
+  return anew;
 }
 
 function faultOf(message: MessageFacts, there: MessageFacts | undefined): Fault | undefined {

@@ -1,7 +1,7 @@
 // What counts as a difference between a manifest and what another server has, and what does not.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { differences } from '../../services/moves/manifest-comparison.ts';
+import { countNumberedAnew, differences } from '../../services/moves/manifest-comparison.ts';
 import { decodeManifest, encodeManifest } from '../../services/moves/manifest-codec.ts';
 import { sizeOf } from '../../services/moves/manifest.ts';
 import type { MailboxManifest, Manifest, MessageFacts } from '../../services/moves/manifest.ts';
@@ -88,6 +88,31 @@ for (const [what, [found, sentence]] of Object.entries(wrong)) {
     assert.match(found_[0] ?? '', sentence);
   });
 }
+
+/** A message as Cyrus numbers it anew. */
+const anew = (of: number, uid: number, more: Partial<MessageFacts> = {}) =>
+  message(uid, { guid: message(of).guid, modseq: 20, ...more });
+
+test('what Cyrus has numbered anew is there', () => {
+  const two = of({ messages: [message(1), anew(2, 4), anew(3, 5)], lastUid: 5, highestModseq: 20 });
+  assert.deepEqual([differences(manifest(), two), countNumberedAnew(manifest(), two)], [[], 2]);
+  const clash = [message(1), message(2, { guid: 'f'.repeat(40) }), message(3), anew(2, 4)];
+  const other = of({ messages: clash, lastUid: 4, highestModseq: 20 });
+  assert.deepEqual([differences(manifest(), other), countNumberedAnew(manifest(), other)], [[], 1]);
+  assert.equal(countNumberedAnew(manifest(), manifest()), 0);
+});
+
+test('numbered anew is each by itself, with its flags, and not expunged', () => {
+  const twin = mailbox({ messages: [message(1), message(2), anew(2, 3, { modseq: 3 })] });
+  const one = of({ messages: [message(1), anew(2, 4)], lastUid: 4, highestModseq: 20 });
+  assert.match(differences(manifest({ mailboxes: [twin] }), one)[0] ?? '', /each of uid 3 is missing/);
+  for (const more of [{ flags: ['\\Seen'] }, { expunged: true }, { guid: 'e'.repeat(40) }]) {
+    const found = of({ messages: [message(1), message(3), anew(2, 4, more)], lastUid: 4, highestModseq: 20 });
+    assert.match(differences(manifest(), found)[0] ?? '', /each of uid 2 is missing/);
+  }
+  const before = of({ messages: [message(1), message(3, { guid: message(2).guid })], lastUid: 3 });
+  assert.match(differences(manifest(), before).join(), /uid 2 is missing.*uid 3 is another message/);
+});
 
 test('an expunged message may be gone, and must not be back', () => {
   const expunged = messages(message(2, { expunged: true }));

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ImapAdmins } from '../../services/backends/imap-admins.ts';
 import { Registry } from '../../services/backends/registry.ts';
 import { CyrusXfer } from '../../services/moves/cyrus-xfer.ts';
-import { differences } from '../../services/moves/manifest-comparison.ts';
+import { countNumberedAnew, differences } from '../../services/moves/manifest-comparison.ts';
 import { decodeManifest, encodeManifest } from '../../services/moves/manifest-codec.ts';
 import { sizeOf } from '../../services/moves/manifest.ts';
 import type { Manifest } from '../../services/moves/manifest.ts';
@@ -158,6 +158,24 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     assert.equal(await driver.manifest('mail1', odd, patience), undefined);
     // Told again, it says the same.
     assert.ok((await driver.cut(wanted, patience)).ok);
+  });
+
+  test('what Cyrus numbers anew, over a copy that broke off, is whole', async () => {
+    await makeUsers(cyrus.node('mail1'), [{ inbox: 'user.half', folders: [], messages: 6, storageKiB: 10_000 }], '/');
+    const manifest = await taken('mail1', 'user.half');
+    const { untagged } = await as('mail1', 'cyrus', (imap) => imap.command('SYNCGET USER half'));
+    const box = untagged.find((one) => one.includes(' MBOXNAME user.half ')) ?? assert.fail();
+    // A mailbox with uids given out, and no message: so far a copy may come.
+    const empty = box.replace(/^MAILBOX /, '').replace(/\)$/, ' RECORD ())');
+    await as('mail2', 'cyrus', (imap) => imap.command(`SYNCAPPLY LOCAL_MAILBOX ${empty}`));
+    assert.equal((await taken('mail2', 'user.half')).mailboxes[0]?.messages.length, 0);
+
+    const { ok, said } = await driver.cut(move('user.half'), patience);
+    assert.ok(ok, said);
+    const found = await taken('mail2', 'user.half');
+    const uids = found.mailboxes[0]?.messages.flatMap(({ uid, expunged }) => (expunged ? [] : [uid]));
+    assert.deepEqual(uids, [7, 8, 9, 10, 11]);
+    assert.deepEqual([differences(manifest, found), countNumberedAnew(manifest, found)], [[], 5]);
   });
 
   test('a copy ahead of the cut changes nothing, and leaves little to do', async () => {

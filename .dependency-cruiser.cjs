@@ -25,7 +25,7 @@ const above = (floor) =>
 const pure = [
   '^services/address/',
   '^services/moves/(move|driver|manifest|manifest-comparison)[.]ts$',
-  '^services/backends/(imap-dlist)[.]ts$',
+  '^services/backends/(imap-dlist|tree-facts)[.]ts$',
   '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory|copies)[.]ts$',
   '^services/moves/(plan|plan-(duration|notes|order|rate|trees|wish)|destinations|rebalance|room)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',

@@ -9,35 +9,14 @@ import { ImapSession } from './imap-session.ts';
 import type { SessionOptions } from './imap-session.ts';
 import { SyncReader } from './imap-sync-reader.ts';
 import type { ImapAccess } from './registry.ts';
+import type { MailboxFacts, MessageFacts, ScriptFacts, TreeFacts } from './tree-facts.ts';
 
-export interface SyncMessage {
-  uid: number;
-  /** The SHA-1 of its bytes, in hex. */
-  guid: string;
-  modseq: number;
-  size: number;
-  flags: readonly Bytes[];
-  expunged: boolean;
-}
-
-export interface SyncMailbox {
-  name: Bytes;
-  uniqueId: string;
-  partition: Bytes;
-  uidValidity: number;
-  lastUid: number;
-  highestModseq: number;
-  /** Of its last change of name, ACL or annotations. */
-  folderModseq: number;
-  acl: Bytes;
-  quotaRoot?: Bytes;
-}
-
-export interface SyncTree {
-  mailboxes: SyncMailbox[];
+/** A tree of which more is told. */
+interface ToldTree extends TreeFacts {
+  mailboxes: MailboxFacts[];
   quotas: Map<Bytes, Map<string, number>>;
   subscriptions: Bytes[];
-  sieve: { name: Bytes; digest: string; active: boolean }[];
+  sieve: ScriptFacts[];
 }
 
 /**
@@ -70,8 +49,8 @@ export async function syncSession(access: ImapAccess, options: SessionOptions): 
 }
 
 /** All of a tree but its messages: a user's whole, of shared mailboxes the one. */
-export async function syncTree(session: ImapSession, name: Bytes): Promise<SyncTree> {
-  const tree: SyncTree = { mailboxes: [], quotas: new Map(), subscriptions: [], sieve: [] };
+export async function syncTree(session: ImapSession, name: Bytes): Promise<TreeFacts> {
+  const tree: ToldTree = { mailboxes: [], quotas: new Map(), subscriptions: [], sieve: [] };
   if (!(await isThere(session, name))) return tree;
   const take = (response: Bytes): void => {
     takeInto(tree, response);
@@ -90,8 +69,8 @@ export async function syncTree(session: ImapSession, name: Bytes): Promise<SyncT
 const atOnce = 50;
 
 /** The messages of each of these mailboxes, in the order of their uids. */
-export async function syncMessages(session: ImapSession, names: readonly Bytes[]): Promise<SyncMessage[][]> {
-  const messages: SyncMessage[][] = names.map(() => []);
+export async function syncMessages(session: ImapSession, names: readonly Bytes[]): Promise<MessageFacts[][]> {
+  const messages: MessageFacts[][] = names.map(() => []);
   for (let from = 0; from < names.length; from += atOnce) {
     const some = names.slice(from, from + atOnce);
     const lines = some.map((name) => `SYNCGET FULLMAILBOX ${quoted(name)}`);
@@ -132,7 +111,7 @@ async function syncGet(
   if (answer.status !== 'OK') throw session.unclear('SYNCGET', name, { ...answer, untagged: said });
 }
 
-function takeInto(tree: SyncTree, response: Bytes): void {
+function takeInto(tree: ToldTree, response: Bytes): void {
   if (response.startsWith('MAILBOX ')) {
     const pairs = pairsIn(response);
     if (isMailbox(pairs)) tree.mailboxes.push(mailboxOf(pairs));
@@ -151,7 +130,7 @@ function isMailbox(pairs: DlistPairs): boolean {
   return typeof type !== 'string' || !/[idrz]/.test(type);
 }
 
-function mailboxOf(pairs: DlistPairs): SyncMailbox {
+function mailboxOf(pairs: DlistPairs): MailboxFacts {
   const root = pairs.get('QUOTAROOT');
   return {
     name: stringAt(pairs, 'MBOXNAME'),
@@ -166,7 +145,7 @@ function mailboxOf(pairs: DlistPairs): SyncMailbox {
   };
 }
 
-function messageOf(pairs: DlistPairs): SyncMessage {
+function messageOf(pairs: DlistPairs): MessageFacts {
   const flags = listOf(pairs.get('FLAGS')).filter((flag): flag is Bytes => typeof flag === 'string');
   return {
     uid: numberAt(pairs, 'UID'),
@@ -186,7 +165,7 @@ function limitsOf(pairs: DlistPairs): Map<string, number> {
 }
 
 /** `main.script` is a script, `main.bc` its compiled form, which is what is active. */
-function scriptInto({ sieve }: SyncTree, pairs: DlistPairs): void {
+function scriptInto({ sieve }: ToldTree, pairs: DlistPairs): void {
   const [, name, kind] = /^(.*)\.(script|bc)$/s.exec(stringAt(pairs, 'FILENAME')) ?? [];
   if (name === undefined) return;
   const active = stringAt(pairs, 'ISACTIVE') === '1';

@@ -19,6 +19,7 @@ import type { Role } from '../harness/api.ts';
 import { fillDirectory, openScratchDirectory } from '../harness/directory.ts';
 import { FakeBackend } from '../harness/lmtp-backend.ts';
 import { Mta } from '../harness/lmtp-proxy.ts';
+import { operator } from '../harness/operator.ts';
 import { quietLog } from '../harness/quiet-log.ts';
 import { redisOfFile, redisSays } from '../harness/redis.ts';
 import type { Rookery } from '../harness/rookery.ts';
@@ -174,12 +175,12 @@ test('a fence by one API is obeyed by every proxy, told by every door, and holds
     assert.match(metrics, /rookery_backend_fenced\{backend="mail1"\} [1-9]/);
     assert.match(metrics, /rookery_backend_state\{backend="mail1",state="active"\} 1/);
   }
-  const explained = await other.command('route', 'explain', 'ann');
+  const explained = await operator(other.configFile, 'route', 'explain', 'ann');
   assert.match(explained.out, /mail1 is fenced/, 'by command, from Redis');
   await redis.kill9();
   for (const program of programs) assert.match(await told(program, 'ann'), isFenced);
   await redis.restart();
-  const unfenced = await other.command('backend', 'unfence', 'mail1');
+  const unfenced = await operator(other.configFile, 'backend', 'unfence', 'mail1');
   assert.deepEqual([unfenced.code, unfenced.out], [0, 'mail1: active\n'], unfenced.err);
   for (const program of programs)
     await until('mail goes on', async () => (await told(program, 'ann')).startsWith('250'));
@@ -244,14 +245,14 @@ test('retire is refused while anything points to it, each named; then nothing go
   const [status, done] = await retire();
   const { backend, remove } = done as RetiredValue;
   assert.deepEqual([status, backend.state, backend.fenced, remove], [200, 'retired', true, ['backends.mail1']]);
-  const again = await program.command('backend', 'fence', 'mail9', '--reason', 'x');
+  const again = await operator(program.configFile, 'backend', 'fence', 'mail9', '--reason', 'x');
   assert.equal(again.code, 65);
   assert.match(again.err, /there is no backend mail9 in the configuration: there are mail1, mail2/);
-  assert.equal((await program.command('backend', 'activate', 'mail1')).code, 75);
-  const list = await program.command('backend', 'list');
+  assert.equal((await operator(program.configFile, 'backend', 'activate', 'mail1')).code, 75);
+  const list = await operator(program.configFile, 'backend', 'list');
   assert.match(list.out, /^mail1 +retired +yes +0 +0 /m);
   // What is wrong with it (it cannot be asked by IMAP) is no more than doubtful for one that speaks no MUPDATE.
-  const added = await program.command('backend', 'add', 'mail1', '--canary', '--share', '2');
+  const added = await operator(program.configFile, 'backend', 'add', 'mail1', '--canary', '--share', '2');
   assert.deepEqual([added.code, added.out.split('\n').at(-2)], [0, 'mail1: canary, for 2% of new users'], added.out);
 });
 
@@ -263,7 +264,7 @@ test('one that fails its checks stays out: nobody is placed there, until it pass
   const [, added] = await asked(program, 'operate', 'POST', '/v1/backends/mail1/add', {});
   const { passed, backend } = added as { passed: boolean; backend: BackendValue };
   assert.deepEqual([passed, backend.state], [false, 'new']);
-  const inUse = await program.command('backend', 'add', 'mail2');
+  const inUse = await operator(program.configFile, 'backend', 'add', 'mail2');
   assert.equal(inUse.code, 65, 'what is in use already stays so');
   assert.match(inUse.out, /LMTP +wrong [^]*\nmail2: active\n$/);
 });

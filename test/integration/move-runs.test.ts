@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Move } from '../../services/moves/move.ts';
 import { MoveStore } from '../../services/moves/move-store.ts';
-import { MinuteFigures } from '../../services/moves/minute-figures.ts';
+import { MinuteFigures } from '../../services/metrics/minute-figures.ts';
 import { retried, turned } from '../../services/moves/run.ts';
 import type { Run } from '../../services/moves/run.ts';
 import type { RunStore } from '../../services/moves/run-store.ts';

@@ -3,6 +3,9 @@
 const services = (names) => `^services/(${names})/`;
 const fittings = 'config|listening|logging|metrics|redis';
 
+/** What the house stands on, and is used on all floors: again the lowest first, and none uses what is above it. */
+const ground = [['listening'], ['config'], ['redis'], ['backends', 'events', 'logging'], ['metrics']];
+
 /** The floors of the house, lowest first: a room may use its own floor's lower neighbours and whatever lies below. */
 const floors = [
   ['address'],
@@ -15,17 +18,24 @@ const floors = [
   ['process'],
   ['cli'],
 ];
-const above = (floor) =>
-  floors
+const above = (floor, house) =>
+  house
     .slice(floor + 1)
     .flat()
     .join('|');
+const pointDown = (house) =>
+  house.slice(0, -1).map((rooms, floor) => ({
+    name: `arrows-point-down-from-${rooms[0]}`,
+    severity: 'error',
+    from: { path: services(rooms.join('|')) },
+    to: { path: services(above(floor, house)) },
+  }));
 
 /** Rules and values: no socket, no clock, no chance, no Redis. */
 const pure = [
   '^services/address/',
   '^services/moves/(move|driver|manifest|manifest-comparison)[.]ts$',
-  '^services/backends/(imap-dlist)[.]ts$',
+  '^services/backends/(imap-dlist|tree-facts)[.]ts$',
   '^services/directory/(entry|access|case|rules|ruling|settling|resolving|reconciliation|tree|order|freshness|directory|copies)[.]ts$',
   '^services/moves/(plan|plan-(duration|notes|order|rate|trees|wish)|destinations|emptying|rebalance|room|supposed-sizes)[.]ts$',
   '^services/mupdate/(grammar|commands|responses|binding|step|session)[.]ts$',
@@ -47,12 +57,8 @@ module.exports = {
   forbidden: [
     { name: 'no-circle', severity: 'error', from: {}, to: { circular: true } },
     { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
-    ...floors.slice(0, -1).map((rooms, floor) => ({
-      name: `arrows-point-down-from-${rooms[0]}`,
-      severity: 'error',
-      from: { path: services(rooms.join('|')) },
-      to: { path: services(above(floor)) },
-    })),
+    ...pointDown(floors),
+    ...pointDown(ground),
     {
       name: 'protocols-do-not-use-each-other',
       severity: 'error',

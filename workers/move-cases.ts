@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { readable } from '../services/address/bytes.ts';
 import type { Case } from '../services/directory/case.ts';
 import type { Directory } from '../services/directory/directory.ts';
-import { isGrave, serverOf } from '../services/directory/entry.ts';
+import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { verdictOn } from '../services/directory/reconciliation.ts';
 import type { Holding } from '../services/directory/reconciliation.ts';

@@ -11,6 +11,7 @@ import type { Processor, Processors, RunningWorkers, WorkersStart } from '../ser
 import { treeProcessor } from '../services/events/tree-drain.ts';
 import type { ApplyTreeEvents } from '../services/events/tree-drain.ts';
 import type { TreeEvents } from '../services/events/tree-events.ts';
+import type { MinuteFigures } from '../services/metrics/minute-figures.ts';
 import type { Replicas } from '../services/replication/replicas.ts';
 import { SyncClient } from '../services/replication/sync-client.ts';
 import type { ReplicaAccess } from '../services/replication/sync-client.ts';
@@ -22,7 +23,6 @@ import { Conducting } from '../services/moves/conducting.ts';
 import type { MoveDriver } from '../services/moves/driver.ts';
 import { timed } from '../services/moves/timed-driver.ts';
 import type { FindingStore } from '../services/moves/finding-store.ts';
-import type { MinuteFigures } from '../services/moves/minute-figures.ts';
 import type { RunStore } from '../services/moves/run-store.ts';
 import type { Bytes } from '../services/directory/entry.ts';
 import type { ManifestStore } from '../services/moves/manifest-store.ts';

@@ -9,35 +9,14 @@ import { ImapSession } from './imap-session.ts';
 import type { SessionOptions } from './imap-session.ts';
 import { SyncReader } from './imap-sync-reader.ts';
 import type { ImapAccess } from './registry.ts';
+import type { MailboxFacts, MessageFacts, ScriptFacts, TreeFacts } from './tree-facts.ts';
 
-export interface SyncMessage {
-  uid: number;
-  /** The SHA-1 of its bytes, in hex. */
-  guid: string;
-  modseq: number;
-  size: number;
-  flags: readonly Bytes[];
-  expunged: boolean;
-}
-
-export interface SyncMailbox {
-  name: Bytes;
-  uniqueId: string;
-  partition: Bytes;
-  uidValidity: number;
-  lastUid: number;
-  highestModseq: number;
-  /** Of its last change of name, ACL or annotations. */
-  folderModseq: number;
-  acl: Bytes;
-  quotaRoot?: Bytes;
-}
-
-export interface SyncTree {
-  mailboxes: SyncMailbox[];
+/** A tree of which more is told. */
+interface ToldTree extends TreeFacts {
+  mailboxes: MailboxFacts[];
   quotas: Map<Bytes, Map<string, number>>;
   subscriptions: Bytes[];
-  sieve: { name: Bytes; digest: string; active: boolean }[];
+  sieve: ScriptFacts[];
 }
 
 /**
@@ -70,8 +49,8 @@ export async function syncSession(access: ImapAccess, options: SessionOptions): 
 }
 
 /** All of a tree but its messages: a user's whole, of shared mailboxes the one. */
-export async function syncTree(session: ImapSession, name: Bytes): Promise<SyncTree> {
-  const tree: SyncTree = { mailboxes: [], quotas: new Map(), subscriptions: [], sieve: [] };
+export async function syncTree(session: ImapSession, name: Bytes): Promise<TreeFacts> {
+  const tree: ToldTree = { mailboxes: [], quotas: new Map(), subscriptions: [], sieve: [] };
   if (!(await isThere(session, name))) return tree;
   const take = (response: Bytes): void => {
     takeInto(tree, response);
@@ -87,10 +66,10 @@ export async function syncTree(session: ImapSession, name: Bytes): Promise<SyncT
 }
 
 /** The messages of each of these mailboxes, in the order of their uids. */
-export async function syncMessages(session: ImapSession, names: readonly Bytes[]): Promise<SyncMessage[][]> {
-  const messages: SyncMessage[][] = [];
+export async function syncMessages(session: ImapSession, names: readonly Bytes[]): Promise<MessageFacts[][]> {
+  const messages: MessageFacts[][] = [];
   for (const name of names) {
-    const found: SyncMessage[] = [];
+    const found: MessageFacts[] = [];
     const answer = await session.command(`SYNCGET FULLMAILBOX ${quoted(name)}`, (response) => {
       if (response.startsWith('RECORD ')) found.push(messageOf(pairsIn(response)));
     });
@@ -128,7 +107,7 @@ async function syncGet(
   if (answer.status !== 'OK') throw session.unclear('SYNCGET', name, { ...answer, untagged: said });
 }
 
-function takeInto(tree: SyncTree, response: Bytes): void {
+function takeInto(tree: ToldTree, response: Bytes): void {
   if (response.startsWith('MAILBOX ')) {
     const pairs = pairsIn(response);
     if (isMailbox(pairs)) tree.mailboxes.push(mailboxOf(pairs));
@@ -147,7 +126,7 @@ function isMailbox(pairs: DlistPairs): boolean {
   return typeof type !== 'string' || !/[idrz]/.test(type);
 }
 
-function mailboxOf(pairs: DlistPairs): SyncMailbox {
+function mailboxOf(pairs: DlistPairs): MailboxFacts {
   const root = pairs.get('QUOTAROOT');
   return {
     name: stringAt(pairs, 'MBOXNAME'),
@@ -162,7 +141,7 @@ function mailboxOf(pairs: DlistPairs): SyncMailbox {
   };
 }
 
-function messageOf(pairs: DlistPairs): SyncMessage {
+function messageOf(pairs: DlistPairs): MessageFacts {
   const flags = listOf(pairs.get('FLAGS')).filter((flag): flag is Bytes => typeof flag === 'string');
   return {
     uid: numberAt(pairs, 'UID'),
@@ -182,7 +161,7 @@ function limitsOf(pairs: DlistPairs): Map<string, number> {
 }
 
 /** `main.script` is a script, `main.bc` its compiled form, which is what is active. */
-function scriptInto({ sieve }: SyncTree, pairs: DlistPairs): void {
+function scriptInto({ sieve }: ToldTree, pairs: DlistPairs): void {
   const [, name, kind] = /^(.*)\.(script|bc)$/s.exec(stringAt(pairs, 'FILENAME')) ?? [];
   if (name === undefined) return;
   const active = stringAt(pairs, 'ISACTIVE') === '1';

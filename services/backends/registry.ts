@@ -1,9 +1,9 @@
 // The backends this installation knows: their names, how to reach them, what they speak, and what operators say of them.
+import type { Address } from '../listening/address.ts';
 import { intakeOf, standingOf } from './lifecycle.ts';
 import type { Intake, Standing, Word } from './lifecycle.ts';
 
-/** Where a listener is found: a TCP port, or a Unix socket. */
-export type Address = { host: string; port: number } | { path: string };
+export type { Address } from '../listening/address.ts';
 
 /** TLS to a backend. */
 export interface TlsAccess {

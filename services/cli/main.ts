@@ -2,6 +2,7 @@
 import type { ScalingHands, StartWorkers } from '../process/role.ts';
 import { onReload, stopAsked } from '../process/stop-asked.ts';
 import { version } from '../process/version.ts';
+import { openers } from './openers.ts';
 import { runProgram } from './program.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -24,7 +25,6 @@ const scaling: ScalingHands = {
   keda: async (start) => (await import('../../workers/autoscaler/keda.ts')).serveKeda(start),
 };
 
-// Loaded when needed: most commands want neither servers nor Redis, and start the faster for it.
 const surroundings: Surroundings = {
   env: process.env,
   terminal: process.stdout.isTTY
@@ -37,20 +37,7 @@ const surroundings: Surroundings = {
     : undefined,
   out: (line) => process.stdout.write(`${line}\n`),
   err: (line) => process.stderr.write(`${line}\n`),
-  openDirectory: async (config) => (await import('../process/open-directory.ts')).lookedAt(config),
-  wordsOf: async (config) => (await import('../process/follow-lifecycle.ts')).wordsOf(config),
-  openBackends: async (config) => (await import('../process/open-backends.ts')).openBackends(config),
-  openLeftOvers: async (config) => (await import('../process/open-left-overs.ts')).openLeftOvers(config),
-  openBacklog: async (config) => (await import('../process/open-events.ts')).openBacklog(config),
-  openOrders: async (config) => (await import('../process/open-orders.ts')).openOrders(config),
-  openMoves: async (config) => (await import('../process/open-runs.ts')).openMovesNow(config),
-  openReplicas: async (config) => (await import('../process/open-replicas.ts')).openReplicas(config),
-  openUsage: async (config) => (await import('../process/open-usage.ts')).openUsage(config),
-  openAudit: async (config) => (await import('../process/open-audit.ts')).openAudit(config),
-  openPlanning: async (config) => (await import('../process/open-planning.ts')).openPlanning(config),
-  ring: async (config, names) => (await import('../process/open-events.ts')).ringReconcile(config, names),
-  placementFigures: async (config, now) =>
-    (await import('../process/placement-settings.ts')).configuredFacts(config, now),
+  ...openers,
   startRoles: async (options) =>
     (await import('../process/start-roles.ts')).startRoles({ ...options, startWorkers, scaling }),
   stopAsked,

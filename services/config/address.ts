@@ -1,12 +1,10 @@
 // Addresses in the configuration: a TCP host and port, or the path of a Unix socket.
 import { z } from 'zod';
+import type { Address } from '../listening/address.ts';
 import { key } from './key.ts';
 import { hostName } from './kinds.ts';
 
-/** The form that the program works with. */
-export type ConfiguredAddress = { host: string; port: number } | { path: string };
-
-/** The same as people write it: everything optional, told apart by `path`. */
+/** One as people write it: everything optional, told apart by `path`. */
 export interface WrittenAddress {
   host?: string;
   port?: number;
@@ -28,7 +26,7 @@ export function addressProblem(
 }
 
 /** An address without faults, in the form that the program works with. */
-export function addressOf(address: WrittenAddress, defaultPort?: number): ConfiguredAddress {
+export function addressOf(address: WrittenAddress, defaultPort?: number): Address {
   if (address.path !== undefined) return { path: address.path };
   return { host: address.host ?? '127.0.0.1', port: address.port ?? defaultPort ?? 0 };
 }

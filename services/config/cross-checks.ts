@@ -1,10 +1,10 @@
 // What keys must agree on with each other, where each is right by itself.
-import { canBeReplicated } from '../events/queues.ts';
+import type { Address } from '../listening/address.ts';
 import { nearest } from './nearest.ts';
+import { canBeReplicated } from './queue-names.ts';
 import type { Config } from './schema.ts';
 import { shownValue } from './shown-value.ts';
 import type { Fault } from './structure.ts';
-import type { ConfiguredAddress } from './address.ts';
 import { pathText } from './walk.ts';
 import type { Path } from './walk.ts';
 
@@ -19,12 +19,12 @@ function disagreement(path: Path, value: unknown, expected: string, restsOn: rea
 
 const everywhere = new Set(['0.0.0.0', '::', '[::]', '*']);
 
-function collide(a: ConfiguredAddress, b: ConfiguredAddress): boolean {
+function collide(a: Address, b: Address): boolean {
   if ('path' in a || 'path' in b) return 'path' in a && 'path' in b && a.path === b.path;
   return a.port !== 0 && a.port === b.port && (a.host === b.host || everywhere.has(a.host) || everywhere.has(b.host));
 }
 
-function* listeners(config: Config): Generator<[Path, ConfiguredAddress]> {
+function* listeners(config: Config): Generator<[Path, Address]> {
   for (const [index, address] of config.directory.listen.entries()) yield [['directory', 'listen', index], address];
   for (const [index, address] of config.lmtp.listen.entries()) yield [['lmtp', 'listen', index], address];
   for (const [index, address] of (config.lookup.listen ?? []).entries()) yield [['lookup', 'listen', index], address];

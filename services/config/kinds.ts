@@ -1,6 +1,6 @@
 // The kinds of value that keys have: counts, seconds, words, switches, secrets.
 import { z } from 'zod';
-import { hostAddress } from '../backends/host-address.ts';
+import { hostAddress } from '../listening/host-address.ts';
 import { key } from './key.ts';
 
 interface Told<T> {

@@ -1,9 +1,9 @@
 // The section `scaling`: how many workers each pool of queues may have, and how their number follows what waits.
 import { z } from 'zod';
-import { queueName, queueWords } from '../events/queues.ts';
 import { listener } from './address.ts';
 import { key } from './key.ts';
 import { count, flag, seconds } from './kinds.ts';
+import { queueName, queueWords } from './queue-names.ts';
 
 const everyQueue = 'all queues that no other pool has';
 

@@ -1,8 +1,12 @@
-// The queues: their names, and what a job of each says.
+// The queues, and what a job of each says.
 import { z } from 'zod';
+import type { CommonQueue, QueueName } from '../config/queue-names.ts';
+
+export { isQueueName, queueName, queueNames, queueWords, replicaQueue } from '../config/queue-names.ts';
+export type { QueueName } from '../config/queue-names.ts';
 
 /** What a job says: what to look at, never what to do. Names are byte strings, one character (0 to 255) a byte. */
-interface Payloads {
+interface Payloads extends Record<CommonQueue, object> {
   /** A user's mailbox that is to be made, renamed or deleted: what has been ordered is looked up by its name. */
   placement: { name: string };
   /** A tree's root mailbox under a move: how far that is says its saga. */
@@ -19,13 +23,7 @@ interface Payloads {
   counts: { tree: string };
 }
 
-/**
- * Trees that the replica of one backend may be behind with. A queue for each backend, for only its own host can do anything
- * about it: a worker elsewhere would have to hand such a job on again and again.
- */
-export type ReplicaQueue = `replication@${string}`;
-export type QueueName = keyof Payloads | ReplicaQueue;
-export type Payload<Q extends QueueName> = Q extends keyof Payloads ? Payloads[Q] : { tree: string };
+export type Payload<Q extends QueueName> = Q extends CommonQueue ? Payloads[Q] : { tree: string };
 
 /** The queues whose jobs are bells of trees (tree-events.ts). */
 export type TreeQueue = 'counts' | 'replication';
@@ -73,7 +71,7 @@ const tree: QueueForm<{ tree: string }> = {
   subject: ({ tree }) => tree,
 };
 
-const forms: { readonly [Q in keyof Payloads]: QueueForm<Payloads[Q]> } = {
+const forms: { readonly [Q in CommonQueue]: QueueForm<Payloads[Q]> } = {
   placement: {
     version: 1,
     payload: z.strictObject({ name: named("the name of a user's mailbox") }),
@@ -105,40 +103,10 @@ const forms: { readonly [Q in keyof Payloads]: QueueForm<Payloads[Q]> } = {
   counts: tree,
 };
 
-/** The queues that every installation has; besides there are those of its replicas. */
-export const queueNames = Object.keys(forms) as (keyof Payloads)[];
-
-/** Those of them that this version has workers for (workers/serve.ts): the others wait for a later one. */
+/** Those that this version has workers for (workers/serve.ts): the others wait for a later one. */
 export const workedQueueNames: readonly QueueName[] = [
   ...(['placement', 'moves', 'plans', 'replication', 'reconcile', 'usage', 'counts'] as const),
 ];
-
-/** BullMQ allows no `:` in a queue's name. */
-const replicaQueuePattern = /^replication@[A-Za-z0-9_.-]{1,255}$/;
-
-/** Queues in words, as they may be named. */
-export const queueWords = [...queueNames, 'replication@BACKEND'].join(', ');
-
-const noQueue = `it may be one of ${queueWords}`;
-
-/** A queue by its name, of whichever backend. */
-export const queueName = z.union([
-  z.enum(queueNames, noQueue),
-  z.string(noQueue).regex(replicaQueuePattern, noQueue),
-]) as z.ZodType<QueueName>;
-
-export function replicaQueue(backend: string): ReplicaQueue {
-  return `replication@${backend}`;
-}
-
-/** Whether a backend of this name can have such a queue. */
-export function canBeReplicated(backend: string): boolean {
-  return replicaQueuePattern.test(replicaQueue(backend));
-}
-
-export function isQueueName(name: string): name is QueueName {
-  return Object.hasOwn(forms, name) || replicaQueuePattern.test(name);
-}
 
 export function formOf<Q extends QueueName>(queue: Q): QueueForm<Payload<Q>> {
   const form = (forms as Readonly<Partial<Record<QueueName, unknown>>>)[queue] ?? tree;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { chmod } from 'node:fs/promises';
 import type { Server } from 'node:net';
-import type { Address } from '../backends/registry.ts';
+import type { Address } from './address.ts';
 import { clearStaleSocket } from './stale-socket.ts';
 
 /**

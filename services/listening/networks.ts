@@ -1,6 +1,6 @@
 // A set of IP networks: who is believed by where he comes from.
 import { BlockList, isIP } from 'node:net';
-import { hostAddress } from '../backends/host-address.ts';
+import { hostAddress } from './host-address.ts';
 
 /** Whether the text is an address (`10.0.0.1`, `::1`) or a network (`10.0.0.0/8`, `fd00::/8`). */
 export function isNetwork(text: string): boolean {

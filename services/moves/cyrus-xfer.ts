@@ -7,8 +7,8 @@ import type { Told } from '../backends/imap-move.ts';
 import type { ImapSession } from '../backends/imap-session.ts';
 import { ImapSessions } from '../backends/imap-sessions.ts';
 import { syncMessages, syncSession, syncTree } from '../backends/imap-sync.ts';
-import type { SyncTree } from '../backends/imap-sync.ts';
 import type { Registry } from '../backends/registry.ts';
+import type { TreeFacts } from '../backends/tree-facts.ts';
 import type { Copies } from '../directory/copies.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { objectionTo } from './cyrus-check.ts';
@@ -217,8 +217,8 @@ export class CyrusXfer implements MoveDriver {
     return this.#sessions.ask(to.server, { what: `the partition of ${readable(name)}`, ask, signal, isGoodAfter });
   }
 
-  #listed(server: Bytes, name: Bytes, signal: AbortSignal): Promise<SyncTree> {
-    const ask = (session: ImapSession): Promise<SyncTree> => syncTree(session, name);
+  #listed(server: Bytes, name: Bytes, signal: AbortSignal): Promise<TreeFacts> {
+    const ask = (session: ImapSession): Promise<TreeFacts> => syncTree(session, name);
     return this.#readers.ask(server, { what: `the list of ${readable(name)}`, ask, signal });
   }
 }

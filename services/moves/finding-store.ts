@@ -1,8 +1,9 @@
 // What audits have found, kept in Redis beside the moves, by tree: since when something is left over is known by it alone.
 import { z } from 'zod';
 import type { Bytes } from '../address/bytes.ts';
-import { pairsIn, replyFrom, Script, stringsIn } from '../redis/script.ts';
 import type { commandConnection } from '../redis/connection.ts';
+import { bytes } from '../redis/record-codec.ts';
+import { pairsIn, replyFrom, Script, stringsIn } from '../redis/script.ts';
 import { afterLook, findingKinds } from './audit.ts';
 import type { Finding, KeptFinding } from './audit.ts';
 
@@ -11,7 +12,6 @@ type Redis = ReturnType<typeof commandConnection>;
 /** A hash: a tree's findings as JSON, by its name. */
 const key = 'rookery:{moves}:findings';
 
-const bytes = z.string().regex(/^[\x00-\xff]*$/);
 const form: z.ZodType<KeptFinding[]> = z.array(
   z.strictObject({
     ...{ kind: z.enum(findingKinds), tree: bytes, server: bytes, at: z.exactOptional(bytes), names: z.array(bytes) },

@@ -1,8 +1,9 @@
 // A manifest as the bytes that are kept of it: columns of JSON, gzipped, some 25 octets a message.
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import type { Bytes } from '../directory/entry.ts';
-import type { MailboxManifest, Manifest, MessageFacts } from './manifest.ts';
+import type { Bytes } from '../address/bytes.ts';
+import type { MailboxFacts, MessageFacts } from '../backends/tree-facts.ts';
+import type { Manifest } from './manifest.ts';
 
 const version = 1;
 
@@ -21,9 +22,13 @@ interface Columns {
   flagSets: Bytes[][];
 }
 
+interface MailboxColumns extends MailboxFacts {
+  columns: Columns;
+}
+
 interface Written extends Omit<Manifest, 'mailboxes' | 'quotas'> {
   version: number;
-  mailboxes: (Omit<MailboxManifest, 'messages'> & { columns: Columns })[];
+  mailboxes: MailboxColumns[];
   quotas: [Bytes, [string, number][]][];
 }
 

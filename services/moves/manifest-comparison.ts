@@ -1,8 +1,9 @@
 // Whether a server has all that a manifest of another one tells of. A lower bound: whoever works there meanwhile by IMAP may
 // add, change, rename and delete, as long as it shows that he did; and Cyrus may number messages anew.
 import { readable } from '../address/bytes.ts';
+import type { MessageFacts } from '../backends/tree-facts.ts';
 import type { Bytes } from '../directory/entry.ts';
-import type { MailboxManifest, Manifest, MessageFacts } from './manifest.ts';
+import type { MailboxManifest, Manifest } from './manifest.ts';
 
 /** What is missing or different at the other server; each a sentence for people. */
 export type Difference = string;

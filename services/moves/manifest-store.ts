@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import type { Bytes } from '../address/bytes.ts';
 import type { commandConnection } from '../redis/connection.ts';
+import { nameInKey } from '../redis/open-records.ts';
+import { bytes } from '../redis/record-codec.ts';
 import type { Manifest } from './manifest.ts';
 import type { Move } from './move.ts';
 import { prefix } from './move-store.ts';
@@ -39,7 +41,6 @@ export interface ManifestCodec {
   read(bytes: Buffer): Promise<Manifest>;
 }
 
-const bytes = z.string().regex(/^[\x00-\xff]*$/);
 const form: z.ZodType<ManifestHead> = z.strictObject({
   ...{ hold: z.string(), from: bytes, to: bytes, uniqueId: z.string(), whole: z.boolean() },
 });
@@ -105,5 +106,5 @@ export class RedisManifests implements ManifestStore {
 }
 
 function keyOf(name: Bytes): string {
-  return `${prefix}manifest:${Buffer.from(name, 'latin1').toString('base64url')}`;
+  return `${prefix}manifest:${nameInKey(name)}`;
 }

@@ -1,5 +1,6 @@
 // Where runs lie in Redis, and how a run and its rows are written there.
 import { z } from 'zod';
+import { recordCodec } from '../redis/record-codec.ts';
 import type { Place } from './move.ts';
 import { rowStates, runStates } from './run.ts';
 import type { Counts, Progress, RowEnd, Run, RunRow } from './run.ts';
@@ -79,20 +80,8 @@ const form: z.ZodType<Run> = z.strictObject({
   ended: z.exactOptional(z.int()),
 });
 
-/** Throws where it could not be read again. */
-export function runText(run: Run): string {
-  return JSON.stringify({ v: 1, ...form.parse(run) });
-}
-
-/** Undefined where it is none, or one of another version. */
-export function runIn(text: string): Run | undefined {
-  try {
-    const { v: _, ...run } = z.looseObject({ v: z.literal(1) }).parse(JSON.parse(text));
-    return form.parse(run);
-  } catch {
-    return undefined;
-  }
-}
+/** How a run is written. */
+export const runCodec = recordCodec(form);
 
 /** What waits in a run that was cancelled never begins. */
 export function progressIn(fields: Readonly<Record<string, string>>, { state }: Pick<Run, 'state'>): Progress {

@@ -1,7 +1,7 @@
 // Runs and their rows in Redis: tens of thousands of rows, of which no step reads more than it needs.
 import type { commandConnection } from '../redis/connection.ts';
 import type { Bytes } from '../directory/entry.ts';
-import { keysOf, paceKey, planKey, progressIn, runIn, runText, runsKey, underWayKey } from './run-keys.ts';
+import { keysOf, paceKey, planKey, progressIn, runCodec, runsKey, underWayKey } from './run-keys.ts';
 import type { Begun, KeptRow, Line, LoggedEnd } from './run-keys.ts';
 import { admitScript, againScript, beginScript, settleScript, turnScript } from './run-scripts.ts';
 import { failedStates, isOver } from './run.ts';
@@ -59,7 +59,7 @@ export class RunStore {
         ...keys.slice(1),
         id,
         run.id,
-        runText(run),
+        runCodec.written(run),
         run.since,
       ];
       if (await this.#eval(beginScript, keys.length + 2, args)) return { is: 'started', run };
@@ -70,7 +70,7 @@ export class RunStore {
 
   async read(id: string): Promise<KeptRun | undefined> {
     const text = await this.#redis.get(keysOf(id).run);
-    const run = text === null ? undefined : runIn(text);
+    const run = text === null ? undefined : runCodec.read(text);
     return run && text !== null ? { run, text } : undefined;
   }
 
@@ -168,7 +168,7 @@ export class RunStore {
     empty: 'of all' | 'of moves' | 'no matter' = 'no matter',
   ): Promise<KeptRun | undefined> {
     const keys = keysOf(run.id);
-    const text = runText(run);
+    const text = runCodec.written(run);
     const all = allKeys(keys, await this.#redis.llen(keys.lines));
     const [first = '', second = '', ...others] = all;
     const keep = isOver(run) && run.ended !== undefined ? this.#keepDone : 0;

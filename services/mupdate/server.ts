@@ -4,7 +4,7 @@ import type { Server, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { addressText } from '../backends/registry.ts';
 import type { Address } from '../backends/registry.ts';
-import { hostAddress } from '../backends/host-address.ts';
+import { hostAddress } from '../listening/host-address.ts';
 import { bind } from '../listening/bind.ts';
 import { Connection } from './connection.ts';
 import { bye } from './responses.ts';

@@ -13,7 +13,7 @@ import { Router } from '../lmtp/router.ts';
 import { Spool } from '../lmtp/spool.ts';
 import { Proxy } from '../lmtp/transaction.ts';
 import type { ProxyOptions } from '../lmtp/transaction.ts';
-import type { MinuteFigures } from '../moves/minute-figures.ts';
+import type { MinuteFigures } from '../metrics/minute-figures.ts';
 import type { Replicas } from '../replication/replicas.ts';
 import { Autocreate } from '../users/autocreate.ts';
 import { Ordering } from '../users/ordering.ts';

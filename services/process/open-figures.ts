@@ -1,6 +1,6 @@
 // Opens the figures of the minute for a proxy, which tells there of messages that it puts off for moves.
 import type { Config } from '../config/schema.ts';
-import { MinuteFigures } from '../moves/minute-figures.ts';
+import { MinuteFigures } from '../metrics/minute-figures.ts';
 import { commandConnection } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
 import { eventsPlace } from './redis-access.ts';

@@ -1,9 +1,9 @@
 // Opens what moves are ordered and carried out with: where they and runs of them are kept, and the manifests beside them.
 import type { Config } from '../config/schema.ts';
+import { MinuteFigures } from '../metrics/minute-figures.ts';
 import { EmptyingStore } from '../moves/emptying-store.ts';
 import { FindingStore } from '../moves/finding-store.ts';
 import { RedisManifests } from '../moves/manifest-store.ts';
-import { MinuteFigures } from '../moves/minute-figures.ts';
 import { MoveStore } from '../moves/move-store.ts';
 import { RunStore } from '../moves/run-store.ts';
 import type { MoveTools } from '../moves/tools.ts';

@@ -2,6 +2,7 @@
 import type { Bytes } from '../address/bytes.ts';
 import type { Decision } from '../placement/decision.ts';
 import type { commandConnection } from '../redis/connection.ts';
+import { nameInKey } from '../redis/open-records.ts';
 
 type Redis = ReturnType<typeof commandConnection>;
 
@@ -28,5 +29,5 @@ export class DecisionStore {
 }
 
 function keyOf(name: Bytes): string {
-  return `rookery:{placement}:decision:${Buffer.from(name, 'latin1').toString('base64url')}`;
+  return `rookery:{placement}:decision:${nameInKey(name)}`;
 }

@@ -1,8 +1,5 @@
 // An operator's command on a real Redis, in this process: as the program carries it out, without the second that a process takes.
-import { lookedAt } from '../../services/process/open-directory.ts';
-import { openBacklog } from '../../services/process/open-events.ts';
-import { openPlanning } from '../../services/process/open-planning.ts';
-import { openUsage } from '../../services/process/open-usage.ts';
+import { openers } from '../../services/cli/openers.ts';
 import { rookery } from './cli.ts';
 
 export interface Said {
@@ -13,13 +10,7 @@ export interface Said {
 
 /** With these variables, which say where the configuration is, or what. */
 export async function operatorIn(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> {
-  const { code, out, err } = await rookery(words, {
-    env,
-    openDirectory: lookedAt,
-    openBacklog,
-    openUsage,
-    openPlanning,
-  });
+  const { code, out, err } = await rookery(words, { env, ...openers });
   const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('');
   return { code, out: text(out), err: text(err) };
 }

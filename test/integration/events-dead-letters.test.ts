@@ -1,21 +1,13 @@
-// Dead letters as an operator meets them: found by filter, tried again, discarded, and none lost when that is cut short.
+// Dead letters as an operator meets them: found by filter, tried again, discarded.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import type { TestContext } from 'node:test';
-import { JobFailure } from '../../services/events/failure.ts';
-import type { ErrorKind } from '../../services/events/failure.ts';
-import { queuesFor, workOn } from '../harness/events.ts';
+import { traceparent, withDead } from '../harness/dead-letters.ts';
+import { operator } from '../harness/operator.ts';
 import { redisSays, startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
-import { operator } from '../harness/operator.ts';
 import { Rookery } from '../harness/rookery.ts';
 import { until } from '../harness/until.ts';
 
-const onlyOnce = { attempts: 1, pause: 1, longest: 1 };
-const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 let redis: ScratchRedis;
 let rookery: Rookery;
 
@@ -29,25 +21,12 @@ after(async () => {
 });
 beforeEach(() => redisSays(redis.socket, 'FLUSHALL'));
 
-/** Queues in which these jobs have failed, each with the kind that its name ends with. */
-async function withDead(t: TestContext, names: readonly string[]) {
-  const opened = await queuesFor(t, redis.socket);
-  const { producer, backlog } = opened;
-  const failing = workOn(
-    redis.socket,
-    { moves: ({ name }) => Promise.reject(new JobFailure(name.split('-').at(-1) as ErrorKind, `no ${name}`)) },
-    { retries: { away: onlyOnce, busy: onlyOnce, fault: onlyOnce, newer: { pause: 1, atMost: 1 } }, concurrency: 50 },
-  );
-  for (const name of names) producer.ring('moves', { name }, traceparent);
-  await until('all have failed', async () => (await backlog.counts('moves')).failed === names.length, 30_000);
-  await failing.stop();
-  const subjects = async (state: 'failed' | 'waiting') =>
-    (await backlog.jobs('moves', [state], 10_000)).map(({ subject }) => subject).sort();
-  return { ...opened, subjects };
-}
-
 test('dead letters are found, tried again and discarded by id, kind, name and age', async (t) => {
-  const { deadLetters, subjects } = await withDead(t, ['user.a-away', 'user.a.b-away', 'user.\xff-refused']);
+  const { deadLetters, subjects } = await withDead(t, redis.socket, [
+    'user.a-away',
+    'user.a.b-away',
+    'user.\xff-refused',
+  ]);
   const found = async (filter: Parameters<typeof deadLetters.find>[1]) =>
     (await deadLetters.find('moves', filter)).map(({ subject }) => subject).sort();
   assert.deepEqual(await found({}), ['user.a-away', 'user.a.b-away', 'user.\xff-refused']);
@@ -65,37 +44,21 @@ test('dead letters are found, tried again and discarded by id, kind, name and ag
 });
 
 test('one that is tried again has all its attempts, keeps its trace, and is one with a ring for the same', async (t) => {
-  const { deadLetters, producer, backlog, subjects } = await withDead(t, ['user.a-away']);
+  const { deadLetters, producer, backlog, subjects } = await withDead(t, redis.socket, ['user.a-away']);
   producer.ring('moves', { name: 'user.a-away' });
   await until('it waits', async () => (await backlog.counts('moves')).waiting === 1);
   await deadLetters.retry('moves', {});
   assert.deepEqual([await subjects('failed'), await subjects('waiting')], [[], ['user.a-away']]);
   await redisSays(redis.socket, 'FLUSHALL');
-  const again = await withDead(t, ['user.b-away']);
+  const again = await withDead(t, redis.socket, ['user.b-away']);
   await again.deadLetters.retry('moves', {});
   const [waiting] = await backlog.jobs('moves', ['waiting'], 1);
   const job = await backlog.job('moves', waiting?.id ?? '');
   assert.deepEqual([job?.attempts, job?.failures, job?.traceparent], [0, undefined, traceparent]);
 });
 
-test('a retry that is killed in the middle loses nothing', async (t) => {
-  const names = Array.from({ length: 600 }, (_, n) => `user.${String(n).padStart(3, '0')}-fault`);
-  const { subjects, backlog } = await withDead(t, names);
-  const file = join(import.meta.dirname, '../../services/cli/rookery');
-  const child = spawn(file, ['queue', 'retry', 'moves', '--config', rookery.configFile], { stdio: 'ignore' });
-  const ended = once(child, 'exit');
-  await until('some are tried again', async () => (await backlog.counts('moves')).waiting > 50, 60_000);
-  child.kill('SIGKILL');
-  await ended;
-  const [failed, waiting] = [await subjects('failed'), await subjects('waiting')];
-  assert.deepEqual([...new Set([...failed, ...waiting])].sort(), names);
-  assert.equal(new Set(waiting).size, waiting.length);
-  assert.equal((await operator(rookery.configFile, 'queue', 'retry', 'moves')).code, 0);
-  assert.deepEqual([await subjects('failed'), await subjects('waiting')], [[], names]);
-});
-
 test('the commands: what would be done, what is done, one job with all that is known of it', async (t) => {
-  const { backlog, subjects } = await withDead(t, ['user.a-away', 'user.b-refused', 'user.c-refused']);
+  const { backlog, subjects } = await withDead(t, redis.socket, ['user.a-away', 'user.b-refused', 'user.c-refused']);
   const dry = await operator(rookery.configFile, 'queue', 'retry', 'moves', '--kind', 'refused', '--dry-run');
   assert.match(dry.out, /user\.[bc]-refused .*\n.*user\.[bc]-refused .*\n2 jobs would be tried again\n$/);
   assert.equal((await subjects('failed')).length, 3);

@@ -9,6 +9,7 @@ import { commandConnection, connected } from '../../services/redis/connection.ts
 import { apiBase, startApi, tokens } from '../harness/api.ts';
 import type { Role } from '../harness/api.ts';
 import { fillDirectory } from '../harness/directory.ts';
+import { operator } from '../harness/operator.ts';
 import { redisOfFile, redisSays } from '../harness/redis.ts';
 
 const redis = redisOfFile();
@@ -98,26 +99,26 @@ test('by the API and by command: found, told, and kept for want of proof; before
       [503, 'mail1 could not be asked: mail1 has no imap in the configuration'],
     );
   }
-  const listed = await program.command('move', 'leftovers');
+  const listed = await operator(program.configFile, 'move', 'leftovers');
   assert.match(listed.out, /^left-over +user\.ann +mail1 +mail2 +1 +1970/m);
   const unasked = { ...leftOver('user.dan', 'mail1'), kind: 'unasked' as const };
   await kept.looked('user.dan', [unasked], new Set(['mail1']), 2000);
   const missing = { ...leftOver('user.eve', 'mail1'), kind: 'missing' as const };
   await kept.looked('user.eve', [missing], new Set(['mail1']), 3000);
   const [some, every] = [
-    await program.command('move', 'leftovers'),
-    await program.command('move', 'leftovers', '--all'),
+    await operator(program.configFile, 'move', 'leftovers'),
+    await operator(program.configFile, 'move', 'leftovers', '--all'),
   ];
   assert.match(some.out, /^unasked +user\.dan +mail1 /m);
   assert.doesNotMatch(some.out, /user\.eve/);
   assert.match(every.out, /^missing +user\.eve /m);
-  const audit = await program.command('move', 'audit', 'user.ann');
+  const audit = await operator(program.configFile, 'move', 'audit', 'user.ann');
   assert.equal(audit.code, 65);
   assert.match(
     audit.out,
     /silent: mail2[^]*without being in the list of mailboxes of its server is not seen over IMAP/,
   );
-  assert.equal((await program.command('move', 'audit')).code, 64);
-  const dry = await program.command('move', 'discard', 'user.ann', '--server', 'mail9', '--dry-run');
+  assert.equal((await operator(program.configFile, 'move', 'audit')).code, 64);
+  const dry = await operator(program.configFile, 'move', 'discard', 'user.ann', '--server', 'mail9', '--dry-run');
   assert.equal(dry.code, 65);
 });

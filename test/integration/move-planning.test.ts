@@ -342,22 +342,28 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
       return [answer.status, (await answer.json()) as DrainedValue & ProblemValue] as const;
     };
     assert.equal((await drain(tokens.operate, 'mail2'))[0], 403);
-    assert.match((await served.command('backend', 'list')).out, /^mail2 +active /m, 'and it does not drain');
+    assert.match(
+      (await operator(served.configFile, 'backend', 'list')).out,
+      /^mail2 +active /m,
+      'and it does not drain',
+    );
     const [status, { run = '' }] = await drain(tokens.admin, 'mail2');
     assert.equal(status, 200);
-    const shown = JSON.parse((await served.command('move', 'show', run, '-f', 'json')).out) as WholeRunValue;
+    const shown = JSON.parse(
+      (await operator(served.configFile, 'move', 'show', run, '-f', 'json')).out,
+    ) as WholeRunValue;
     assert.deepEqual([shown.by, shown.state, shown.moves], ['boss', 'running', 1]);
     const [again, problem] = await drain(tokens.admin, 'mail2');
     assert.deepEqual(
       [again, problem.detail.includes(`run ${run} moves trees from mail2, and is not over`)],
       [409, true],
     );
-    const { out } = await served.command('backend', 'show', 'mail2');
+    const { out } = await operator(served.configFile, 'backend', 'show', 'mail2');
     assert.match(out, new RegExp(`^emptying +moving, after 1 run: run ${run} moves 1 tree\\nleft +user`, 'm'));
-    const kept = await served.command('backend', 'retire', 'mail2', '--dry-run');
+    const kept = await operator(served.configFile, 'backend', 'retire', 'mail2', '--dry-run');
     assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
     assert.match(
-      (await served.command('backend', 'retire', 'mail3', '--dry-run')).out,
+      (await operator(served.configFile, 'backend', 'retire', 'mail3', '--dry-run')).out,
       /runs of moves/,
       'also where it goes to',
     );

@@ -96,7 +96,7 @@ test('a lease on a tree is seen, and that it is seen can be seen', async (t) => 
 
 test('a reader that ends is waited for no more, and one that is silent not for longer than its lease', async (t) => {
   const { cache, there } = await stand(t);
-  await there.routing.renew({ reader: 'mx-2', seen: [1] }, 50);
+  await there.routing.renew({ reader: 'mx-2', seen: [1] }, 500);
   assert.deepEqual((await there.routing.held()).map(({ reader }) => reader).sort(), ['mx-1', 'mx-2']);
   await until('it is over', async () => (await there.routing.held()).length === 1);
   await cache.close();

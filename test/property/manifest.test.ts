@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { MessageFacts } from '../../services/backends/tree-facts.ts';
 import { decodeManifest, encodeManifest } from '../../services/moves/manifest-codec.ts';
 import { differences } from '../../services/moves/manifest-comparison.ts';
-import type { MailboxManifest, Manifest, MessageFacts } from '../../services/moves/manifest.ts';
+import type { MailboxManifest, Manifest } from '../../services/moves/manifest.ts';
 
 const runs = Number(process.env['ROOKERY_TEST_RUNS'] ?? 500);
 

@@ -1,10 +1,11 @@
 // What counts as a difference between a manifest and what another server has, and what does not.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { MessageFacts } from '../../services/backends/tree-facts.ts';
 import { countNumberedAnew, differences } from '../../services/moves/manifest-comparison.ts';
 import { decodeManifest, encodeManifest } from '../../services/moves/manifest-codec.ts';
 import { sizeOf } from '../../services/moves/manifest.ts';
-import type { MailboxManifest, Manifest, MessageFacts } from '../../services/moves/manifest.ts';
+import type { MailboxManifest, Manifest } from '../../services/moves/manifest.ts';
 import { isOlder } from '../../services/moves/cyrus-check.ts';
 
 function message(uid: number, more: Partial<MessageFacts> = {}): MessageFacts {

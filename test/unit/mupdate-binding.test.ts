@@ -1,7 +1,7 @@
 // Whom a session speaks for, by its user and its address, and whether its host may.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hostAddress } from '../../services/backends/host-address.ts';
+import { hostAddress } from '../../services/listening/host-address.ts';
 import { activeInstead, serverAtLogin } from '../../services/mupdate/binding.ts';
 import type { HostTable, User } from '../../services/mupdate/binding.ts';
 import { loadConfig } from '../../services/config/load.ts';

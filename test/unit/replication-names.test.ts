@@ -1,7 +1,7 @@
 // What Cyrus' replication calls users and mailboxes, and what its sync_client's words mean.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canBeReplicated, isQueueName, replicaQueue } from '../../services/events/queues.ts';
+import { canBeReplicated, isQueueName, replicaQueue } from '../../services/config/queue-names.ts';
 import { heard, nothingSaid } from '../../services/replication/sync-words.ts';
 import { logLine, userIdOf } from '../../services/replication/user-id.ts';
 

@@ -1,10 +1,10 @@
 // What many processes see of the moves' effect, summed up by the minute in Redis: messages put off, and how backends answer. Each
 // writes at most once a second, and nothing where nothing has happened.
 import type { commandConnection } from '../redis/connection.ts';
-import type { Weather } from './run.ts';
 
 type Redis = ReturnType<typeof commandConnection>;
 
+/** They are kept with the moves, which stop by them. */
 const prefix = 'rookery:{moves}:minute:';
 
 /** How often what was seen is written, in milliseconds. */
@@ -17,6 +17,13 @@ const keep = 180;
 const fewest = 3;
 
 const minute = 60_000;
+
+export interface LastMinute {
+  /** Messages put off because their mailbox is moved. */
+  deferred: number;
+  /** The slowest backend by its mean answer, in seconds; undefined: too few have answered. */
+  slowest: { server: string; seconds: number } | undefined;
+}
 
 export class MinuteFigures {
   readonly #redis: Redis;
@@ -42,7 +49,7 @@ export class MinuteFigures {
   }
 
   /** Of the last minute, more or less: this one and the part of the one before that makes it whole. */
-  async weather(servers: readonly string[]): Promise<Weather> {
+  async weather(servers: readonly string[]): Promise<LastMinute> {
     const now = this.#clock();
     const at = Math.floor(now / minute);
     const [current, before] = await Promise.all([this.#redis.hgetall(keyOf(at)), this.#redis.hgetall(keyOf(at - 1))]);

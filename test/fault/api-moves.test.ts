@@ -1,6 +1,5 @@
-// Runs of plans over the API and by the commands, on the real program and a real Redis; the workers are the test.
+// Runs of plans over the API of the real program, and by the commands, on a real Redis; the workers are the test.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -17,6 +16,7 @@ import { apiBase, startApi, tokens } from '../harness/api.ts';
 import type { Role } from '../harness/api.ts';
 import { openScratchDirectory } from '../harness/directory.ts';
 import { queuesFor } from '../harness/events.ts';
+import { operator } from '../harness/operator.ts';
 import { holding, planFor, planText } from '../harness/plan.ts';
 import { quietLog } from '../harness/quiet-log.ts';
 import { startRedis } from '../harness/redis.ts';
@@ -109,12 +109,8 @@ async function toTheEnd(run: string): Promise<void> {
   }
 }
 
-function command(...args: string[]) {
-  const program = join(import.meta.dirname, '../../services/cli/rookery');
-  const { status, stdout, stderr } = spawnSync(program, [...args, '--config', rookery.configFile], {
-    encoding: 'utf8',
-  });
-  return { code: status, out: stdout, err: stderr };
+function command(...words: string[]) {
+  return operator(rookery.configFile, ...words);
 }
 
 test('a plan is started once, by whoever may; its conductor is rung for, and it is on record without the plan', async (t) => {
@@ -198,7 +194,7 @@ test('what is no plan, was edited, or has changed too much is refused; single ch
   assert.equal(checked.refused, detail, 'in the words in which it is refused');
   const refusedFile = join(rookery.folder, 'stale.json');
   await writeFile(refusedFile, JSON.stringify(stale));
-  const told = command('move', 'start', refusedFile);
+  const told = await command('move', 'start', refusedFile);
   assert.equal(told.code, 75);
   assert.match(
     told.out,
@@ -212,7 +208,7 @@ test('what is no plan, was edited, or has changed too much is refused; single ch
   await directory.end('y', 'logout');
   const lateFile = join(rookery.folder, 'late.json');
   await writeFile(lateFile, JSON.stringify(late));
-  const before = command('move', 'start', lateFile);
+  const before = await command('move', 'start', lateFile);
   assert.match(before.out, /\n3\.3 % of the plan has changed .*\nskipped: 1 tree; moved: 29 trees\n {2}user\.m7: it /);
   assert.match(before.err, /nothing is started: --yes does it/);
   const [, run] = await ask<RunValue>('admin', 'POST', '/v1/moves', { plan: late });
@@ -347,50 +343,50 @@ test('the report is told as JSON by pages, as CSV whole, and by the command', as
   assert.equal(lines.length, 13);
   assert.equal(lines[0], 'name,from,to,state,octets,messages,ended,seconds,held_seconds,note');
   assert.match(lines[12] ?? '', /^user\.u11,mail1!default,mail2!default,done,2000,3,2\d{3}-.*Z,5,0\.25,it is done$/);
-  assert.equal(command('move', 'report', run, '-f', 'csv').out.replaceAll('\n', '\r\n'), csv);
-  const table = command('move', 'report', run).out.split('\n');
+  assert.equal((await command('move', 'report', run, '-f', 'csv')).out.replaceAll('\n', '\r\n'), csv);
+  const table = (await command('move', 'report', run)).out.split('\n');
   assert.match(table[0] ?? '', /^NAME +FROM +TO +STATE +SIZE +SECONDS +HELD +NOTE$/);
-  assert.equal(command('move', 'report', run, '-f', 'json').out.trimEnd().split('\n').length, 12);
-  assert.equal(command('move', 'report', 'nosuch').code, 65);
+  assert.equal((await command('move', 'report', run, '-f', 'json')).out.trimEnd().split('\n').length, 12);
+  assert.equal((await command('move', 'report', 'nosuch')).code, 65);
 });
 
 test('the commands start, show and turn a run; watching ends with its exit code', async () => {
   const file = join(rookery.folder, 'plan.json');
   await writeFile(file, (await plan('by command')).text);
-  const unsaid = command('move', 'start', file);
+  const unsaid = await command('move', 'start', file);
   assert.equal(unsaid.code, 75);
   assert.match(unsaid.out, /^by command: 12 trees, 12\.0 kB, about 1m 0s, between mail1, mail2\n/);
   assert.match(unsaid.out, /\nnothing of it has changed since it was made\n$/);
   assert.match(unsaid.err, /nothing is started: --yes does it/);
   const wish = ['--limit', 'total=2,bytes=50M', '--window', 'mon-sun', '--stop-when', 'failed=7,percent=9,latency=2.5'];
-  const said = command('move', 'start', file, '--yes', ...wish);
+  const said = await command('move', 'start', file, '--yes', ...wish);
   const run = /^run (\S+): started by/.exec(said.out)?.[1] ?? '';
   assert.notEqual(run, '', said.err);
-  assert.equal(command('move', 'start', file, '--yes').code, 75);
-  assert.equal(command('move', 'start', file, '--yes', '--limit', 'total=0').code, 64);
-  assert.equal(command('move', 'start', file, '--yes', '--window', 'soon').code, 64);
+  assert.equal((await command('move', 'start', file, '--yes')).code, 75);
+  assert.equal((await command('move', 'start', file, '--yes', '--limit', 'total=0')).code, 64);
+  assert.equal((await command('move', 'start', file, '--yes', '--window', 'soon')).code, 64);
   for (const bounds of ['failed', 'errors=5', 'failed=1.5', 'percent=101'])
-    assert.equal(command('move', 'start', file, '--yes', '--stop-when', bounds).code, 64, bounds);
+    assert.equal((await command('move', 'start', file, '--yes', '--stop-when', bounds)).code, 64, bounds);
   await writeFile(file, (await plan('by command')).text.replace('mail2!', 'mail9!'));
-  const edited = command('move', 'start', file, '--yes');
+  const edited = await command('move', 'start', file, '--yes');
   assert.deepEqual([edited.code, edited.err.includes('its hash does not fit')], [65, true]);
   await conducting.look(run);
-  assert.match(command('move', 'list').out, new RegExp(`^${run} +running +12 +0 +0 +0 +2 `, 'm'));
-  const shown = command('move', 'show', run).out;
-  const { stop_when: bounds } = JSON.parse(command('move', 'show', run, '-f', 'json').out) as RunValue;
+  assert.match((await command('move', 'list')).out, new RegExp(`^${run} +running +12 +0 +0 +0 +2 `, 'm'));
+  const shown = (await command('move', 'show', run)).out;
+  const { stop_when: bounds } = JSON.parse((await command('move', 'show', run, '-f', 'json')).out) as RunValue;
   assert.deepEqual(bounds, { failed: 7, failed_percent: 9, deferred: 0, latency: 2.5 });
   assert.match(shown, /^limits +2 at a time, .*; 50\.0 MB\/s$/m);
   assert.match(shown, /^user\.u0 +mail1!default +mail2!default /m);
-  assert.match(command('move', 'show', 'user.u1').out, /^state +open$/m);
-  assert.equal(command('move', 'show', 'user.nobody').code, 65);
-  assert.match(command('move', 'pause', run).out, /: paused: paused by /);
-  assert.match(command('move', 'resume', run).out, /: running: resumed by /);
+  assert.match((await command('move', 'show', 'user.u1')).out, /^state +open$/m);
+  assert.equal((await command('move', 'show', 'user.nobody')).code, 65);
+  assert.match((await command('move', 'pause', run)).out, /: paused: paused by /);
+  assert.match((await command('move', 'resume', run)).out, /: running: resumed by /);
   await end(1, 'refused');
   await toTheEnd(run);
-  const watched = command('move', 'watch', run);
+  const watched = await command('move', 'watch', run);
   assert.deepEqual([watched.code, watched.out.includes(`${run}: done: 11 of 12 are moved`)], [65, true]);
-  assert.match(command('move', 'retry', run, 'user.u0').out, /: 1 are tried again; it is running$/m);
+  assert.match((await command('move', 'retry', run, 'user.u0')).out, /: 1 are tried again; it is running$/m);
   await toTheEnd(run);
-  assert.equal(command('move', 'watch', run).code, 0);
-  assert.equal(command('move', 'cancel', run).code, 75);
+  assert.equal((await command('move', 'watch', run)).code, 0);
+  assert.equal((await command('move', 'cancel', run)).code, 75);
 });

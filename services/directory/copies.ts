@@ -21,7 +21,10 @@ export interface Copies {
    * destination meanwhile is left as it is.
    */
   keep(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
-  /** There is none (at that destination), or it is the tree itself by now; nothing happens where none was known. */
+  /**
+   * There is none, or it is the tree itself by now; nothing happens where none was known. With a destination: only what is
+   * known there, and is not being made at this moment, for that goes on.
+   */
   end(name: Bytes, destination?: Bytes): Promise<void>;
   /** What is known of the tree's copy; undefined where there is none. */
   known(name: Bytes): Promise<Copy | undefined>;

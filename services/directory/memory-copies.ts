@@ -46,7 +46,9 @@ export class MemoryCopies implements Copies {
 
   end(name: Bytes, destination?: Bytes): Promise<void> {
     const { tree } = placeOf(name);
-    if (destination === undefined || this.#copies.get(tree)?.destination === destination) this.#copies.delete(tree);
+    const copy = this.#copies.get(tree);
+    const isMade = copy?.destination === destination && (copy?.goesOnUntil ?? 0) <= this.#clock();
+    if (destination === undefined || isMade) this.#copies.delete(tree);
     return Promise.resolve();
   }
 }

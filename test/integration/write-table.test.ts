@@ -152,6 +152,18 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
     await directory.copies.end(name, 'mail2');
     return '';
   },
+  // Whoever has removed an earlier copy there says so; the one that is made meanwhile is to become no cut.
+  'active, copied, an earlier copy ended': async (directory) => {
+    const session = await ready(directory, 'active, copied');
+    await directory.copies.end(name, 'mail2');
+    return session;
+  },
+  'active, was copied, an earlier copy ended': async (directory) => {
+    const session = await ready(directory, 'active, copied, to be kept');
+    now += 60_001;
+    await directory.copies.end(name, 'mail2');
+    return session;
+  },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
   contested: async (directory) => {
@@ -365,6 +377,8 @@ const copies: Readonly<Record<string, string>> = {
   'active, copy made': 'at mail2',
   'active, copied, to be kept': 'goes on to mail2',
   'active, was copied, kept': 'at mail2',
+  'active, copied, an earlier copy ended': 'goes on to mail2',
+  'active, was copied, an earlier copy ended': 'none',
   'absent, copy kept': 'at mail2',
   'absent, copy was kept': 'none',
   'absent, kept copy ended': 'none',

@@ -20,10 +20,11 @@ end
 local lasts = math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1]))
 redis.call('SET', KEYS[1], value, 'PX', lasts)`;
 
-/** KEYS = the copy. ARGV = its destination. */
+/** KEYS = the copy. ARGV = its destination, now. What is being made there goes on. */
 const endScript = `
-local destination = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ [+-]%d* (.*)$')
-if destination == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
+local ends, made, destination = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) ([+-])%d* (.*)$')
+if destination ~= ARGV[1] or (made == '+' and tonumber(ends) > tonumber(ARGV[2])) then return end
+redis.call('DEL', KEYS[1])`;
 
 export class RedisCopies implements Copies {
   readonly #redis: Redis;
@@ -51,8 +52,9 @@ export class RedisCopies implements Copies {
   }
 
   async end(name: Bytes, destination?: Bytes): Promise<void> {
+    const now = Math.round(this.#clock());
     if (destination === undefined) await this.#redis.del(this.#keyOf(name));
-    else await this.#redis.call('EVAL', [endScript, 1, this.#keyOf(name), Buffer.from(destination, 'latin1')]);
+    else await this.#redis.call('EVAL', [endScript, 1, this.#keyOf(name), Buffer.from(destination, 'latin1'), now]);
   }
 
   async known(name: Bytes): Promise<Copy | undefined> {

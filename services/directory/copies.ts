@@ -1,5 +1,12 @@
 // Trees of which a copy is made at another server ahead of their move: not handed over while it is made, and nobody's own there.
 import type { Bytes } from './entry.ts';
+import { placeOf } from './tree.ts';
+
+/** What is copied as one: all of a user; each shared mailbox by itself, for others of its tree may move at the same time. */
+export function copiedAs(name: Bytes): Bytes {
+  const { tree, shared } = placeOf(name);
+  return shared ? name : tree;
+}
 
 /**
  * Cyrus' XFER copies a tree, and then says DEACTIVATE. Where that is answered NO it gives up: the tree is what it was, and

@@ -402,3 +402,34 @@ for (const [state, expected] of Object.entries(copies)) {
     }
   });
 }
+
+test('a shared mailbox that is copied stays so, whatever becomes of another one of its tree', async () => {
+  const clock = () => now;
+  const known = async (directory: Directory) => {
+    const { copies: all } = directory;
+    const told: (string | undefined)[] = [];
+    const look = async () =>
+      told.push(...(await Promise.all(['pub', 'pub.a'].map(async (one) => (await all.known(one))?.destination))));
+    await all.begin('pub.a', 'mail2', 60_000);
+    await all.made('pub', 'mail3', 60_000);
+    await look();
+    const owner = writer('mail1');
+    for (const one of ['pub', 'pub.a'])
+      await directory.write({ verb: 'ACTIVATE', name: one, location: 'mail1!default', acl: '' }, owner);
+    const hand = (one: string) =>
+      directory.write({ verb: 'DEACTIVATE', name: one, location: 'mail1!default', acl: '' }, owner);
+    const handed = [(await hand('pub')).ok, (await hand('pub.a')).ok];
+    await all.end('pub');
+    await look();
+    return [...told, ...handed];
+  };
+  const expected = ['mail3', 'mail2', undefined, 'mail2', true, false];
+  assert.deepEqual(await known(new MemoryDirectory({ policy, clock })), expected);
+  await redisSays(redis.socket, 'FLUSHALL');
+  const scratch = await openScratchDirectory(redis.socket, { policy, clock });
+  try {
+    assert.deepEqual(await known(scratch.directory), expected);
+  } finally {
+    await scratch.close();
+  }
+});

@@ -1,5 +1,6 @@
 // Copies of trees in Redis: a key of each tree beside its rows, which write.lua looks at.
 import type { Redis } from 'ioredis';
+import { copiedAs } from '../copies.ts';
 import type { Copies, Copy } from '../copies.ts';
 import type { Bytes } from '../entry.ts';
 import { placeOf } from '../tree.ts';
@@ -75,8 +76,7 @@ export class RedisCopies implements Copies {
   }
 
   #keyOf(name: Bytes): Buffer {
-    const { tree } = placeOf(name);
-    return Buffer.from(`${shardPrefix(shardOf(tree, this.#shards))}copy:${tree}`, 'latin1');
+    return Buffer.from(`${shardPrefix(shardOf(placeOf(name).tree, this.#shards))}copy:${copiedAs(name)}`, 'latin1');
   }
 }
 

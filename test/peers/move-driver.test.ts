@@ -496,6 +496,21 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     });
   });
 
+  test('a copy of a shared mailbox is forgotten, also where there are others below it, which stay', async () => {
+    await as('mail1', 'cyrus', async (imap) => {
+      for (const name of ['hall', 'hall/room']) await imap.ok('CREATE ', { literal: name });
+      await imap.ok('SETQUOTA hall (STORAGE 5000)');
+    });
+    for (const name of ['hall', 'hall.room']) assert.equal(await driver.copy(move(name), patience), true);
+    const before = await rows('hall');
+    const confirm = () => Promise.resolve();
+    await driver.discard('mail2', 'hall', confirm);
+    assert.equal(await driver.holds('mail2', 'hall'), 'lacks');
+    assert.equal(await driver.holds('mail2', 'hall.room'), 'has');
+    await driver.discard('mail2', 'hall', confirm);
+    assert.deepEqual(await rows('hall'), before);
+  });
+
   test('who is no administrator gets no manifest', async () => {
     await as('mail1', 'early', async (imap) => {
       assert.deepEqual(await imap.command('SYNCGET USER early').then(({ status }) => status), 'BAD');

@@ -207,6 +207,20 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     assert.ok(moved.every((row) => row.includes('active mail2!default')));
   });
 
+  test('a copy over an older one, of a folder with other rights since, is right at once', async () => {
+    await makeUsers(
+      cyrus.node('mail1'),
+      [{ inbox: 'user.given', folders: ['A', 'B'], messages: 5, storageKiB: 100_000 }],
+      '/',
+    );
+    assert.equal(await driver.copy(move('user.given'), patience), true);
+    await as('mail1', 'given', async (imap) => {
+      await imap.ok('SETACL INBOX/A early lrs');
+      await imap.ok('RENAME INBOX/B INBOX/C');
+    });
+    assert.equal(await driver.copy(move('user.given'), patience), true);
+  });
+
   test('a copy of a server that does not reach the directory is one to wait for', async () => {
     await makeUsers(
       cyrus.node('mail1'),

@@ -99,15 +99,14 @@ async function forget(session: ImapSession, name: Bytes): Promise<Effect> {
 
 /**
  * Has the server forget its own copy of a tree, files, scripts and subscriptions included, and tell nobody. (LOCALDELETE of
- * an INBOX would leave its folders, its scripts and its subscriptions.)
+ * an INBOX would leave its folders, its scripts and its subscriptions; that of a shared mailbox is refused, `[HASCHILDREN]`, while
+ * the server has others below it, which are trees of their own. These, and a quota that holds for them, stay.)
  */
 export async function forgetTree(session: ImapSession, name: Bytes): Promise<void> {
-  if (!isUser(name)) {
-    await forget(session, name);
-    return;
-  }
-  const answer = await session.command(`SYNCAPPLY LOCAL_UNUSER ${quoted(loginOf(name))}`);
-  if (answer.status !== 'OK') throw session.unclear('SYNCAPPLY LOCAL_UNUSER', name, answer);
+  const order = isUser(name) ? `LOCAL_UNUSER ${quoted(loginOf(name))}` : `LOCAL_UNMAILBOX ${quoted(name)}`;
+  const answer = await session.command(`SYNCAPPLY ${order}`);
+  if (answer.status === 'NO' && answer.text.startsWith('IMAP_MAILBOX_NONEXISTENT')) return;
+  if (answer.status !== 'OK') throw session.unclear('SYNCAPPLY', name, answer);
 }
 
 /** The version that a server tells (RFC 2971): `3.6.1-Debian-3.6.1-4`; undefined where it tells none. */

@@ -1,5 +1,12 @@
 // Trees of which a copy is made at another server ahead of their move: not handed over while it is made, and nobody's own there.
 import type { Bytes } from './entry.ts';
+import { placeOf } from './tree.ts';
+
+/** What is copied as one: all of a user; each shared mailbox by itself, for others of its tree may move at the same time. */
+export function copiedAs(name: Bytes): Bytes {
+  const { tree, shared } = placeOf(name);
+  return shared ? name : tree;
+}
 
 /**
  * Cyrus' XFER copies a tree, and then says DEACTIVATE. Where that is answered NO it gives up: the tree is what it was, and
@@ -21,7 +28,10 @@ export interface Copies {
    * destination meanwhile is left as it is.
    */
   keep(name: Bytes, destination: Bytes, milliseconds: number): Promise<void>;
-  /** There is none (at that destination), or it is the tree itself by now; nothing happens where none was known. */
+  /**
+   * There is none, or it is the tree itself by now; nothing happens where none was known. With a destination: only what is
+   * known there, and is not being made at this moment, for that goes on.
+   */
   end(name: Bytes, destination?: Bytes): Promise<void>;
   /** What is known of the tree's copy; undefined where there is none. */
   known(name: Bytes): Promise<Copy | undefined>;

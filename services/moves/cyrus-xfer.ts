@@ -114,7 +114,7 @@ export class CyrusXfer implements MoveDriver {
     if (from.server === to.server || registry.find(from.server)?.mupdate !== true) return false;
     if (!(await this.#isWorthCopying(move, signal))) return false;
     await copies.begin(name, to.server, timeout * known);
-    const told = await this.#handOver(move, signal);
+    const told = await this.#handOverAgain(move, signal);
     await copies.made(name, to.server, timeout * known);
     if (told.ok || told.said.includes(refusedToHand)) return true;
     const kind = told.said.includes(masterAway) ? 'away' : 'busy';
@@ -136,7 +136,7 @@ export class CyrusXfer implements MoveDriver {
       const why = `${readable(from.server)} has marked it as moving, and must be restarted`;
       return { ok: false, said: `not asked: ${why}` };
     }
-    const told = held === 'has' ? await this.#cut(move, signal) : undefined;
+    const told = held === 'has' ? await this.#handOverAgain(move, signal) : undefined;
     if (told?.ok === false) return told;
     if (!told && (await this.holds(to.server, name)) !== 'has')
       return { ok: false, said: `not asked: neither ${readable(from.server)} nor ${readable(to.server)} has it` };
@@ -168,10 +168,10 @@ export class CyrusXfer implements MoveDriver {
   }
 
   /**
-   * Over an earlier copy, each folder that was renamed or deleted since makes an XFER fail, before anything is handed over,
-   * and is right at the next one: the destination says ACTIVATE of its new name at once, and is refused.
+   * Over an earlier copy, each folder that was renamed or deleted since, or has other rights, makes an XFER fail, before
+   * anything is handed over, and is right at the next one: the destination says ACTIVATE of it at once, and is refused.
    */
-  async #cut(move: Move, signal: AbortSignal): Promise<Told> {
+  async #handOverAgain(move: Move, signal: AbortSignal): Promise<Told> {
     let told = await this.#handOver(move, signal);
     for (let tries = 1; tries < mostTries && !told.ok && told.said.includes(refusedThere); tries++)
       told = await this.#handOver(move, signal);

@@ -72,6 +72,8 @@ function wholeAtSource(move: Move, facts: Facts): Step {
   if (isProvenCopy(facts)) return held(facts, { do: 'write', names: leftNames(move, facts) });
   if (move.attempts >= facts.attempts)
     return orReturn(stop(move, facts, `its cut was tried ${move.attempts} times: ${move.note}`));
+  // A copy ahead needs no lease of its own; but whoever has one may be about to remove what is at the destination.
+  if (!isHanded && facts.lease === 'another') return wait('another has the lease on it');
   if (!isHanded && !ready.checked) return { do: 'check' };
   if (!isHanded && !ready.copied) return { do: 'copy' };
   if (manifest !== 'held') return held(facts, { do: 'manifest' });

@@ -152,6 +152,18 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
     await directory.copies.end(name, 'mail2');
     return '';
   },
+  // Whoever has removed an earlier copy there says so; the one that is made meanwhile is to become no cut.
+  'active, copied, an earlier copy ended': async (directory) => {
+    const session = await ready(directory, 'active, copied');
+    await directory.copies.end(name, 'mail2');
+    return session;
+  },
+  'active, was copied, an earlier copy ended': async (directory) => {
+    const session = await ready(directory, 'active, copied, to be kept');
+    now += 60_001;
+    await directory.copies.end(name, 'mail2');
+    return session;
+  },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
   contested: async (directory) => {
@@ -365,6 +377,8 @@ const copies: Readonly<Record<string, string>> = {
   'active, copy made': 'at mail2',
   'active, copied, to be kept': 'goes on to mail2',
   'active, was copied, kept': 'at mail2',
+  'active, copied, an earlier copy ended': 'goes on to mail2',
+  'active, was copied, an earlier copy ended': 'none',
   'absent, copy kept': 'at mail2',
   'absent, copy was kept': 'none',
   'absent, kept copy ended': 'none',
@@ -388,3 +402,34 @@ for (const [state, expected] of Object.entries(copies)) {
     }
   });
 }
+
+test('a shared mailbox that is copied stays so, whatever becomes of another one of its tree', async () => {
+  const clock = () => now;
+  const known = async (directory: Directory) => {
+    const { copies: all } = directory;
+    const told: (string | undefined)[] = [];
+    const look = async () =>
+      told.push(...(await Promise.all(['pub', 'pub.a'].map(async (one) => (await all.known(one))?.destination))));
+    await all.begin('pub.a', 'mail2', 60_000);
+    await all.made('pub', 'mail3', 60_000);
+    await look();
+    const owner = writer('mail1');
+    for (const one of ['pub', 'pub.a'])
+      await directory.write({ verb: 'ACTIVATE', name: one, location: 'mail1!default', acl: '' }, owner);
+    const hand = (one: string) =>
+      directory.write({ verb: 'DEACTIVATE', name: one, location: 'mail1!default', acl: '' }, owner);
+    const handed = [(await hand('pub')).ok, (await hand('pub.a')).ok];
+    await all.end('pub');
+    await look();
+    return [...told, ...handed];
+  };
+  const expected = ['mail3', 'mail2', undefined, 'mail2', true, false];
+  assert.deepEqual(await known(new MemoryDirectory({ policy, clock })), expected);
+  await redisSays(redis.socket, 'FLUSHALL');
+  const scratch = await openScratchDirectory(redis.socket, { policy, clock });
+  try {
+    assert.deepEqual(await known(scratch.directory), expected);
+  } finally {
+    await scratch.close();
+  }
+});

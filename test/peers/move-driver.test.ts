@@ -225,6 +225,20 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     assert.ok(moved.every((row) => row.includes('active mail2!default')));
   });
 
+  test('a copy over an older one, of a folder with other rights since, is right at once', async () => {
+    await makeUsers(
+      cyrus.node('mail1'),
+      [{ inbox: 'user.given', folders: ['A', 'B'], messages: 5, storageKiB: 100_000 }],
+      '/',
+    );
+    assert.equal(await driver.copy(move('user.given'), patience), true);
+    await as('mail1', 'given', async (imap) => {
+      await imap.ok('SETACL INBOX/A early lrs');
+      await imap.ok('RENAME INBOX/B INBOX/C');
+    });
+    assert.equal(await driver.copy(move('user.given'), patience), true);
+  });
+
   test('a copy of a server that does not reach the directory is one to wait for', async () => {
     await makeUsers(
       cyrus.node('mail1'),
@@ -512,6 +526,21 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     await as('mail2', 'cyrus', async (imap) => {
       assert.deepEqual(await imap.ok('SYNCGET META twice'), []);
     });
+  });
+
+  test('a copy of a shared mailbox is forgotten, also where there are others below it, which stay', async () => {
+    await as('mail1', 'cyrus', async (imap) => {
+      for (const name of ['hall', 'hall/room']) await imap.ok('CREATE ', { literal: name });
+      await imap.ok('SETQUOTA hall (STORAGE 5000)');
+    });
+    for (const name of ['hall', 'hall.room']) assert.equal(await driver.copy(move(name), patience), true);
+    const before = await rows('hall');
+    const confirm = () => Promise.resolve();
+    await driver.discard('mail2', 'hall', confirm);
+    assert.equal(await driver.holds('mail2', 'hall'), 'lacks');
+    assert.equal(await driver.holds('mail2', 'hall.room'), 'has');
+    await driver.discard('mail2', 'hall', confirm);
+    assert.deepEqual(await rows('hall'), before);
   });
 
   test('who is no administrator gets no manifest', async () => {

@@ -12,7 +12,8 @@ export function shardPrefix(shard: number): string {
  * a large shared tree, `server:<server>` the rows a server has in each tree,
  * `pending:<session>` the names that wait for a session's end, `grave:<name>` what was deleted a short while ago,
  * `case:<name>` the open case of a name, `lease:<tree>` the lease on a tree: its end, its token, its destination,
- * `copy:<tree>` the copy of a tree ahead of its move: until when it is known, whether it is being made, where;
+ * `copy:<tree>` the copy of a user, or `copy:<name>` of one shared mailbox, ahead of its move: until when it is known,
+ * whether it is being made, where;
  * in the first shard, `routing:<reader>` what the reader has seen of each shard's log, as long as its lease holds.
  */
 export const keyNames = {

@@ -1,5 +1,6 @@
 // Copies of trees in Redis: a key of each tree beside its rows, which write.lua looks at.
 import type { Redis } from 'ioredis';
+import { copiedAs } from '../copies.ts';
 import type { Copies, Copy } from '../copies.ts';
 import type { Bytes } from '../entry.ts';
 import { placeOf } from '../tree.ts';
@@ -20,10 +21,11 @@ end
 local lasts = math.max(tonumber(ARGV[4]), redis.call('PTTL', KEYS[1]))
 redis.call('SET', KEYS[1], value, 'PX', lasts)`;
 
-/** KEYS = the copy. ARGV = its destination. */
+/** KEYS = the copy. ARGV = its destination, now. What is being made there goes on. */
 const endScript = `
-local destination = string.match(redis.call('GET', KEYS[1]) or '', '^%d+ [+-]%d* (.*)$')
-if destination == ARGV[1] then redis.call('DEL', KEYS[1]) end`;
+local ends, made, destination = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) ([+-])%d* (.*)$')
+if destination ~= ARGV[1] or (made == '+' and tonumber(ends) > tonumber(ARGV[2])) then return end
+redis.call('DEL', KEYS[1])`;
 
 export class RedisCopies implements Copies {
   readonly #redis: Redis;
@@ -51,8 +53,9 @@ export class RedisCopies implements Copies {
   }
 
   async end(name: Bytes, destination?: Bytes): Promise<void> {
+    const now = Math.round(this.#clock());
     if (destination === undefined) await this.#redis.del(this.#keyOf(name));
-    else await this.#redis.call('EVAL', [endScript, 1, this.#keyOf(name), Buffer.from(destination, 'latin1')]);
+    else await this.#redis.call('EVAL', [endScript, 1, this.#keyOf(name), Buffer.from(destination, 'latin1'), now]);
   }
 
   async known(name: Bytes): Promise<Copy | undefined> {
@@ -73,8 +76,7 @@ export class RedisCopies implements Copies {
   }
 
   #keyOf(name: Bytes): Buffer {
-    const { tree } = placeOf(name);
-    return Buffer.from(`${shardPrefix(shardOf(tree, this.#shards))}copy:${tree}`, 'latin1');
+    return Buffer.from(`${shardPrefix(shardOf(placeOf(name).tree, this.#shards))}copy:${copiedAs(name)}`, 'latin1');
   }
 }
 

@@ -42,9 +42,10 @@ local function lease_destination()
   return ends and tonumber(ends) > tonumber(now) and destination or nil
 end
 
--- `+` while the tree is being copied ahead of its move, `-` after that, and where to; nil where no copy is known.
+-- `+` while it is being copied ahead of its move, `-` after that, and where to; nil where no copy is known. Shared mailboxes move
+-- one by one.
 local function copy_of_tree()
-  local kept = redis.call('GET', prefix .. 'copy:' .. tree) or ''
+  local kept = redis.call('GET', prefix .. 'copy:' .. (shared and name or tree)) or ''
   local ends, made, later, destination = string.match(kept, '^(%d+) ([+-])(%d*) (.*)$')
   if ends and tonumber(ends) > tonumber(now) then return made, destination end
   if later and later ~= '' and tonumber(later) > tonumber(now) then return '-', destination end

@@ -251,6 +251,7 @@ for (const [words, code, why] of [
   [['--rebalance', '700'], 64, /percent above 0/],
   [['--file', '/nowhere/users'], 65, /cannot be read/],
   [['--rehash', '/nowhere/plan'], 65, /cannot be read/],
+  [['jdoe', '--rehash', '/nowhere/plan'], 64, /no more may be asked with it/],
 ] as [string[], number, RegExp][]) {
   test(`refused: ${words.join(' ') || 'nothing'}`, async () => {
     const said = await plan(...words);

@@ -113,6 +113,9 @@ export function movePlanCommand(surroundings: Surroundings): Command {
     .addHelpText('after', examples)
     .action(async (names: string[], options: Options) => {
       if (options.rehash !== undefined) {
+        const { pattern, evacuate, rebalance, file, to, output } = options;
+        if (names.length > 0 || [pattern, evacuate, rebalance, file, to, output].some((one) => one !== undefined))
+          throw new Refusal('usage', '--rehash makes a file valid, and plans nothing: no more may be asked with it');
         await rehash(options.rehash, surroundings);
         return;
       }

@@ -1,12 +1,15 @@
 // rookery move watch: a run as it goes on, as one bar on a terminal, as plain lines elsewhere.
+import { setTimeout as pause } from 'node:timers/promises';
 import { Command } from 'commander';
 import { treesText } from '../moves/plan.ts';
 import { isOpen, localTime } from '../moves/windows.ts';
 import { followRun } from '../operations/following-run.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
+import { Refusal } from '../operations/refusal.ts';
 import type { EndValue, WholeRunValue } from '../operations/run-value.ts';
 import type { ApiOptions } from './api-client.ts';
 import { whereOptions, withOptions } from './command-options.ts';
+import { CommandError, exit } from './exit-codes.ts';
 import { durationText, failuresOf, isAtItsEnd, passedOf, runCode, sizeText, speedText } from './move-view.ts';
 import type { Surroundings, Terminal } from './surroundings.ts';
 import { withMoves } from './with-operations.ts';
@@ -28,6 +31,9 @@ const mostShown = 10;
 /** How long nothing may happen before that is told, in milliseconds. */
 const usualPatience = 30_000;
 
+/** How long a silence of whom it asks is waited out, in milliseconds: a run goes on without whoever watches it. */
+const longestSilence = 600_000;
+
 /**
  * Shows a run until it is over, or has stopped by itself; gives it as it is then. Where no worker takes it within `patience`
  * milliseconds that is told once.
@@ -42,7 +48,7 @@ export async function watchRun(
   // What ended before is in the figures, and in the report.
   let last = await moves.show(id);
   let until: number | undefined = Date.now() + patience;
-  for await (const news of followRun(moves, id, { after: last.ends, every: lookEvery })) {
+  for await (const news of followRun(outlasting(moves, err), id, { after: last.ends, every: lookEvery })) {
     if (news.is === 'end') {
       screen.ended(news.end);
       continue;
@@ -59,6 +65,35 @@ export async function watchRun(
   }
   screen.over(last);
   return last;
+}
+
+/** The same, asked again while what is needed does not answer, which is told once each time. */
+function outlasting(
+  { show, ends }: Pick<MoveOperations, 'show' | 'ends'>,
+  err: (line: string) => void,
+): Pick<MoveOperations, 'show' | 'ends'> {
+  const lasting =
+    <G extends unknown[], T>(ask: (...given: G) => Promise<T>) =>
+    async (...given: G): Promise<T> => {
+      for (let since: number | undefined; ;) {
+        try {
+          return await ask(...given);
+        } catch (error) {
+          if (!isSilence(error) || Date.now() - (since ?? Date.now()) > longestSilence) throw error;
+          if (since === undefined)
+            err(`rookery: ${error.message}; the run goes on without this command, which asks again`);
+          since ??= Date.now();
+          await pause(lookEvery);
+        }
+      }
+    };
+  return { show: lasting(show), ends: lasting(ends) };
+}
+
+/** Whether something that is needed does not answer now: Redis, or the API. */
+function isSilence(error: unknown): error is Error {
+  if (error instanceof Refusal) return error.kind === 'unavailable';
+  return error instanceof CommandError && error.exitCode === exit.unavailable;
 }
 
 /** What a move says that nobody has looked at yet. */
@@ -192,7 +227,7 @@ export function watchCommand(surroundings: Surroundings, end: (code: number) => 
     .argument('<run>', 'the run')
     .addHelpText(
       'after',
-      '\nExit codes: 0 all trees are moved, 65 it is done and some are not, 75 it was cancelled or has stopped.\n\nExamples:\n  rookery move watch 20261127-171408-3f9a',
+      '\nExit codes: 0 all trees are moved, 65 it is done and some are not, 75 it was cancelled or has stopped, or could not be\nasked for 10 minutes.\n\nExamples:\n  rookery move watch 20261127-171408-3f9a',
     )
     .action(async (id: string, options: ApiOptions) => {
       end(runCode(await withMoves(options, surroundings, (moves) => watchRun(moves, id, surroundings))));

@@ -39,17 +39,21 @@ export interface Proof {
   note: string;
 }
 
-/** The server at which all of it is active; undefined where there is no such one. */
+/** The server at which all of it is active, or of the tree where none of it is held; undefined where there is no such one. */
 export function activeAt(rows: readonly Entry[], held: readonly Bytes[]): Bytes | undefined {
   const byName = new Map(rows.map((row) => [row.name, row]));
   const servers = new Set(
-    held.map((name) => {
+    meantBy(rows, held).map((name) => {
       const row = byName.get(name);
       return row?.state === 'active' ? serverOf(row.location) : undefined;
     }),
   );
   const [server] = servers;
   return servers.size === 1 ? server : undefined;
+}
+
+function meantBy(rows: readonly Entry[], held: readonly Bytes[]): readonly Bytes[] {
+  return held.length > 0 ? held : rows.filter((row) => !isGrave(row)).map(({ name }) => name);
 }
 
 /** All that has to be so before a left-over may go; it may if all of it is. */
@@ -95,11 +99,13 @@ function elsewhere({ rows, held, server }: DiscardFacts): Proof {
   if (own !== undefined) return { what, is: false, note: own };
   const at = activeAt(rows, held);
   if (at !== undefined) return { what, is: true, note: `all at ${readable(at)}` };
+  const names = meantBy(rows, held);
+  if (names.length === 0) return { what, is: false, note: 'the directory has nothing of it' };
   const states = new Map(rows.map((row) => [row.name, row]));
-  const without = held.find((name) => states.get(name)?.state !== 'active');
+  const without = names.find((name) => states.get(name)?.state !== 'active');
   const note =
     without === undefined
-      ? `at several servers: ${spread(rows, held)}`
+      ? `at several servers: ${spread(rows, names)}`
       : `${readable(without)} is ${states.get(without)?.state ?? 'not in the directory'}`;
   return { what, is: false, note };
 }

@@ -17,6 +17,9 @@ export class UnfitPlanFile extends Error {
 /** How many faults are named. */
 const mostFaults = 20;
 
+/** What sums may come to. */
+const largest = Number.MAX_SAFE_INTEGER;
+
 /** How much of a value is told. */
 const longest = 120;
 
@@ -84,6 +87,9 @@ export function rehashed(content: string, edited: { by: Bytes; at: number }): Pl
   const { plan } = planFrom(parsed(content));
   const { moves, leftOut, limits } = plan;
   const totals = totalsOf(moves, leftOut, durationOf(moves, limits));
+  const tooLarge = (['octets', 'messages', 'seconds'] as const).filter((key) => !Number.isSafeInteger(totals[key]));
+  if (tooLarge.length > 0)
+    throw unfit(tooLarge.map((key) => `the ${key} of all moves are ${totals[key]}; they may be ${largest} at most`));
   return { ...plan, servers: serversIn(moves), totals, edited };
 }
 

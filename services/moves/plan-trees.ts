@@ -27,6 +27,8 @@ export interface Hindrances {
   cases: ReadonlySet<Bytes>;
   /** The names of moves that are open, and the runs that they belong to. */
   open: ReadonlyMap<Bytes, string | undefined>;
+  /** The run that has a name still to move; undefined where none has. */
+  waiting: (name: Bytes) => string | undefined;
   /** The users of whom an order is open: to be deleted or renamed, say. */
   ordered: ReadonlySet<Bytes>;
   /** Why nothing of a server can be moved, a phrase; undefined where it can. */
@@ -81,7 +83,8 @@ function splitText(root: Entry | undefined, other: Entry | undefined): string {
 }
 
 /** A mailbox to be moved, with all that goes with it. */
-function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, ordered, unfitServer }: Hindrances): Looked {
+function lookAtRoot(root: Entry, rows: readonly Entry[], hindrances: Hindrances): Looked {
+  const { cases, open, ordered, unfitServer } = hindrances;
   const { name, location, version } = root;
   const from = placeAt(location);
   const unready = rows.find(({ state }) => state !== 'active');
@@ -90,6 +93,8 @@ function lookAtRoot(root: Entry, rows: readonly Entry[], { cases, open, ordered,
   if (unready) return left(name, unreadyText(unready, name));
   if (doubtful) return left(name, `${itOr(doubtful.name, name)} has an open case (rookery directory cases)`);
   if (open.has(name)) return left(name, openText(open.get(name)));
+  const run = hindrances.waiting(name);
+  if (run !== undefined) return left(name, `it waits to be moved by run ${run}: let that end, or cancel it`);
   if (ordered.has(name)) return left(name, 'an order of it is open (rookery user show)');
   const unfit = unfitServer(from.server);
   if (unfit !== undefined) return left(name, unfit);

@@ -40,8 +40,13 @@ export interface PlanningMeans {
   figures: () => Promise<readonly ServerFacts[]>;
   /** What is promised to new users. */
   promised: () => Promise<ReadonlyMap<string, Promised>>;
-  /** The moves that are open, and of those that are done some of the newest, to learn from. */
-  moves: { open: () => Promise<readonly Move[]>; done: () => Promise<readonly Move[]> };
+  moves: {
+    open: () => Promise<readonly Move[]>;
+    /** What runs that are not over have still to move; some of it may be open already. */
+    waiting: () => AsyncIterable<Pick<Move, 'name' | 'from' | 'to' | 'octets'> & { run: string }>;
+    /** Of those that are done some of the newest, to learn from. */
+    done: () => Promise<readonly Move[]>;
+  };
   /** The users of whom an order is open. */
   ordered: () => Promise<readonly Bytes[]>;
   /** Whether a server has a partition; rejects where it does not say. */
@@ -144,14 +149,17 @@ class Planning {
       return mute.has(textFromBytes(server)) ? `${readable(server)} ${unaskable}` : undefined;
     };
     const names = new Map(open.map(({ name, run }) => [name, run]));
+    const waiting = new Map<Bytes, Pick<Move, 'name' | 'from' | 'to' | 'octets'> & { run: string }>();
+    for await (const row of moves.waiting()) if (!names.has(row.name)) waiting.set(row.name, row);
     this.#hindrances = {
       ...{ cases: new Set(await directory.caseNames()), open: names, unfitServer },
+      waiting: (name) => waiting.get(name)?.run,
       ordered: new Set(await this.#means.ordered()),
     };
     const servers = withPromises(await figures(), await promised());
     this.#room = new Room(servers, policy, now, chance);
     this.#destinations = new Destinations(this.#room, policy, this.#wish, mute);
-    for (const { name, octets, from, to } of open) {
+    for (const { name, octets, from, to } of [...open, ...waiting.values()]) {
       const load = loadOf({ octets, user: !placeOf(name).shared });
       this.#room.take(textPlace(to), load);
       this.#room.free(textPlace(from), load);

@@ -34,6 +34,9 @@ export interface Pace {
   underWay: UnderWay[];
 }
 
+/** Among how many runs, the newest, those are looked for that are not over. */
+const mostOpen = 1000;
+
 export class RunStore {
   readonly #redis: Redis;
   readonly #keepDone: number;
@@ -81,6 +84,17 @@ export class RunStore {
     const gone = ids.filter((_, at) => !found[at]);
     if (gone.length > 0) await this.#redis.zrem(runsKey, ...gone);
     return found.flatMap((kept) => (kept ? [kept.run] : []));
+  }
+
+  /** The rows that wait, or have only just been let in, of all runs that are not over. */
+  async *waitingOfAll(): AsyncGenerator<RunMove & { run: string }> {
+    for (const run of await this.list(mostOpen)) {
+      if (isOver(run)) continue;
+      for (let from = 0; from < run.totals.moves; from += page) {
+        for (const row of await readRows(this.#redis, run, from, page))
+          if (row.state === 'waiting' || row.state === 'moving') yield { ...row, run: run.id };
+      }
+    }
   }
 
   async progress(run: Run): Promise<Progress> {

@@ -33,7 +33,7 @@ export interface RunSettings {
 }
 
 export interface StartingOptions {
-  runs: Pick<RunStore, 'start'>;
+  runs: Pick<RunStore, 'start' | 'ofPlan'>;
   directory: Pick<Directory, 'trees' | 'snapshot' | 'tree'>;
   registry: Registry;
   settings: RunSettings;
@@ -71,10 +71,9 @@ export async function checkRun(
 ): Promise<Checked> {
   const { settings, runs } = options;
   const looked = await lookAtRows(plan, options);
-  const there = await runs.ofPlan(hash);
-  const isThere = there && !(wish.again && isOver(there));
+  // That it has a run first: whoever starts a plan a second time is told so, and not that its run has changed the world.
   const refused =
-    unfitText(plan, wish, settings) ?? changedText(looked.drift, settings) ?? (isThere ? thereText(there) : undefined);
+    unfitText(plan, wish, settings) ?? (await runText(hash, wish, runs)) ?? changedText(looked.drift, settings);
   return { ...looked, ...(refused !== undefined && { refused }) };
 }
 
@@ -90,6 +89,8 @@ export async function startRun(
   const windows = wish.windows ?? settings.windows;
   const unfit = unfitText(plan, wish, settings);
   if (unfit !== undefined) throw new UnfitRun('unfit', unfit);
+  const there = await runText(hash, wish, runs);
+  if (there !== undefined) throw new UnfitRun('there', there);
   const { drift, rows } = await lookAtRows(plan, options);
   const changed = changedText(drift, settings);
   if (changed !== undefined) throw new UnfitRun('changed', changed);
@@ -110,6 +111,12 @@ function unfitText(plan: Plan, wish: RunWish, settings: RunSettings): string | u
   const unread = (wish.windows ?? settings.windows).find((text) => windowOf(text) === undefined);
   if (unread !== undefined) return `'${unread}' is no window of time: ${windowWords}`;
   return plan.moves.length === 0 ? 'the plan moves nothing' : undefined;
+}
+
+/** Which run of the plan stands in the way. */
+async function runText(hash: string, { again }: RunWish, runs: Pick<RunStore, 'ofPlan'>): Promise<string | undefined> {
+  const there = await runs.ofPlan(hash);
+  return there && !(again && isOver(there)) ? thereText(there) : undefined;
 }
 
 function changedText(drift: Drift, { drift: most }: RunSettings): string | undefined {

@@ -20,7 +20,7 @@ import { Refusal } from './refusal.ts';
 export interface EvacuationMeans {
   planning: MovePlanning;
   starting: Omit<StartingOptions, 'runs'>;
-  runs: Pick<RunStore, 'start' | 'list' | 'lines' | 'read' | 'progress' | 'rows'>;
+  runs: Pick<RunStore, 'start' | 'ofPlan' | 'list' | 'lines' | 'read' | 'progress' | 'rows'>;
   store: Pick<EmptyingStore, 'read' | 'replace'>;
   /** Who wants the backend emptied; undefined where nobody does (any more). */
   wanted: (server: string) => Promise<{ by: string } | undefined>;

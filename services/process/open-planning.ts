@@ -75,7 +75,11 @@ export function planningBeside(config: Config, beside: Beside, hearer: Connectio
       promised: async () => (await promises.read()).servers,
       ordered: () => orders.open(mostOpen),
       hasPartition: (server, partition) => partitions.has(server, partition),
-      moves: { open: async () => store.readAll(await store.open(mostOpen)), done },
+      moves: {
+        open: async () => store.readAll(await store.open(mostOpen)),
+        waiting: () => runs.waitingOfAll(),
+        done,
+      },
     },
     begun: () => store.begun(),
     async close() {

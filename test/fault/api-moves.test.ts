@@ -222,6 +222,26 @@ test('what is no plan, was edited, or has changed too much is refused; single ch
   await toTheEnd(run.run);
 });
 
+test('who starts a plan whose run has moved much by now is told of that run, not to plan anew', async () => {
+  const names = Array.from({ length: 4 }, (_, at) => `user.twice${at}`);
+  await holding(directory, 'mail1', names);
+  const body = { plan: (await plan('twice', names)).plan, limits: { total: 2 } };
+  const [, run] = await ask<RunValue>('admin', 'POST', '/v1/moves', body);
+  // What the run does is no change that a second operator has to hear of.
+  const admin = { session: 'twice', admin: true, push: false };
+  for (const name of names.slice(0, 2))
+    await directory.write({ verb: 'ACTIVATE', name, location: 'mail2!default', acl: '' }, admin);
+  await directory.end('twice', 'logout');
+  const theRun = new RegExp(`^the plan has a run: ${run.run}, running, started by boss`);
+  assert.match((await refused('admin', 'POST', '/v1/moves', body))[1], theRun);
+  const [, checked] = await ask<CheckedValue>('operate', 'POST', '/v1/moves/check', body);
+  assert.match(checked.refused ?? '', theRun);
+  assert.equal(checked.skipped, 2);
+  await toTheEnd(run.run);
+  assert.match((await refused('admin', 'POST', '/v1/moves', body))[1], /: --again$/);
+  assert.match((await refused('admin', 'POST', '/v1/moves', { ...body, again: true }))[1], /^2 trees have changed/);
+});
+
 test('a run is paused, resumed, tried again and cancelled by whoever may, and no way that it can not be', async () => {
   const run = await started('turns');
   const turn = (verb: string, role: Role = 'operate') => ask<RunValue>(role, 'POST', `/v1/moves/${run}/${verb}`);

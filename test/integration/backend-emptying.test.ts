@@ -53,7 +53,11 @@ class Stand {
         admins: { ask: () => Promise.reject(new Error('not asked here')) },
         figures: () => Promise.resolve(facts.map((one) => ({ ...one, at: this.now }))),
         promised: () => Promise.resolve(new Map()),
-        moves: { open: async () => this.moves.readAll(await this.moves.open(1000)), done: () => Promise.resolve([]) },
+        moves: {
+          open: async () => this.moves.readAll(await this.moves.open(1000)),
+          waiting: () => this.runs.waitingOfAll(),
+          done: () => Promise.resolve([]),
+        },
         ordered: () => Promise.resolve([]),
         hasPartition: () => Promise.resolve(true),
       },
@@ -222,9 +226,10 @@ test('killed before its run was started: nobody starts another one at once, and 
   const { runs } = stand;
   const dying = {
     start: () => Promise.reject(new Error('killed')),
+    ofPlan: (hash: string) => runs.ofPlan(hash),
     list: (most: number) => runs.list(most),
     lines: (id: string) => runs.lines(id),
-  } as Pick<RunStore, 'start' | 'list' | 'lines'> as RunStore;
+  } as Pick<RunStore, 'start' | 'ofPlan' | 'list' | 'lines'> as RunStore;
   await assert.rejects(stand.process({ runs: dying }).begin('mail1', 'ann'), /killed/);
   assert.equal((await stand.process().look('mail1')).note, 'run run1 is about to begin');
   assert.equal((await runs.list(10)).length, 0);

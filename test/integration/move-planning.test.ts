@@ -10,8 +10,10 @@ import type { WholeRunValue } from '../../services/operations/run-value.ts';
 import { changedSince } from '../../services/moves/plan.ts';
 import { readPlan } from '../../services/moves/plan-file.ts';
 import { rowsFor } from '../../services/moves/plan-reading.ts';
+import { RunStore } from '../../services/moves/run-store.ts';
 import { openPlanning } from '../../services/process/open-planning.ts';
 import { configSchema } from '../../services/config/schema.ts';
+import { commandConnection, connected } from '../../services/redis/connection.ts';
 import { apiBase, startApi, tokens } from '../harness/api.ts';
 import { rookery as carriedOut } from '../harness/cli.ts';
 import { fillDirectory, openScratchDirectory, writer } from '../harness/directory.ts';
@@ -21,6 +23,7 @@ import { operator } from '../harness/operator.ts';
 import { startRedis } from '../harness/redis.ts';
 import type { ScratchRedis } from '../harness/redis.ts';
 import { Rookery } from '../harness/rookery.ts';
+import { runOf } from '../harness/runs.ts';
 
 let redis: ScratchRedis;
 let rookery: Rookery;
@@ -182,6 +185,32 @@ test('to one of several, by the room that is left when the others are there', as
   assert.equal(other.moves[0]?.to.server, 'mail3', 'on another partition than is wanted');
 });
 
+test('what a run has still to move is not planned again, and the room that it will take and free counts', async () => {
+  const connection = commandConnection({
+    place: { socket: redis.socket },
+    commandTimeout: 5000,
+    onError: () => undefined,
+  });
+  try {
+    await connected(connection, 5000);
+    const [runs, at] = [new RunStore(connection, 1000), (server: string) => ({ server, partition: 'default' })];
+    // Of 90 million KiB on mail3 it leaves less than mail2 has.
+    const rows = [{ name: 'user.big', from: at('mail1'), to: at('mail3'), octets: 80_000_000 * 1024, messages: 1 }];
+    const begun = await runs.start(runOf({ state: 'paused' }, rows), rows, false);
+    assert.equal(begun.is, 'started');
+    const made = await planned('--evacuate', 'mail1', '--no-sizes');
+    const { why } = made.leftOut.find(({ name }) => name === 'user.big') ?? {};
+    assert.equal(why, `it waits to be moved by run ${begun.run.id}: let that end, or cancel it`);
+    assert.deepEqual([...new Set(made.moves.map(({ to }) => to.server))], ['mail2']);
+    const kept = await runs.read(begun.run.id);
+    assert.ok(kept && (await runs.turn(kept, { ...kept.run, state: 'cancelled', ended: Date.now() })));
+    const after = await planned('--evacuate', 'mail1', '--no-sizes');
+    assert.ok(after.moves.some(({ name, to }) => name === 'user.big' && to.server === 'mail3'));
+  } finally {
+    connection.disconnect();
+  }
+});
+
 test('rebalanced: what is too full gives just so much, what drains is emptied', async () => {
   const made = await planned('--rebalance', '48');
   assert.deepEqual(
@@ -222,6 +251,7 @@ for (const [words, code, why] of [
   [['--rebalance', '700'], 64, /percent above 0/],
   [['--file', '/nowhere/users'], 65, /cannot be read/],
   [['--rehash', '/nowhere/plan'], 65, /cannot be read/],
+  [['jdoe', '--rehash', '/nowhere/plan'], 64, /no more may be asked with it/],
 ] as [string[], number, RegExp][]) {
   test(`refused: ${words.join(' ') || 'nothing'}`, async () => {
     const said = await plan(...words);
@@ -368,7 +398,7 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
       'also where it goes to',
     );
     // What was said is heard by a command that asks no API, too.
-    assert.match((await plan('far', '--to', 'mail2!default')).out, /mail2 drains/);
+    assert.match((await plan('jdoe', '--to', 'mail2!default')).out, /mail2 drains/);
     const [none, nobody] = await drain(tokens.admin, 'mail3');
     assert.deepEqual([none, nobody.run], [200, undefined]);
   } finally {

@@ -137,6 +137,13 @@ test('it is no left-over where the directory has anything of the tree there, or 
   assert.match(elsewhere([row('user.a', 'm2'), row('user.a.x', 'm2'), row('user.a.y', 'm1', 'tombstone')]), /at m1/);
   assert.match(elsewhere([]), /is not in the directory/);
   assert.match(lacking({ held: [] }).join(), /the server has it: m1 lists 0/);
+  const noneHeld = (rows: Entry[]) => proofsOf({ ...well, rows, held: [] })[3]?.note;
+  assert.equal(noneHeld([row('user.a', 'm2'), row('user.a.x', 'm2')]), 'all at m2');
+  assert.equal(
+    noneHeld([row('user.a', 'm2'), row('user.a.x', 'm3')]),
+    'at several servers: user.a at m2; user.a.x at m3',
+  );
+  assert.equal(noneHeld([]), 'the directory has nothing of it');
 });
 
 test('names come back from what servers list; what is no name of the directory does not', () => {

@@ -68,6 +68,12 @@ test('what was edited by hand is refused, and made valid on purpose, its sums an
   assert.match(textOf(again), /"edited": \{"by":"ops","at":"2023-/);
   const shorter = textOf(plan).replace(/\{"name":"user.a".*\n/, '');
   assert.throws(() => readPlan(shorter), /hash/);
+  // What is made valid can be read again.
+  const huge = textOf(plan).replace('"octets":1000', `"octets":${Number.MAX_SAFE_INTEGER}`);
+  assert.throws(
+    () => rehashed(huge, { by: 'ops', at: 0 }),
+    /the octets of all moves are 9007199254\d+; they may be 9007199254740991 at most/,
+  );
   assert.equal(rehashed(shorter, { by: 'ops', at: 0 }).totals.moves, 1);
 });
 

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { barText, progressText, watchRun } from '../../services/cli/move-watch.ts';
+import { CommandError, exit } from '../../services/cli/exit-codes.ts';
 import { durationText, runCode, runsTable, sizeText } from '../../services/cli/move-view.ts';
 import { rowStates } from '../../services/moves/run.ts';
 import { speedOf } from '../../services/moves/run-eta.ts';
 import { timed } from '../../services/moves/timed-driver.ts';
 import type { MoveDriver } from '../../services/moves/driver.ts';
 import type { MoveOperations } from '../../services/operations/move-operations.ts';
+import { Refusal } from '../../services/operations/refusal.ts';
 import { csvLine } from '../../services/operations/report-csv.ts';
 import type { EndValue, WholeRunValue } from '../../services/operations/run-value.ts';
 
@@ -59,6 +61,28 @@ test('plain lines tell what failed, how far it is, and the end; the exit code is
   assert.equal(runCode(last), 65);
   assert.equal(runCode(runAt({ done: 10 }, over)), 0);
   assert.equal(runCode(runAt({ done: 10 }, { ...over, state: 'cancelled' })), 75);
+});
+
+test('a silence is told once and waited out; what is refused for another reason ends it', async () => {
+  const [lines, complaints]: [string[], string[]] = [[], []];
+  const states = [runAt({ waiting: 8, moving: 2 }), runAt({ done: 10 }, { ...over, ends: 0 })];
+  const silent = new Refusal('unavailable', 'the runs could not be asked: Command timed out');
+  const away = new CommandError(exit.unavailable, 'the API at http://x cannot be asked: connect ECONNREFUSED');
+  const answers: (WholeRunValue | Error)[] = [states[0], silent, away, states[1]] as never;
+  const show = () => {
+    const next = answers.shift();
+    return next instanceof Error ? Promise.reject(next) : Promise.resolve(next);
+  };
+  const moves = { show, ends: () => Promise.resolve([]) } as never;
+  const screen = { out: (line: string) => lines.push(line), err: (line: string) => complaints.push(line) };
+  assert.equal(runCode(await watchRun(moves, 'r', screen)), 0);
+  assert.deepEqual(complaints, [
+    'rookery: the runs could not be asked: Command timed out; the run goes on without this command, which asks again',
+  ]);
+  answers.push(states[0] as WholeRunValue, new Refusal('missing', 'there is no run r'));
+  await assert.rejects(watchRun(moves, 'r', screen), /there is no run r/);
+  answers.push(silent);
+  await assert.rejects(watchRun(moves, 'r', screen), /could not be asked/, 'who was never answered does not wait');
 });
 
 test('a terminal has one bar that is drawn over, with what is under way; a run that stops by itself ends it', async () => {

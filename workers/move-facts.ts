@@ -7,7 +7,9 @@ import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { finding } from '../services/directory/freshness.ts';
 import { isDeletedName } from '../services/directory/settling.ts';
 import { JobFailure, kindOf } from '../services/events/failure.ts';
+import { isRemoving } from '../services/moves/audit.ts';
 import type { MoveDriver } from '../services/moves/driver.ts';
+import type { FindingStore } from '../services/moves/finding-store.ts';
 import type { LeaseKeeper } from '../services/moves/lease-keeper.ts';
 import type { Difference } from '../services/moves/manifest-comparison.ts';
 import type { ManifestHead, ManifestStore } from '../services/moves/manifest-store.ts';
@@ -21,6 +23,7 @@ export interface Looking {
   registry: Registry;
   manifests: Pick<ManifestStore, 'head'>;
   driver: Pick<MoveDriver, 'holds' | 'uniqueId'>;
+  findings: Pick<FindingStore, 'of'>;
   settings: { attempts: number; observe: number };
   /** Milliseconds since 1970. */
   clock: () => number;
@@ -63,22 +66,26 @@ export async function look(move: Move, memory: Memory, options: Looking): Promis
   throw new JobFailure('busy', 'its rows change under every look');
 }
 
-type Servers = Pick<Facts, 'source' | 'destination' | 'twin' | 'lacked'> & { head: ManifestHead | undefined };
+type Servers = Pick<Facts, 'source' | 'destination' | 'twin' | 'removing' | 'lacked'> & {
+  head: ManifestHead | undefined;
+};
 
 async function askServers(move: Move, rows: Standing, looking: Looking): Promise<Servers> {
-  const { driver, manifests } = looking;
+  const { driver, manifests, findings } = looking;
   const { name, from, to } = move;
-  const [source, there, head] = await Promise.all([
+  const [source, there, head, found] = await Promise.all([
     said(driver, from.server, name),
     isWithinServer(move) ? undefined : said(driver, to.server, name),
     manifests.head(move),
+    findings.of(name),
   ]);
   const destination = there ?? source;
   const twin = await isTwin(move, { source, destination, head }, driver);
   const asked = source === 'silent' || isWithinServer(move) ? [] : doubtful(move, rows, looking);
   const held = await Promise.all(asked.map((folder) => said(driver, from.server, folder)));
   return {
-    ...{ destination, head, twin, lacked: asked.filter((_, at) => held[at] === 'lacks') },
+    ...{ destination, head, twin, removing: found.some((one) => isRemoving(one, to.server)) },
+    ...{ lacked: asked.filter((_, at) => held[at] === 'lacks') },
     source: held.includes('silent') ? 'silent' : source,
   };
 }
@@ -93,13 +100,13 @@ function doubtful(move: Move, { root, handed, atSource }: Standing, { registry }
 type Read = Servers & { rows: readonly Entry[]; lookup: Lookup; asked: number };
 
 function factsOf(move: Move, memory: Memory, read: Read, { registry, settings, clock }: Looking): Facts {
-  const { source, destination, twin, lacked, head, rows, lookup } = read;
+  const { source, destination, twin, removing, lacked, head, rows, lookup } = read;
   const { released } = move.times;
   const doubt = doubtOf(read, { name: move.name, registry, now: clock() });
   const keeper = memory.keeper?.holds === true ? memory.keeper : undefined;
   const isWrittenByUs = (server: Bytes) => registry.find(server)?.mupdate === false;
   return {
-    ...{ rows: standingOf(move, rows), source, destination, twin, lacked },
+    ...{ rows: standingOf(move, rows), source, destination, twin, removing, lacked },
     lease: keeper ? 'ours' : lookup.concerns[0]?.kind === 'lease' ? 'another' : 'none',
     heard: keeper?.heard === true,
     manifest: head === undefined ? 'none' : head.hold === keeper?.token ? 'held' : 'older',
@@ -125,7 +132,7 @@ async function said(driver: Looking['driver'], server: Bytes, name: Bytes): Prom
 /** Whether the destination has another mailbox of the name; where nobody can tell, it is taken for the same. */
 async function isTwin(
   { name, from, to }: Move,
-  { source, destination, head }: Omit<Servers, 'twin' | 'lacked'>,
+  { source, destination, head }: Pick<Servers, 'source' | 'destination' | 'head'>,
   driver: Looking['driver'],
 ): Promise<boolean> {
   if (from.server === to.server || destination !== 'has' || !driver.uniqueId) return false;

@@ -8,6 +8,8 @@ import type { Bytes } from '../services/directory/entry.ts';
 import type { Holding } from '../services/directory/reconciliation.ts';
 import { JobFailure } from '../services/events/failure.ts';
 import type { Outcome, Processor } from '../services/events/processor.ts';
+import { isRemoving, removingText } from '../services/moves/audit.ts';
+import type { FindingStore } from '../services/moves/finding-store.ts';
 import type { MoveStore } from '../services/moves/move-store.ts';
 import { nextStep } from '../services/users/order.ts';
 import type { Order, Passed, Place, Step, Wish } from '../services/users/order.ts';
@@ -45,6 +47,8 @@ export interface PlacementOptions {
   orders: Pick<OrderStore, 'read' | 'replace'>;
   servers: Servers;
   placer: Placer;
+  /** Where it is seen that a server is to remove what it has of a name. Left out: none is. */
+  findings?: Pick<FindingStore, 'of'>;
   /** Where it is seen that somebody is being moved. Left out: nobody is. */
   moves?: Pick<MoveStore, 'read'>;
   log: { info(fields: object, text: string): void; warn(fields: object, text: string): void };
@@ -189,6 +193,7 @@ async function reached({ server }: Place, kept: Kept, options: PlacementOptions)
   const { servers, log } = options;
   try {
     await servers.holds(server, kept.order.name);
+    await mayBeMade(server, kept.order, options);
     return true;
   } catch (error) {
     if (!isFree(kept.order)) throw error;
@@ -196,6 +201,13 @@ async function reached({ server }: Place, kept: Kept, options: PlacementOptions)
     await pass({ server, is: 'silent', why: (error as Error).message }, kept, options);
     return false;
   }
+}
+
+/** Rejects where the server may yet carry out an order to remove who bore that name before: it would remove the new one. */
+async function mayBeMade(server: Bytes, { name, wish }: Order, { findings }: PlacementOptions): Promise<void> {
+  if (wish.is !== 'create') return;
+  const found = (await findings?.of(name)) ?? [];
+  if (found.some((one) => isRemoving(one, server))) throw new JobFailure('busy', removingText(name, server));
 }
 
 /**

@@ -114,7 +114,8 @@ export function serve(start: ServeStart): RunningWorkers {
     moves: movesOf(start, driver, conducting),
     plans: plansProcessor({ conducting, emptying: start.emptying, pause: planPause }),
     placement: placementProcessor({
-      ...{ directory, registry, orders: users.orders, servers, placer, moves: start.moves.store, log },
+      ...{ directory, registry, orders: users.orders, servers, placer, log },
+      ...{ moves: start.moves.store, findings: start.moves.findings },
     }),
     usage: usageProcessor({ registry, admins, history: users.history, log }),
     // What comes after a change makes no sense without it: a tree waits while Redis can't count it. What nobody can read is

@@ -15,8 +15,8 @@ export function apiOnLeftOvers(api: ApiClient): LeftOverOperations {
       return (await api.ask({ method: 'GET', path: '/v1/moves/findings', query: { kind } }, findingsAnswer)).findings;
     },
     // Who says so is who bears the token.
-    discard(name, { server, dryRun, now, deleted }) {
-      const body = { name: textFromBytes(name), server, dry_run: dryRun, now, deleted };
+    discard(name, { server, dryRun, now, deleted, settled }) {
+      const body = { name: textFromBytes(name), server, dry_run: dryRun, now, deleted, settled };
       return api.ask({ method: 'POST', path: '/v1/moves/discard', body }, discardValue);
     },
   };

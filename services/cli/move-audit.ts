@@ -68,7 +68,7 @@ function auditLines({ trees, findings, silent, later, note }: AuditedValue): str
 }
 
 /** What a server has and nobody asks it for, or may have. */
-const left: readonly FindingValue['kind'][] = ['left-over', 'unknown', 'unasked'];
+const left: readonly FindingValue['kind'][] = ['left-over', 'unknown', 'unasked', 'removing'];
 
 function leftovers(surroundings: Surroundings): Command {
   return command('leftovers')
@@ -90,6 +90,7 @@ interface DiscardOptions {
   dryRun?: true;
   now?: string;
   deleted?: string;
+  settled?: string;
 }
 
 function discard(surroundings: Surroundings, end: End): Command {
@@ -100,16 +101,24 @@ function discard(surroundings: Surroundings, end: End): Command {
     .option('--dry-run', 'only show the proof')
     .option('--now <reason>', 'before it has waited (moves.retention), and why')
     .option('--deleted <reason>', 'a copy that a move has made of a user who was deleted since, and why it may go')
+    .option(
+      '--settled <reason>',
+      'remove nothing: an order that the server has not answered is over, and why that is sure',
+    )
     .addHelpText(
       'after',
-      '\nThe proof is shown first: an audit has found it, it has waited, it is active elsewhere, nobody moves it, and the active\ncopy has each message of it. With --deleted: that the directory does not have it, that a move has copied it there, and that\nno other backend has it: the mail that is counted is gone for good then.\n\nExit codes: 75 anything of that is missing; it stays then.\n\nExamples:\n  rookery move discard user.jdoe --server mail1.example.org --dry-run\n  rookery move discard user.jdoe --server mail1.example.org',
+      '\nThe proof is shown first: an audit has found it, it has waited, it is active elsewhere, nobody moves it, and the active\ncopy has each message of it. With --deleted: that the directory does not have it, that a move has copied it there, and that\nno other backend has it: the mail that is counted is gone for good then. Where a server was told and has not answered,\nnothing is moved there until a restart of Cyrus there, say, has made sure that it is at it no more, and --settled says so.\n\nExit codes: 75 anything of that is missing; it stays then.\n\nExamples:\n  rookery move discard user.jdoe --server mail1.example.org --dry-run\n  rookery move discard user.jdoe --server mail1.example.org',
     )
     .action(async (text: string, options: Options & DiscardOptions) => {
-      const { server, now, deleted, dryRun = false, format } = options;
+      const { server, now, deleted, settled, dryRun = false, format } = options;
       const [name, by] = [bytesFromText(text), operatorOf(surroundings)];
       const told = (value: DiscardValue) => (format === 'json' ? [JSON.stringify(value)] : discardLines(value));
       await withLeftOvers(options, surroundings, async (leftOvers) => {
-        const before = await leftOvers.discard(name, { server, now, deleted, by, dryRun: true });
+        const before = await leftOvers.discard(name, { server, now, deleted, settled, by, dryRun: dryRun || !settled });
+        if (settled !== undefined) {
+          told(before).forEach(surroundings.out);
+          return;
+        }
         if (before.result === 'kept') end(exit.temporary);
         if (dryRun || before.result === 'kept' || format !== 'json') told(before).forEach(surroundings.out);
         if (dryRun || before.result === 'kept') return;

@@ -1,4 +1,5 @@
 // The audit of a tree: what the directory says of it, held against what servers list, name by name. Pure.
+import { readable } from '../address/bytes.ts';
 import { isGrave, serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { placeOf } from '../directory/tree.ts';
@@ -7,9 +8,18 @@ import { placeOf } from '../directory/tree.ts';
  * `left-over`: a server has mailboxes that are active at another one. `missing`: the directory says that a server has them,
  * and it has not. `unknown`: a server has what the directory does not know. `elsewhere`: they are not where their move has
  * ended. `unsettled`: they are reserved, being deleted, or on their way, so that nobody can tell yet. `unasked`: the server
- * was silent when their move ended, so that whether it has kept anything is to be found out; no audit finds that.
+ * was silent when their move ended, so that whether it has kept anything is to be found out; no audit finds that. `removing`:
+ * the server was told to remove them, and has not answered, so that it may do so at any time; no audit ends that.
  */
-export const findingKinds = ['left-over', 'missing', 'unknown', 'elsewhere', 'unsettled', 'unasked'] as const;
+export const findingKinds = [
+  'left-over',
+  'missing',
+  'unknown',
+  'elsewhere',
+  'unsettled',
+  'unasked',
+  'removing',
+] as const;
 export type FindingKind = (typeof findingKinds)[number];
 
 /** What moves as one: a user with all folders, or one shared mailbox. */
@@ -87,7 +97,7 @@ export interface KeptFinding extends Finding {
 
 /**
  * What is kept of a tree after a look at some servers: what was found there before and is not any more is forgotten, what
- * is found again keeps its age; of servers that were not asked, or are silent, all stays.
+ * is found again keeps its age; of servers that were not asked, or are silent, all stays, and so does `removing`.
  */
 export function afterLook(
   kept: readonly KeptFinding[],
@@ -95,14 +105,25 @@ export function afterLook(
   asked: ReadonlySet<Bytes>,
   now: number,
 ): KeptFinding[] {
-  const stays = kept.filter(({ server }) => !asked.has(server));
+  const stays = kept.filter(({ kind, server }) => kind === 'removing' || !asked.has(server));
   const fresh = found
-    .filter(({ server }) => asked.has(server))
+    .filter(({ kind, server }) => kind !== 'removing' && asked.has(server))
     .map((finding) => {
       const since = kept.find((one) => isSame(one, finding))?.since ?? now;
       return { ...finding, since: Math.min(since, now), seen: now };
     });
   return [...stays, ...fresh];
+}
+
+/** Whether a server was told to remove the tree, and has not answered. */
+export function isRemoving({ kind, server }: Finding, there: Bytes): boolean {
+  return kind === 'removing' && server === there;
+}
+
+/** Why nothing is brought there meanwhile: that order could remove it, and it would be the only copy. */
+export function removingText(tree: Bytes, server: Bytes): string {
+  const [name, at] = [readable(tree), readable(server)];
+  return `${at} was told to remove what it had of ${name}, and has not answered: rookery move discard ${name} --server ${at} --settled REASON`;
 }
 
 /** Whether it is the same left-over: of a tree that has moved on since it is another one, and as young. */

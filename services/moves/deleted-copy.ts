@@ -3,7 +3,7 @@ import { readable } from '../address/bytes.ts';
 import { isUser } from '../address/user-name.ts';
 import type { Copy } from '../directory/copies.ts';
 import { isDeletedName } from '../directory/settling.ts';
-import { found, heldThere, ownOf, still, waited } from './left-over.ts';
+import { found, heldThere, ownOf, still, unordered, waited } from './left-over.ts';
 import type { Remains, Proof } from './left-over.ts';
 
 /** All that is known of such a copy at the moment at which it is to go. */
@@ -23,7 +23,7 @@ export interface DeletedFacts extends Remains {
  */
 export function deletionProofsOf(facts: DeletedFacts): Proof[] {
   const common = [found(facts, 'unknown'), waited(facts), heldThere(facts)];
-  return [...common, absent(facts), copied(facts), nowhere(facts), still(facts)];
+  return [...common, absent(facts), copied(facts), nowhere(facts), still(facts), unordered(facts)];
 }
 
 /** What the source keeps of deleted mailboxes for a while is the tree's, too. */

@@ -4,7 +4,7 @@ import type { Bytes } from '../address/bytes.ts';
 import type { commandConnection } from '../redis/connection.ts';
 import { bytes } from '../redis/record-codec.ts';
 import { pairsIn, replyFrom, Script, stringsIn } from '../redis/script.ts';
-import { afterLook, findingKinds } from './audit.ts';
+import { afterLook, findingKinds, isRemoving } from './audit.ts';
 import type { Finding, KeptFinding } from './audit.ts';
 
 type Redis = ReturnType<typeof commandConnection>;
@@ -43,10 +43,25 @@ export class FindingStore {
   }
 
   /** Keeps what a look at some servers has found of a tree; `now` in milliseconds since 1970. */
-  async looked(tree: Bytes, found: readonly Finding[], asked: ReadonlySet<Bytes>, now: number): Promise<KeptFinding[]> {
+  looked(tree: Bytes, found: readonly Finding[], asked: ReadonlySet<Bytes>, now: number): Promise<KeptFinding[]> {
+    return this.#change(tree, (kept) => afterLook(kept, found, asked, now));
+  }
+
+  /** A server is about to be told to remove a tree. */
+  async removing(tree: Bytes, server: Bytes, now: number): Promise<void> {
+    const fresh = { kind: 'removing' as const, tree, server, names: [tree], since: now, seen: now };
+    await this.#change(tree, (kept) => [...kept.filter((one) => !isRemoving(one, server)), fresh]);
+  }
+
+  /** It has answered, was not told, or somebody has seen to it that it does nothing any more. */
+  async removed(tree: Bytes, server: Bytes): Promise<void> {
+    await this.#change(tree, (kept) => kept.filter((one) => !isRemoving(one, server)));
+  }
+
+  async #change(tree: Bytes, change: (kept: readonly KeptFinding[]) => KeptFinding[]): Promise<KeptFinding[]> {
     for (;;) {
       const text = await this.#text(tree);
-      const after = afterLook(findingsIn(text), found, asked, now);
+      const after = change(findingsIn(text));
       const next = after.length === 0 ? '' : escaped(JSON.stringify(form.parse(after)));
       if (next === text) return after;
       if ((await replaceScript.run(this.#redis, key, [tree, text, next])) === '1') return after;

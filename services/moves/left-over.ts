@@ -16,6 +16,8 @@ export interface Remains {
   held: readonly Bytes[];
   /** Somebody moves the tree, or may: an open move, or a lease. */
   moving: string | undefined;
+  /** Since when the server is to remove it by an order of before that it has not answered; undefined where there is none. */
+  removing: KeptFinding | undefined;
   /** How long it has to wait after it was found first, in milliseconds; 0 where an administrator does not want to wait. */
   retention: number;
   /** In milliseconds since 1970. */
@@ -58,7 +60,17 @@ function meantBy(rows: readonly Entry[], held: readonly Bytes[]): readonly Bytes
 
 /** All that has to be so before a left-over may go; it may if all of it is. */
 export function proofsOf(facts: DiscardFacts): Proof[] {
-  return [found(facts, 'left-over'), waited(facts), heldThere(facts), elsewhere(facts), still(facts), covered(facts)];
+  const common = [found(facts, 'left-over'), waited(facts), heldThere(facts)];
+  return [...common, elsewhere(facts), still(facts), unordered(facts), covered(facts)];
+}
+
+/** An order that has come to nothing yet may be carried out at any time, and whatever is done meanwhile proves nothing of it. */
+export function unordered({ removing, server }: Remains): Proof {
+  const what = 'no order of before is open';
+  if (!removing) return { what, is: true, note: 'it was not told, or has answered' };
+  const since = new Date(removing.since).toISOString();
+  const cure = 'see that no process there is at it any more (a restart of Cyrus does that), then: --settled REASON';
+  return { what, is: false, note: `${readable(server)} was told at ${since}, and has not answered: ${cure}` };
 }
 
 export function found({ finding, server, tree }: Remains, kind: 'left-over' | 'unknown'): Proof {

@@ -3,6 +3,7 @@ import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Difference } from './manifest-comparison.ts';
 import type { Move } from './move.ts';
+import { removingText } from './audit.ts';
 import { isWithinServer } from './standing.ts';
 import { back, differing, forPerson, isBegun, leftOver, push, restart, silence, stop, twin, wait } from './step.ts';
 import type { Facts, Step } from './step.ts';
@@ -66,6 +67,12 @@ function wholeAtSource(move: Move, facts: Facts): Step {
   const orReturn = (step: Step): Step => (isHanded ? held(facts, push(from.server, rows.handed)) : step);
   if (move.cancelled) return orReturn(back(move));
   if (facts.twin) return orReturn(twin(move, facts));
+  if (facts.removing)
+    return orReturn(
+      isBegun(move)
+        ? forPerson(removingText(move.name, to.server))
+        : { do: 'refuse', why: removingText(move.name, to.server) },
+    );
   if (destination === 'silent') return orReturn(wait(silence(to.server)));
   if (destination === 'moving')
     return orReturn(forPerson(`${readable(to.server)} has it marked as moving: restart it`));

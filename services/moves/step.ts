@@ -39,6 +39,8 @@ export interface Facts {
   };
   /** Whether the destination has another mailbox of that name, and no copy of this one. */
   twin: boolean;
+  /** Whether the destination was told to remove what it has of the tree, and has not answered: it may do so at any time. */
+  removing: boolean;
   /** Whether the rows of that server are written by us, for it speaks no MUPDATE. */
   ours: { source: boolean; destination: boolean };
   /** Why a missing row proves no absence; undefined where it does. */

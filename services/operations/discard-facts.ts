@@ -5,6 +5,7 @@ import type { Directory } from '../directory/directory.ts';
 import { bytesFromText, isGrave } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import { finding } from '../directory/freshness.ts';
+import { isRemoving } from '../moves/audit.ts';
 import type { KeptFinding } from '../moves/audit.ts';
 import { deletionProofsOf } from '../moves/deleted-copy.ts';
 import type { DeletedFacts } from '../moves/deleted-copy.ts';
@@ -72,6 +73,7 @@ async function heldBy(
   return {
     ...{ tree, server, finding: tellingOf(kept, isDeleted), retention, held: listing.names },
     ...{ rows: await rowsOf(tree, means), moving, now: Date.now() },
+    removing: kept.find((one) => isRemoving(one, server)),
   };
 }
 

@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
+import { kindOf } from '../events/failure.ts';
 import type { Registry } from '../backends/registry.ts';
 import type { Directory } from '../directory/directory.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Listing } from '../moves/audit.ts';
 import type { MoveDriver } from '../moves/driver.ts';
+import type { FindingStore } from '../moves/finding-store.ts';
 import { LeaseKeeper } from '../moves/lease-keeper.ts';
 import type { LeaseKeeperOptions } from '../moves/lease-keeper.ts';
 import type { Manifest } from '../moves/manifest.ts';
@@ -39,6 +41,7 @@ export const discardValue = z
 export type DiscardValue = z.output<typeof discardValue>;
 
 export interface DiscardMeans extends FactMeans {
+  findings: FactMeans['findings'] & Pick<FindingStore, 'removing' | 'removed'>;
   directory: FactMeans['directory'] & LeaseKeeperOptions['directory'] & Pick<Directory, 'lookup'>;
   routing: LeaseKeeperOptions['routing'];
   registry: FactMeans['registry'] & Pick<Registry, 'find'>;
@@ -56,6 +59,11 @@ export interface DiscardWish {
   now?: string | undefined;
   /** Why it may go though it is whole nowhere else: its user was deleted. Left out: it is whole elsewhere. */
   deleted?: string | undefined;
+  /**
+   * Why an order of before, which the server has not answered, is carried out no more: that is noted, and nothing is removed
+   * now. Left out: it may be.
+   */
+  settled?: string | undefined;
 }
 
 /** How long two manifests may take, in milliseconds. */
@@ -65,11 +73,13 @@ const patience = 600_000;
 const hearing = 60_000;
 
 export async function discardLeftOver(tree: Bytes, wish: DiscardWish, means: DiscardMeans): Promise<DiscardValue> {
-  const { server: name, dryRun, now, deleted } = wish;
+  const { server: name, dryRun, now, deleted, settled } = wish;
   if (!means.registry.find(name)) throw new Refusal('missing', `there is no backend ${readable(bytesFromText(name))}`);
   const retention = now === undefined ? means.retention : 0;
-  const left: Left = { tree, server: bytesFromText(name), isDeleted: deleted !== undefined, retention };
-  if (dryRun) return shown(left, means);
+  const server = bytesFromText(name);
+  const left: Left = { tree, server, isDeleted: deleted !== undefined, retention };
+  if (settled !== undefined && !dryRun) await means.findings.removed(tree, server);
+  if (dryRun || settled !== undefined) return shown(left, means);
   // What speaks against it at once is said before mail for the tree waits.
   const before = await seenOf(left, { depth: 'brief', isOurs: false, signal: AbortSignal.timeout(patience) }, means);
   refuseUnproven(left, before);
@@ -123,16 +133,21 @@ interface Done {
 
 /** Rejects with a Refusal where the server was told and what came of it is not clear; what is to be looked at, if anything. */
 async function removed({ tree, server }: Left, right: LeaseKeeper, means: DiscardMeans): Promise<string | undefined> {
+  const { driver, findings } = means;
   let isTold = false as boolean;
+  // Written down first: whoever is killed, or gets no answer, leaves an order behind that may be carried out at any time.
   const confirm = async (): Promise<void> => {
+    await findings.removing(tree, server, Date.now());
     await right.confirm();
     isTold = true;
   };
   const [name, at] = [readable(tree), readable(server)];
   const look = `see to it by: rookery move audit ${name}`;
   try {
-    await means.driver.discard(server, tree, confirm);
+    await driver.discard(server, tree, confirm);
+    await findings.removed(tree, server);
   } catch (error) {
+    if (!isTold || isAnswered(error)) await findings.removed(tree, server);
     if (!isTold) throw error;
     const said = error instanceof Error ? error.message : String(error);
     const has = listed(await means.lists.of(server, tree));
@@ -141,6 +156,12 @@ async function removed({ tree, server }: Left, right: LeaseKeeper, means: Discar
     });
   }
   return right.holds ? undefined : `the right to ${name} was lost while ${at} removed it; ${look}`;
+}
+
+/** Whether the server has said what comes of it; where the connection broke, or time was up, nobody knows. */
+function isAnswered(error: unknown): boolean {
+  const kind = kindOf(error);
+  return kind === 'busy' || kind === 'refused';
 }
 
 function listed(listing: Listing): string {

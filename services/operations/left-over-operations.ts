@@ -25,7 +25,7 @@ export const findingValue = z
   .object({
     kind: z.enum(findingKinds).meta({
       description:
-        'left-over: active at another server. missing: the directory has it there, the server has not. unknown: the directory does not know it. elsewhere: not where its move has ended. unsettled: reserved, or on its way. unasked: the server was silent when a move of it ended.',
+        'left-over: active at another server. missing: the directory has it there, the server has not. unknown: the directory does not know it. elsewhere: not where its move has ended. unsettled: reserved, or on its way. unasked: the server was silent when a move of it ended. removing: the server was told to remove it, and has not answered.',
     }),
     tree: z.string(),
     server: z.string(),

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { ImapFailure } from '../../services/backends/imap-failure.ts';
 import { Registry } from '../../services/backends/registry.ts';
 import { MemoryDirectory } from '../../services/directory/memory-directory.ts';
 import type { Finding, KeptFinding, Listing } from '../../services/moves/audit.ts';
-import { afterLook } from '../../services/moves/audit.ts';
+import { afterLook, isRemoving } from '../../services/moves/audit.ts';
 import type { Manifest } from '../../services/moves/manifest.ts';
 import type { Move } from '../../services/moves/move.ts';
 import { discardLeftOver } from '../../services/operations/discarding.ts';
@@ -95,6 +96,14 @@ class Servers {
         of: () => Promise.resolve(this.findings),
         looked: (_tree, found, asked, now) =>
           Promise.resolve((this.findings = afterLook(this.findings, found, asked, now))),
+        removing: (name, server, since) => {
+          this.findings.push({ kind: 'removing', tree: name, server, names: [name], since, seen: since });
+          return Promise.resolve();
+        },
+        removed: (_tree, server) => {
+          this.findings = this.findings.filter((one) => !isRemoving(one, server));
+          return Promise.resolve();
+        },
       },
       moveOf: () => Promise.resolve(this.move),
       driver: {
@@ -209,6 +218,42 @@ test('a server that was told, and does not say what came of it, is asked what it
   };
   await refused(silent, /mail1 cannot be asked what it still has; see to it by: rookery move audit user\.ann$/);
   assert.deepEqual((await silent.directory.lookup([tree])).concerns, [undefined], 'given back');
+});
+
+test('an order that is not answered stays open: no other is given until somebody says that it is over', async () => {
+  const servers = await leftOver();
+  servers.atOrder = () => { assert.deepEqual(removing(), [], 'nothing is written down before the proof'); };
+  const removing = () => servers.findings.filter(({ kind }) => kind === 'removing').map(({ server }) => server);
+  servers.afterOrder = () => {
+    assert.deepEqual(removing(), ['mail1'], 'written down before it is told');
+    throw new Error('mail1: the connection broke');
+  };
+  await refused(servers, /^mail1 was told to remove user\.ann/);
+  assert.deepEqual(removing(), ['mail1'], 'the audit after it does not end it');
+  servers.held.set('mail1', ['a']);
+  servers.found('left-over', 'mail2');
+  await servers.discard({ dryRun: true, settled: 'restarted' });
+  servers.findings.push({ kind: 'removing', tree, server: 'mail1', names: [tree], since: 1, seen: 1 });
+  servers.atOrder = () => undefined;
+  servers.afterOrder = () => undefined;
+  await refused(servers, /no order of before is open: no, mail1 was told at 1970-.*, then: --settled REASON$/);
+  await refused(servers, /no order of before is open: no/, { now: 'a reason' });
+  const settled = await servers.discard({ settled: 'mail1 was restarted' });
+  assert.deepEqual([settled.result, removing(), servers.held.has('mail1')], ['would discard', [], true]);
+  assert.equal((await servers.discard()).result, 'discarded');
+  assert.deepEqual(servers.findings, []);
+});
+
+test('a server that says no has answered', async () => {
+  const servers = await leftOver();
+  servers.afterOrder = () => {
+    throw new ImapFailure('mail1: NO not now', 'busy');
+  };
+  await refused(servers, /NO not now/);
+  assert.deepEqual(
+    servers.findings.filter(({ kind }) => kind === 'removing'),
+    [],
+  );
 });
 
 test('while not everybody has heard, nothing is removed; also not when the right is lost meanwhile', async () => {

@@ -94,7 +94,7 @@ const well: DiscardFacts = {
   ...{ tree: 'user.a', server: 'm1', held: ['user.a', 'user.a.x'] },
   finding: { kind: 'left-over', tree: 'user.a', server: 'm1', at: 'm2', names: ['user.a'], since: 0, seen: 0 },
   rows: [row('user.a', 'm2'), row('user.a.x', 'm2'), row('user.a.new', 'm2')],
-  ...{ moving: undefined, differences: [], uncompared: '', retention: 7 * day, now: 7 * day },
+  ...{ moving: undefined, removing: undefined, differences: [], uncompared: '', retention: 7 * day, now: 7 * day },
 };
 const lacking = (facts: Partial<DiscardFacts>) =>
   proofsOf({ ...well, ...facts })
@@ -107,6 +107,8 @@ test('a left-over may go when all is proven, and each thing that is not keeps it
   assert.deepEqual(lacking({ now: 0, retention: 0 }), []);
   assert.match(lacking({ finding: undefined }).join(), /an audit has found it: no audit has found/);
   assert.equal(lacking({ finding: undefined, retention: 0 }).length, 1, 'also where it is not to wait');
+  const order = { kind: 'removing' as const, tree: 'user.a', server: 'm1', names: ['user.a'], since: 0, seen: 0 };
+  assert.match(lacking({ removing: order }).join(), /^no order of before is open: m1 was told at 1970-01-01/);
   assert.match(lacking({ moving: 'a move of it is open' }).join(), /^nobody moves it: a move of it is open$/);
   assert.match(lacking({ differences: undefined, uncompared: 'm2 is away' }).join(), /has all of it: m2 is away$/);
   assert.match(lacking({ differences: ['uid 7 is missing', 'x'] }).join(), /2 differences: uid 7 is missing$/);

@@ -37,7 +37,7 @@ function stepIn(root: RootAt, source: Said, destination: Said, cell: Cell = {}):
   const { move = moveOf(), rows, ...more } = cell;
   return nextStep(move, {
     ...{ rows: standing(root, rows), source, destination, lacked: [], lease: 'none', heard: false, manifest: 'none' },
-    ...{ compared: {}, twin: false, ours: { source: false, destination: false } },
+    ...{ compared: {}, twin: false, removing: false, ours: { source: false, destination: false } },
     ...{ ready: { checked: true, copied: true }, observed: false, attempts: 3 },
     ...more,
   });
@@ -87,6 +87,17 @@ const course: Row[] = [
   ['source', 'has', 'lacks', { ready: { checked: true, copied: false } }, 'copy', 'copied while mail goes on'],
   ['source', 'has', 'has', { ready: { checked: true, copied: false }, ...held }, 'release', 'no mail waits for a copy'],
   ['source', 'has', 'has', { lease: 'another' }, 'wait', 'a second mover does nothing'],
+  ['source', 'has', 'has', { removing: true }, 'refuse', 'an order that is open would remove what is brought there'],
+  ['source', 'has', 'lacks', { removing: true, ...held, manifest: 'held' }, 'release', 'also at the last moment'],
+  ['source', 'has', 'has', { removing: true, move: cutOnce }, 'wait for a person', 'what is begun is not given up'],
+  [
+    'handed',
+    'has',
+    'has',
+    { removing: true, move: cutOnce, ...held },
+    'push at mail1: user.ann',
+    'and mail goes on meanwhile',
+  ],
   [
     'source',
     'has',

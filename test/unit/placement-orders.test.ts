@@ -196,6 +196,23 @@ test('a deletion that was ordered while nobody was there is not done to who came
   assert.deepEqual(town.holders('user.a'), ['mail1']);
 });
 
+test('nobody is made where an order to remove who bore the name before is open: elsewhere he is', async () => {
+  const town = await trusted();
+  const options = worker(town, 0);
+  const open = { kind: 'removing' as const, tree: 'user.a', server: 'mail1', names: ['user.a'], since: 1, seen: 1 };
+  const findings = { of: (name: string) => Promise.resolve(name === 'user.a' ? [open] : []) };
+  const carry = placementProcessor({ ...options, findings });
+  town.place('user.a', { is: 'create', server: 'mail1' });
+  const attempt = () => carry({ name: 'user.a' }, new AbortController().signal, quietDesk);
+  await assert.rejects(attempt(), { kind: 'busy', message: /mail1 was told to remove .* --settled REASON$/ });
+  assert.deepEqual(town.holders('user.a'), []);
+  const free = await trusted();
+  free.down.add(silent);
+  free.place('user.a', { is: 'create' });
+  const other = placementProcessor({ ...worker(free, 0), findings });
+  assert.equal((await other({ name: 'user.a' }, new AbortController().signal, quietDesk)).note, 'at mail2!default');
+});
+
 test('cancelled while its server makes him: he is there, and the order says so', async () => {
   for (const server of ['mail1', silent]) {
     const town = await trusted();

@@ -33,6 +33,11 @@ const discarding = z.strictObject({
     'Though it is whole nowhere else: it is the copy, made by a move, of a user who was deleted. Why it may go.',
     'a text: the reason',
   ),
+  settled: field(
+    z.string().min(1).max(500).optional(),
+    'Why an order of before, which the server has not answered, is carried out no more. That is noted, and nothing removed.',
+    'a text: the reason',
+  ),
 });
 const asked = z.strictObject({
   kind: field(z.enum(findingKinds).optional(), 'Only findings of this kind.', `one of ${findingKinds.join(', ')}`),
@@ -79,14 +84,14 @@ export const moveAudit: Resource = (server, { operations: { leftOvers } }) => {
       schema: {
         ...{ operationId: 'discardLeftOver', summary: 'Removes a left-over at its server, with proof', tags },
         description:
-          'Refused where anything of the proof is missing. With dry_run only the proof is shown. Before it has waited (now), or of a user who was deleted (deleted), it takes the role admin.',
+          'Refused where anything of the proof is missing. With dry_run only the proof is shown. Before it has waited (now), or of a user who was deleted (deleted), it takes the role admin, and so does settled.',
         ...{ body: discarding, response: { 200: discardValue } },
       },
     },
     (request) => {
-      const { name, server: at, dry_run: dryRun, now, deleted } = request.body;
-      if (now !== undefined || deleted !== undefined) demand(request, 'admin');
-      return leftOvers.discard(bytesFromText(name), { server: at, dryRun, now, deleted, by: callerName(request) });
+      const { name, server: at, dry_run: dryRun, ...why } = request.body;
+      if (Object.values(why).some((reason) => reason !== undefined)) demand(request, 'admin');
+      return leftOvers.discard(bytesFromText(name), { server: at, dryRun, ...why, by: callerName(request) });
     },
   );
 };

@@ -81,3 +81,22 @@ test('what is otherwise and no loss is told by whoever ends the move, be it anot
   );
   assert.deepEqual(logged, [{ mailbox: 'user.ann', remarks: remarks() }]);
 });
+
+test('a move whose messages were numbered anew says so at its end', async () => {
+  const world = await ordered();
+  const options = world.worker();
+  const manifest: MoveDriver['manifest'] = async (server, ...given) => {
+    const told = await options.driver.manifest(server, ...given);
+    if (!told || server !== 'mail2') return told;
+    const mailboxes = told.mailboxes.map((mailbox) => ({
+      ...mailbox,
+      messages: mailbox.messages.map((message) => ({ ...message, uid: message.uid + 1_000 })),
+    }));
+    return { ...told, mailboxes };
+  };
+  await looked({ ...options, driver: { ...options.driver, manifest } });
+  world.now += 60_000;
+  await looked(world.worker());
+  assert.equal(world.move?.state, 'done');
+  assert.match(world.move.note, /no loss: messages that have been numbered anew by their server: [1-9]/);
+});

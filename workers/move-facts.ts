@@ -42,6 +42,7 @@ export interface Memory {
     source?: readonly Difference[];
     spare?: readonly Difference[];
     misplaced?: readonly Bytes[];
+    lacks?: readonly Bytes[];
   };
   /** The partitions of the destination's mailboxes, as it showed them last. */
   partitions?: ReadonlyMap<Bytes, Bytes> | undefined;
@@ -153,7 +154,7 @@ function comparedTo(head: ManifestHead | undefined, { compared }: Memory, keeper
 }
 
 /** Why a name that the directory does not have may be there all the same. */
-function doubtOf(
+export function doubtOf(
   { lookup, asked }: Pick<Read, 'lookup' | 'asked'>,
   { name, registry, now }: { name: Bytes; registry: Registry; now: number },
 ): string | undefined {

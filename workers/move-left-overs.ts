@@ -12,11 +12,13 @@ import type { Work } from './move-work.ts';
 
 /**
  * How long the copy is known as one, in milliseconds: until it is discarded, which ends this, too. What may be discarded first
- * after the retention is still there a while later.
+ * after the retention is still there a while later, also where nothing has to wait.
  */
 function keptFor({ retention }: Work['settings']): number {
-  return 52 * retention;
+  return Math.max(52 * retention, thirtyDays);
 }
+
+const thirtyDays = 2_592_000_000;
 
 /**
  * Before the move is over, so that a worker that dies leaves it to the next. Of a server that is silent it is noted that it

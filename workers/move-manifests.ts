@@ -1,14 +1,17 @@
 // The steps of a move in which copies are written down and compared, mailbox by mailbox.
 import { isDeepStrictEqual } from 'node:util';
 import { readable } from '../services/address/bytes.ts';
+import type { Lookup } from '../services/directory/directory.ts';
+import { isGrave } from '../services/directory/entry.ts';
 import type { Bytes, Entry } from '../services/directory/entry.ts';
 import { isDeletedName } from '../services/directory/settling.ts';
 import { JobFailure } from '../services/events/failure.ts';
-import { countNumberedAnew } from '../services/moves/manifest-comparison.ts';
+import { countNumberedAnew, missingNames, without } from '../services/moves/manifest-comparison.ts';
 import type { Manifest } from '../services/moves/manifest.ts';
 import type { Move } from '../services/moves/move.ts';
 import type { Kept } from '../services/moves/move-store.ts';
-import { standingOf } from '../services/moves/standing.ts';
+import { goesAlong, standingOf } from '../services/moves/standing.ts';
+import { doubtOf } from './move-facts.ts';
 import type { Memory } from './move-facts.ts';
 import { limits, shown } from './move-work.ts';
 import type { Work } from './move-work.ts';
@@ -42,31 +45,66 @@ function unlisted(move: Move, { mailboxes }: Manifest, rows: readonly Entry[]): 
 }
 
 export async function verify(withSource: boolean, kept: Kept, work: Work): Promise<undefined> {
-  const { driver, manifests, memory, name, differences } = work;
+  const { driver, manifests, memory, name, differences, remarks } = work;
   const { from, to } = kept.move;
   const at = await shown(kept, { step: 'verify' }, work);
   const head = await manifests.head(kept.move);
-  const manifest = await manifests.read(kept.move);
-  if (!at || !head || !manifest) return;
+  const written = await manifests.read(kept.move);
+  if (!at || !head || !written) return;
   const found = await driver.manifest(to.server, name, limits(work));
   if (!found) return;
+  const manifest = without(written, await deletedOf(missingNames(written, found), work));
   const source = withSource ? await besideSource({ manifest, found }, from.server, work) : {};
   const lacking = differences(manifest, found);
-  tellNumberedAnew(countNumberedAnew(manifest, found), work);
+  const anew = countNumberedAnew(manifest, found);
+  const otherwise = [
+    ...remarks(manifest, found),
+    ...(anew > 0 ? [`messages that have been numbered anew by their server: ${anew}`] : []),
+  ];
+  if (!(await remarked(at, otherwise, work))) return;
   const others = misplaced(at.move, found);
   memory.partitions = partitionsOf(found);
   memory.compared = {
     ...{ hold: head.hold, under: memory.keeper?.token, manifest: lacking, misplaced: others },
+    lacks: await lackedBy(found, at.move, work),
     ...source,
   };
   await manifests.compared(at.move, head.hold, lacking.length === 0 && others.length === 0);
 }
 
-/** Nothing is lost by that, but whoever has these messages in a client of his fetches them again. */
-function tellNumberedAnew(messages: number, { name, desk, log }: Work): void {
-  if (messages === 0) return;
-  desk.log(`messages that have been numbered anew: ${messages}`);
-  log.warn({ mailbox: readable(name), messages }, 'move: messages have been numbered anew by their server');
+/**
+ * Kept until the move is over, for another job may end it; undefined where somebody else has changed it. Nothing is lost by
+ * any of it, but whoever has messages that were numbered anew in a client of his fetches them again.
+ */
+async function remarked(at: Kept, remarks: readonly string[], work: Work): Promise<Kept | undefined> {
+  for (const remark of remarks) work.desk.log(remark);
+  if (remarks.length > 0)
+    work.log.warn({ mailbox: readable(work.name), remarks }, 'move: compared, and otherwise without a loss');
+  return isDeepStrictEqual(at.move.remarks ?? [], remarks) ? at : shown(at, { remarks }, work);
+}
+
+/** What the directory has of the tree, and the server does not. */
+async function lackedBy({ mailboxes }: Manifest, move: Move, { directory, name }: Work): Promise<Bytes[]> {
+  const there = new Set(mailboxes.map((mailbox) => mailbox.name));
+  const rows = (await directory.tree(name)).filter((row) => goesAlong(move.name, row.name) && !isGrave(row));
+  return rows.flatMap((row) => (there.has(row.name) ? [] : [row.name]));
+}
+
+/**
+ * Folders that the directory proves to be deleted: their owner has done that since the manifest was taken, at a server that keeps
+ * nothing of what is deleted. The root is not among them.
+ */
+async function deletedOf(missing: readonly Bytes[], work: Work): Promise<ReadonlySet<Bytes>> {
+  const { directory, registry, clock, name } = work;
+  const names = missing.filter((one) => one !== name);
+  const asked = clock();
+  const all = await Promise.all(names.map((one) => directory.lookup([one])));
+  const isDeleted = (one: Bytes, lookup: Lookup | undefined): boolean => {
+    const [row] = lookup?.entries ?? [];
+    if (!lookup || row) return row?.state === 'tombstone';
+    return doubtOf({ lookup, asked }, { name: one, registry, now: clock() }) === undefined;
+  };
+  return new Set(names.filter((one, at) => isDeleted(one, all[at])));
 }
 
 /** What the source shows now, and `found` lacks; and what the source lacks of what it had. */

@@ -4,6 +4,7 @@ import type { Writer } from '../services/directory/directory.ts';
 import type { Bytes } from '../services/directory/entry.ts';
 import { JobFailure, kindOf } from '../services/events/failure.ts';
 import type { Outcome } from '../services/events/processor.ts';
+import { withCure } from '../services/moves/cure.ts';
 import { LeaseKeeper } from '../services/moves/lease-keeper.ts';
 import type { Kept } from '../services/moves/move-store.ts';
 import type { Step } from '../services/moves/step.ts';
@@ -87,10 +88,8 @@ async function copiedInVain(error: unknown, at: Kept, work: Work): Promise<never
   const tries = (at.move.tries ?? 0) + 1;
   await shown(at, { tries }, work);
   if (tries < work.settings.attempts) throw error;
-  throw new JobFailure(
-    'refused',
-    `it was tried ${tries} times: ${error instanceof Error ? error.message : String(error)}`,
-  );
+  const said = withCure(error instanceof Error ? error.message : String(error), at.move);
+  throw new JobFailure('refused', `it was tried ${tries} times: ${said}`);
 }
 
 let holds = 0;
@@ -141,10 +140,11 @@ async function cut(step: 'cut' | 'lay', kept: Kept, work: Work): Promise<undefin
     .catch((error: unknown) => failedCut(error, work));
   const fields = { mailbox: readable(move.name), from: move.from.server, to: move.to.server, attempts, ok, said };
   log.info(fields, 'move: cut answered');
-  if (!ok) work.failed = said;
+  const why = ok ? undefined : withCure(said, at.move);
+  work.failed = why ?? work.failed;
   const now = await work.moves.read(work.name);
   if (now?.move.state !== 'open') return;
-  await shown(now, { times: { ...now.move.times, answered: clock() }, ...(!ok && { note: said }) }, work);
+  await shown(now, { times: { ...now.move.times, answered: clock() }, ...(why !== undefined && { note: why }) }, work);
 }
 
 /** Whoever gives up waiting has not stopped the cut: the next look tells. */

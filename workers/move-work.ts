@@ -7,7 +7,7 @@ import type { Desk } from '../services/events/processor.ts';
 import type { MoveDriver } from '../services/moves/driver.ts';
 import type { FindingStore } from '../services/moves/finding-store.ts';
 import type { Manifest } from '../services/moves/manifest.ts';
-import type { Difference } from '../services/moves/manifest-comparison.ts';
+import type { Difference, Remark } from '../services/moves/manifest-comparison.ts';
 import type { ManifestStore } from '../services/moves/manifest-store.ts';
 import type { Move } from '../services/moves/move.ts';
 import type { CopyAbove } from '../services/moves/worth-copying.ts';
@@ -52,6 +52,8 @@ export interface MovesOptions {
   driver: MoveDriver;
   /** What `found` lacks of a manifest, which more may have been done to since. */
   differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
+  /** What is set otherwise there, which is no loss. */
+  remarks: (manifest: Manifest, found: Manifest) => readonly Remark[];
   settings: MoveSettings;
   pauses: MovePauses;
   /** Milliseconds since 1970. */

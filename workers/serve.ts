@@ -169,8 +169,16 @@ function movesOf(start: ServeStart, driver: MoveDriver, conducting: Conducting):
     void seeToCases(move, { directory, driver, times: start.times, ring: start.ringCase, log });
   };
   return movesProcessor({
-    ...{ directory, routing, registry, moves: store, manifests, findings, driver, differences: tools.differences },
-    ...{ settings, pauses: defaultPauses, clock: Date.now, ended, log },
+    ...{ directory, routing, registry, moves: store, manifests, findings, driver },
+    ...{
+      differences: tools.differences,
+      remarks: tools.remarks,
+      settings,
+      pauses: defaultPauses,
+      clock: Date.now,
+      ended,
+      log,
+    },
   });
 }
 

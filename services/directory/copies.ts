@@ -17,6 +17,9 @@ export function copiedAs(name: Bytes): Bytes {
  * the server starts anew it pushes that name, and would be given it. So names of the tree that are absent are refused
  * to its pushes. And names that are active where they were are refused to it outright, also under a lease: Cyrus says ACTIVATE
  * as soon as it renames a folder of the copy, the tree being elsewhere yet.
+ *
+ * Where the tree itself comes to be active there, by whatever way, what is there is no copy any more: a write by which the
+ * root (or the shared mailbox) is taken there ends it, unless it is being made.
  */
 export interface Copies {
   /** A copy is being made at `destination`; DEACTIVATE is refused for each name of the tree. May be repeated. */

@@ -8,7 +8,7 @@ import { MemoryLeases } from './memory-leases.ts';
 import { MemoryLog, changeOf, type Mark } from './memory-log.ts';
 import { sortByName } from './order.ts';
 import { policyOf } from './rules.ts';
-import { answerText, applied, caseAfter, ruleOf, situationOf, undoes, type Known } from './ruling.ts';
+import { answerText, applied, caseAfter, isTakenWhole, ruleOf, situationOf, undoes, type Known } from './ruling.ts';
 import { bound, confirmed, isPending, isUnderWay, mayBeUnheard, settled, type Settled } from './settling.ts';
 import { isNearTo, placeOf } from './tree.ts';
 import type {
@@ -30,8 +30,7 @@ import type {
   Write,
   Writer,
 } from './directory.ts';
-import { isUnder, serverOf } from './entry.ts';
-import type { Bytes, Entry, Row } from './entry.ts';
+import { isUnder, serverOf, type Bytes, type Entry, type Row } from './entry.ts';
 import type { Policy } from './rules.ts';
 
 export interface MemoryDirectoryOptions {
@@ -79,6 +78,7 @@ export class MemoryDirectory implements Directory {
     const text = answerText(rule, row, write, writer, now);
     const after = applied(rule.effect, known, write, writer, now);
     this.#put(write.name, row, after.row, after.logged, { session, by, cause: write.verb });
+    if (isTakenWhole(rule, write) && after.row) void this.copies.end(write.name, serverOf(after.row.location));
     this.#keep(write.name, caseAfter(open, rule, after, write, writer, now));
     const pending = mayBeUnheard(rule, write, writer) || isPending(after.row, session);
     if (pending) this.#left.set(session, (this.#left.get(session) ?? new Set()).add(write.name));

@@ -2,6 +2,7 @@
 // answer.
 import { isAboutRivals, isOwn, renewed, rungFor, withoutRivals } from './case.ts';
 import type { Case, Rival } from './case.ts';
+import { copiedAs } from './copies.ts';
 import type { Copy } from './copies.ts';
 import { mergedLocation, serverOf } from './entry.ts';
 import type { Bytes, Row } from './entry.ts';
@@ -54,6 +55,14 @@ export function isExpired({ state, since, ended }: Row, times: Times, now: numbe
  */
 export function undoes(rule: Rule, write: Write, writer: Writer): boolean {
   return !rule.ok && !writer.push && (write.verb === 'RESERVE' || write.verb === 'ACTIVATE');
+}
+
+/**
+ * Whether a write that has come about gives a server all that is copied as one: what it has of that is no copy any more,
+ * however it came there.
+ */
+export function isTakenWhole({ ok }: Rule, { verb, name }: Write): boolean {
+  return ok && verb === 'ACTIVATE' && copiedAs(name) === name;
 }
 
 /** The rule of a cell that applies. */

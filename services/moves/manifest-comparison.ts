@@ -11,7 +11,40 @@ export type Difference = string;
 /** How many uids a sentence names. */
 const named = 5;
 
-/** All differences; none means that `found` has everything of `manifest`. The partition is no difference. */
+/**
+ * What an owner may have set otherwise in the meantime, and nobody can tell from what a copy has lost: it is no mail. Each a
+ * sentence for people.
+ */
+export type Remark = string;
+
+/** Also settings count, which is right where nobody works in one of the two. */
+export function strictDifferences(manifest: Manifest, found: Manifest): Difference[] {
+  return [...differences(manifest, found), ...remarks(manifest, found)];
+}
+
+/** Settings that are otherwise: subscriptions, limits of quotas, scripts of the same name. */
+export function remarks(manifest: Manifest, found: Manifest): Remark[] {
+  return [...limitRemarks(manifest, found), ...subscriptionRemarks(manifest, found), ...sieveRemarks(manifest, found)];
+}
+
+/** The manifest without mailboxes that were deleted since, and all that belongs to them. */
+export function without(manifest: Manifest, deleted: ReadonlySet<Bytes>): Manifest {
+  if (deleted.size === 0) return manifest;
+  return {
+    ...manifest,
+    mailboxes: manifest.mailboxes.filter(({ name }) => !deleted.has(name)),
+    quotas: new Map([...manifest.quotas].filter(([root]) => !deleted.has(root))),
+    subscriptions: manifest.subscriptions.filter((name) => !deleted.has(name)),
+  };
+}
+
+/** Mailboxes of the manifest that `found` does not have under any name. */
+export function missingNames(manifest: Manifest, found: Manifest): Bytes[] {
+  const there = new Set(found.mailboxes.map(({ uniqueId }) => uniqueId));
+  return manifest.mailboxes.flatMap(({ name, uniqueId }) => (there.has(uniqueId) ? [] : [name]));
+}
+
+/** What is lost, or may be; none means that `found` has everything of `manifest`. The partition is no difference. */
 export function differences(manifest: Manifest, found: Manifest): Difference[] {
   const byId = new Map(found.mailboxes.map((mailbox) => [mailbox.uniqueId, mailbox]));
   const byName = new Map(found.mailboxes.map((mailbox) => [mailbox.name, mailbox]));
@@ -21,7 +54,6 @@ export function differences(manifest: Manifest, found: Manifest): Difference[] {
       return there ? mailboxDifferences(mailbox, there) : [missingMailbox(mailbox, byName.get(mailbox.name))];
     }),
     ...quotaDifferences(manifest, found),
-    ...subscriptionDifferences(manifest, found, byName),
     ...sieveDifferences(manifest, found),
   ];
 }
@@ -133,10 +165,15 @@ function uidsText(uids: readonly number[]): string {
   return `each of uid ${uids.slice(0, named).join(', ')}${more}`;
 }
 
-function quotaDifferences(manifest: Manifest, found: Manifest): Difference[] {
-  return [...manifest.quotas].flatMap(([root, limits]) => {
+function quotaDifferences({ quotas }: Manifest, found: Manifest): Difference[] {
+  const missing = [...quotas.keys()].filter((root) => !found.quotas.has(root));
+  return missing.map((root) => `the quota root ${readable(root)} is not there`);
+}
+
+function limitRemarks({ quotas }: Manifest, found: Manifest): Remark[] {
+  return [...quotas].flatMap(([root, limits]) => {
     const there = found.quotas.get(root);
-    if (!there) return [`the quota root ${readable(root)} is not there`];
+    if (!there) return [];
     return [...limits]
       .filter(([resource, limit]) => there.get(resource) !== limit)
       .map(([resource, limit]) => {
@@ -147,11 +184,8 @@ function quotaDifferences(manifest: Manifest, found: Manifest): Difference[] {
 }
 
 /** Whoever renames or deletes a mailbox gives up the subscription to it. */
-function subscriptionDifferences(
-  { subscriptions, mailboxes }: Manifest,
-  found: Manifest,
-  there: ReadonlyMap<Bytes, unknown>,
-): Difference[] {
+function subscriptionRemarks({ subscriptions, mailboxes }: Manifest, found: Manifest): Remark[] {
+  const there = new Set(found.mailboxes.map(({ name }) => name));
   const subscribed = new Set(found.subscriptions);
   const own = new Set(mailboxes.map(({ name }) => name));
   return subscriptions
@@ -163,11 +197,16 @@ function sieveDifferences({ sieve }: Manifest, found: Manifest): Difference[] {
   // A server that keeps scripts as messages tells of none by name.
   const asMessages = found.sieve.length === 0 ? scriptMessages(found) : 0;
   if (sieve.length > 0 && asMessages >= sieve.length) return [];
+  const there = new Set(found.sieve.map(({ name }) => name));
+  const missing = sieve.filter(({ name }) => !there.has(name));
+  return missing.map(({ name }) => `the sieve script ${readable(name)} is not there`);
+}
+
+function sieveRemarks({ sieve }: Manifest, found: Manifest): Remark[] {
   return sieve.flatMap(({ name, digest, active }) => {
     const there = found.sieve.find((script) => script.name === name);
-    if (there?.digest !== digest) {
-      return [`the sieve script ${readable(name)} is ${there ? 'another one' : 'not there'}`];
-    }
+    if (!there) return [];
+    if (there.digest !== digest) return [`the sieve script ${readable(name)} is another one`];
     if (there.active === active) return [];
     return [`the sieve script ${readable(name)} is ${there.active ? '' : 'not '}active`];
   });

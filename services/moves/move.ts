@@ -50,6 +50,8 @@ export interface Move {
   octets: number;
   messages: number;
   times: Times;
+  /** What was otherwise when it was compared last, and is no loss: settings, uids that are new; each a sentence. */
+  remarks?: readonly string[];
   /** What is being done: the step that was taken last; for people. */
   step: string;
   /** What it waits for, why it failed last, or how it ended; for people. */

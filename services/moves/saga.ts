@@ -5,7 +5,20 @@ import type { Difference } from './manifest-comparison.ts';
 import type { Move } from './move.ts';
 import { removingText } from './audit.ts';
 import { isWithinServer } from './standing.ts';
-import { back, differing, forPerson, isBegun, leftOver, push, restart, silence, stop, twin, wait } from './step.ts';
+import {
+  back,
+  differing,
+  forPerson,
+  isBegun,
+  leftOver,
+  push,
+  remarked,
+  restart,
+  silence,
+  stop,
+  twin,
+  wait,
+} from './step.ts';
 import type { Facts, Step } from './step.ts';
 
 /** Mail is put off for none of these: rows that are handed put it off by themselves. */
@@ -180,7 +193,7 @@ function atDestination(move: Move, facts: Facts): Step {
   if (!isCut) return { do: 'finish', as: 'done', note: `it is there already${leftOver(move, facts)}` };
   if (!facts.observed) return { do: 'observe' };
   const proof = manifest === 'none' ? 'not compared, for its manifest is lost' : 'compared, and whole';
-  return { do: 'finish', as: 'done', note: `moved; ${proof}${leftOver(move, facts)}` };
+  return { do: 'finish', as: 'done', note: `moved; ${proof}${remarked(move)}${leftOver(move, facts)}` };
 }
 
 /**
@@ -255,13 +268,19 @@ function absent(move: Move, facts: Facts): Step {
 
 /** The step, once mail for the tree is put off, and everybody knows. */
 function held(facts: Facts, step: Step): Step {
+  // A person is called whoever has the lease.
+  if (step.do === 'stop') return step;
   if (facts.lease === 'another') return wait('another has the lease on it');
   return facts.lease === 'ours' && facts.heard ? step : { do: 'hold' };
 }
 
-/** The directory is told that the destination has it: by itself, or by us. */
-function telling(move: Move, { ours }: Facts, names: readonly Bytes[]): Step {
-  return ours.destination ? { do: 'write', names } : push(move.to.server, names);
+/** The directory is told that the destination has it: by itself, which can tell of nothing that it lacks, or by us. */
+function telling(move: Move, facts: Facts, names: readonly Bytes[]): Step {
+  const { ours, compared } = facts;
+  if (ours.destination) return { do: 'write', names };
+  const there = names.filter((name) => compared.lacks?.includes(name) !== true);
+  if (there.length > 0) return push(move.to.server, there);
+  return stop(move, facts, `its destination does not have ${names.map(readable).join(', ')}`);
 }
 
 /** All of the tree that the directory does not have at its destination; the root first. */

@@ -29,13 +29,14 @@ export interface Facts {
   /**
    * What the destination's copy lacks: of the manifest, and of what the source shows now. Undefined where it has not been
    * compared since the last cut. `spare`: what the source's copy lacks of the manifest. `misplaced`: what the destination
-   * has on another partition than the one that is wanted.
+   * has on another partition than the one that is wanted. `lacks`: mailboxes of the directory that it does not have.
    */
   compared: {
     manifest?: readonly Difference[];
     source?: readonly Difference[];
     spare?: readonly Difference[];
     misplaced?: readonly Bytes[];
+    lacks?: readonly Bytes[];
   };
   /** Whether the destination has another mailbox of that name, and no copy of this one. */
   twin: boolean;
@@ -127,4 +128,11 @@ export function leftOver(move: Move, { source }: Facts): string {
   const server = readable(move.from.server);
   if (source === 'silent') return `; ${server} does not answer: whether it has a copy is not known, and is asked later`;
   return `; ${server} still has a copy, which is left there`;
+}
+
+/** What is otherwise than it was, without being a loss. */
+export function remarked({ remarks = [] }: Move): string {
+  if (remarks.length === 0) return '';
+  const more = remarks.length > 3 ? `, and ${remarks.length - 3} more` : '';
+  return `; otherwise than before, which is no loss: ${remarks.slice(0, 3).join('; ')}${more}`;
 }

@@ -6,13 +6,15 @@ import type { MoveDriver } from './driver.ts';
 import type { Manifest } from './manifest.ts';
 import type { Move } from './move.ts';
 import type { CopyAbove } from './worth-copying.ts';
-import type { Difference } from './manifest-comparison.ts';
+import type { Difference, Remark } from './manifest-comparison.ts';
 import type { ManifestCodec } from './manifest-store.ts';
 
 export interface MoveTools {
   codec: ManifestCodec;
   /** What `found` lacks of a manifest that was taken before, or has otherwise than it may have become since. */
   differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
+  /** What is set otherwise there, which is no loss. */
+  remarks: (manifest: Manifest, found: Manifest) => readonly Remark[];
   driver: (around: Around) => MoveDriver;
 }
 

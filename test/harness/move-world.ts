@@ -651,6 +651,7 @@ export class World {
       },
       driver: this.#driver(act, doing, life.signal),
       differences: lackedBy,
+      remarks: () => [],
       settings: { lease: 10_000, cutTimeout: 3_600_000, observe: 60_000, attempts: 3, retention: week },
       pauses: { wait: 2_000, person: 60_000, failed: 5_000, short: 0 },
       ...{ clock: () => this.now, leaseClock: () => this.now },

@@ -164,6 +164,37 @@ const states: Readonly<Record<string, (directory: Directory) => Promise<string>>
     await directory.copies.end(name, 'mail2');
     return session;
   },
+  // The tree comes to live where its copy was, by whatever way: it is no copy any more.
+  'taken where it was copied to': async (directory) => {
+    const session = await ready(directory, 'handed, copy made');
+    await send(directory, writer('mail2'), 'ACTIVATE');
+    return session;
+  },
+  'made anew where it was copied to': async (directory) => {
+    await ready(directory, 'absent, copy kept');
+    await send(directory, writer('mail2'), 'ACTIVATE');
+    return '';
+  },
+  'taken elsewhere than it was copied to': async (directory) => {
+    const session = await ready(directory, 'handed, copy made');
+    await send(directory, writer('mail3'), 'ACTIVATE');
+    return session;
+  },
+  'given back by its source': async (directory) => {
+    const session = await ready(directory, 'handed, copy made');
+    await send(directory, writer('mail1'), 'ACTIVATE');
+    return session;
+  },
+  'refused where it was copied to': async (directory) => {
+    const session = await ready(directory, 'active, copy made');
+    await send(directory, writer('mail2'), 'ACTIVATE');
+    return session;
+  },
+  'made anew where it is being copied to': async (directory) => {
+    await directory.copies.begin(name, 'mail2', 60_000);
+    await send(directory, writer('mail2'), 'ACTIVATE');
+    return '';
+  },
   // The first population goes on: nobody was heard yet.
   populating: async (directory) => last(directory, 'ACTIVATE'),
   contested: async (directory) => {
@@ -382,6 +413,12 @@ const copies: Readonly<Record<string, string>> = {
   'absent, copy kept': 'at mail2',
   'absent, copy was kept': 'none',
   'absent, kept copy ended': 'none',
+  'taken where it was copied to': 'none',
+  'made anew where it was copied to': 'none',
+  'taken elsewhere than it was copied to': 'at mail2',
+  'given back by its source': 'at mail2',
+  'refused where it was copied to': 'at mail2',
+  'made anew where it is being copied to': 'goes on to mail2',
 };
 
 for (const [state, expected] of Object.entries(copies)) {
@@ -419,7 +456,8 @@ test('a shared mailbox that is copied stays so, whatever becomes of another one 
     const hand = (one: string) =>
       directory.write({ verb: 'DEACTIVATE', name: one, location: 'mail1!default', acl: '' }, owner);
     const handed = [(await hand('pub')).ok, (await hand('pub.a')).ok];
-    await all.end('pub');
+    // It ends by being taken there, and the other one's does not.
+    await directory.write({ verb: 'ACTIVATE', name: 'pub', location: 'mail3!default', acl: '' }, writer('mail3'));
     await look();
     return [...told, ...handed];
   };

@@ -231,6 +231,20 @@ describe('backends and left-overs', { skip: withoutCyrus() }, () => {
     assert.ok((await murder.holdings('mail2')).has('user.newer'));
   });
 
+  test('a copy that is otherwise in a setting only stays, too: what a move tells is no proof that nothing is lost', async (t) => {
+    await murder.create('mail1', ['user.limited'], 3);
+    await murder.admin('mail1', (imap) => imap.ok('SETQUOTA user.limited (STORAGE 1000)'));
+    murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'refuse' : 'pass');
+    await murder.say('mail1', 'XFER user.limited mail2');
+    murder.relays.mail1.rule = undefined;
+    await murder.admin('mail2', (imap) => imap.ok('SETQUOTA user.limited (STORAGE 777)'));
+    await audit('user.limited');
+    const now = await operations(t, 0);
+    const discard = now.discard('user.limited', { server: 'mail2', dryRun: false, by: 'test' });
+    await assert.rejects(discard, /1 differences: the quota of user\.limited: STORAGE is 1000, was 777/);
+    assert.ok((await murder.holdings('mail2')).has('user.limited'));
+  });
+
   test('a lease that is lost before the server is told keeps the copy; mail is put off meanwhile', async (t) => {
     await murder.create('mail1', ['user.lost'], 5);
     murder.relays.mail1.rule = ({ verb }) => (verb === 'DEACTIVATE' ? 'refuse' : 'pass');

@@ -4,8 +4,14 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ImapAdmins } from '../../services/backends/imap-admins.ts';
 import { Registry } from '../../services/backends/registry.ts';
+import { withCure } from '../../services/moves/cure.ts';
 import { CyrusXfer } from '../../services/moves/cyrus-xfer.ts';
-import { countNumberedAnew, differences } from '../../services/moves/manifest-comparison.ts';
+import {
+  countNumberedAnew,
+  differences,
+  remarks,
+  strictDifferences,
+} from '../../services/moves/manifest-comparison.ts';
 import { decodeManifest, encodeManifest } from '../../services/moves/manifest-codec.ts';
 import { sizeOf } from '../../services/moves/manifest.ts';
 import type { Manifest } from '../../services/moves/manifest.ts';
@@ -100,9 +106,9 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
   async function isWhole(before: Manifest, server = 'mail2'): Promise<Manifest> {
     const root = before.mailboxes[0]?.name ?? '';
     const found = await taken(server, root);
-    assert.deepEqual(differences(before, found), []);
+    assert.deepEqual(strictDifferences(before, found), []);
     // Nobody has done anything: it is the very same, also the other way round.
-    assert.deepEqual(differences(found, before), []);
+    assert.deepEqual(strictDifferences(found, before), []);
     assert.deepEqual(sizeOf(found), sizeOf(before));
     return found;
   }
@@ -175,7 +181,7 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
     const found = await taken('mail2', 'user.half');
     const uids = found.mailboxes[0]?.messages.flatMap(({ uid, expunged }) => (expunged ? [] : [uid]));
     assert.deepEqual(uids, [7, 8, 9, 10, 11]);
-    assert.deepEqual([differences(manifest, found), countNumberedAnew(manifest, found)], [[], 5]);
+    assert.deepEqual([strictDifferences(manifest, found), countNumberedAnew(manifest, found)], [[], 5]);
   });
 
   test('a copy ahead of the cut changes nothing, and leaves little to do', async () => {
@@ -237,6 +243,57 @@ describe('moves between real Cyrus servers by XFER', { skip: withoutCyrus() }, (
       await imap.ok('RENAME INBOX/B INBOX/C');
     });
     assert.equal(await driver.copy(move('user.given'), patience), true);
+  });
+
+  test('what its owner and an administrator set between manifest and cut is told, and is no difference', async () => {
+    const user = { inbox: 'user.sets', folders: ['A'], messages: 3, storageKiB: 100_000, script: 'keep;\r\n' };
+    await makeUsers(cyrus.node('mail1'), [user], '/');
+    await as('mail1', 'sets', (imap) => imap.ok('SUBSCRIBE INBOX/A'));
+    const manifest = await taken('mail1', 'user.sets');
+    await as('mail1', 'sets', (imap) => imap.ok('UNSUBSCRIBE INBOX/A'));
+    await as('mail1', 'cyrus', (imap) => imap.ok('SETQUOTA user/sets (STORAGE 50000 MESSAGE 100000)'));
+    const { ok, said } = await driver.cut(move('user.sets'), patience);
+    assert.ok(ok, said);
+    const found = await taken('mail2', 'user.sets');
+    assert.deepEqual(differences(manifest, found), []);
+    assert.deepEqual(remarks(manifest, found), [
+      'the quota of user.sets: STORAGE is 50000, was 100000',
+      'the subscription to user.sets.A is not there',
+    ]);
+  });
+
+  test('a copy whose folders have changed names with each other is in the way until it is removed', async () => {
+    const user = { inbox: 'user.swaps', folders: ['A', 'B'], messages: 5, storageKiB: 100_000 };
+    await makeUsers(cyrus.node('mail1'), [user], '/');
+    const wanted = move('user.swaps');
+    assert.equal(await driver.copy(wanted, patience), true);
+    await as('mail1', 'swaps', async (imap) => {
+      for (const [from, to] of ['A T', 'B A', 'T B'].map((pair) => pair.split(' ')))
+        await imap.ok(`RENAME INBOX/${from ?? ''} INBOX/${to ?? ''}`);
+    });
+    const { ok, said } = await driver.cut(wanted, patience);
+    assert.equal(ok, false);
+    assert.match(withCure(said, wanted), /rookery move discard user\.swaps --server mail2 --now REASON/);
+    await driver.discard('mail2', 'user.swaps', () => Promise.resolve());
+    const before = await taken('mail1', 'user.swaps');
+    const again = await driver.cut(wanted, patience);
+    assert.ok(again.ok, again.said);
+    await isWhole(before);
+  });
+
+  test('whoever comes by hand to where his copy is has no copy any more', async () => {
+    await makeUsers(cyrus.node('mail1'), [{ inbox: 'user.byhand', folders: ['A'], messages: 3, storageKiB: 100 }], '/');
+    assert.equal(await driver.copy(move('user.byhand'), patience), true);
+    assert.equal((await master.directory.copies.known('user.byhand'))?.destination, 'mail2');
+    await as('mail1', 'cyrus', (imap) => imap.ok('XFER user/byhand mail2'));
+    await until('it is there', async () => (await rows('user.byhand')).every((row) => row.includes(' active mail2!')));
+    assert.equal(await master.directory.copies.known('user.byhand'), undefined);
+    // What mail2 alone tells of, by a push, is believed again.
+    await as('mail2', 'cyrus', async (imap) => {
+      await imap.ok('LOCALCREATE user/byhand/New');
+      await imap.ok('MUPDATEPUSH user/byhand/New');
+    });
+    assert.ok((await rows('user.byhand')).includes('user.byhand.New active mail2!default'));
   });
 
   test('a copy of a server that does not reach the directory is one to wait for', async () => {

@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syncMessages, syncSession, syncTree } from '../../services/backends/imap-sync.ts';
-import { differences } from '../../services/moves/manifest-comparison.ts';
+import { strictDifferences } from '../../services/moves/manifest-comparison.ts';
 import type { Manifest, MailboxManifest } from '../../services/moves/manifest.ts';
 import { CYRUS_PASSWORD } from '../harness/cyrus.ts';
 import { ImapClient } from '../harness/imap.ts';
@@ -120,7 +120,7 @@ describe('a backend is emptied', { skip: withoutCyrus() }, () => {
     const now = await manifests(murder, murder.backends);
     const lacking = [...had].flatMap(([name, manifest]) => {
       const found = now.get(name);
-      return found ? differences(manifest, found) : [`${name} is nowhere`];
+      return found ? strictDifferences(manifest, found) : [`${name} is nowhere`];
     });
     assert.deepEqual(lacking, []);
     await delivered(t, brought);

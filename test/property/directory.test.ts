@@ -186,6 +186,7 @@ async function readsAgree(script: Directory, model: Directory): Promise<void> {
     assert.deepEqual(await script.list(prefix), await model.list(prefix));
   }
   for (const name of names) assert.deepEqual(await script.tree(name), await model.tree(name));
+  for (const name of names) assert.deepEqual(await script.copies.known(name), await model.copies.known(name));
 }
 
 function heard(directory: Directory): Change[] {

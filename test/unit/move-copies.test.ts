@@ -70,6 +70,49 @@ test('a copy that fails again and again is not made for ever, and the move ends 
   assert.equal(await world.whole('refused'), 'mail1');
 });
 
+test('where an old copy is in the way of a new one, the note names the command that removes it', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  const said = '* NO USER ann (Mailbox has changed since last sync)';
+  const options = copying(world, () => () => Promise.reject(new JobFailure('busy', said)));
+  for (let looks = 0; looks < 10 && world.move?.state === 'open'; looks += 1) await looked(options);
+  assert.equal(world.move?.state, 'refused');
+  const discard =
+    /changed since last sync\): an old copy at mail2 is in the way\. .*rookery move discard user\.ann --server mail2 --now/;
+  assert.match(world.move.note, discard);
+});
+
+test('nor is that untold where the cut is refused for it', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  const options = world.worker();
+  const said = 'NO USER ann (Mailbox has been moved to another server)';
+  const cut = () => Promise.resolve({ ok: false, said });
+  const failing = { ...options, driver: { ...options.driver, cut } };
+  for (let looks = 0; looks < 10 && world.move?.state === 'open'; looks += 1) await looked(failing);
+  assert.equal(world.move?.state, 'stopped');
+  assert.match(
+    world.move.note,
+    /tried 3 times: NO USER ann .*under a name that it had before, which rookery move leftovers/,
+  );
+});
+
+test('where nothing has to wait the copy of who is deleted is kept from coming back all the same', async () => {
+  const world = new World();
+  await world.begin();
+  world.place();
+  const options = copying(world, (made) => async (...given) => {
+    const isMade = await made(...given);
+    await deleted(world);
+    return isMade;
+  });
+  await looked({ ...options, settings: { ...options.settings, retention: 0 } });
+  world.now += 2_591_999_999;
+  assert.equal(world.truth.copies.of(root)?.destination, 'mail2');
+});
+
 test('who does not answer while it is copied is waited for, however long', async () => {
   const world = new World();
   await world.begin();

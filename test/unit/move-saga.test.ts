@@ -642,6 +642,19 @@ test('every cell has a step, and none that waits, refuses or ends keeps mail wai
           }
 });
 
+test('a server is not told to push what it does not have', () => {
+  const some = ['user.ann.S', 'user.ann.W'];
+  const cell = { ...held, manifest: 'older', rows: { handed: some }, move: cutOnce } as const;
+  const lacking = (lacks: string[]) => ({ ...cell, compared: { manifest: [], lacks } });
+  assert.equal(shown(stepIn('destination', 'lacks', 'has', lacking(['user.ann.W']))), 'push at mail2: user.ann.S');
+  // Nobody waits for a lease to be told that nobody has it.
+  const nothing = stepIn('destination', 'lacks', 'has', { ...lacking(some), lease: 'none' });
+  assert.match(
+    nothing.do === 'stop' ? nothing.why : nothing.do,
+    /^its destination does not have user\.ann\.S, user\.ann\.W\./,
+  );
+});
+
 test('people are told what is known, what is left over, and what they have to do', () => {
   const stopped = stepIn('destination', 'has', 'lacks', { rows: { text: 'active at mail2!default' } });
   assert.deepEqual(stopped, {
@@ -660,6 +673,11 @@ test('people are told what is known, what is left over, and what they have to do
   assert.equal(
     note(stepIn('destination', 'lacks', 'has', { ...done, manifest: 'older', ...equal })),
     'moved; compared, and whole',
+  );
+  const otherwise = moveOf({ attempts: 1, remarks: ['a', 'b', 'c', 'd'] });
+  assert.equal(
+    note(stepIn('destination', 'lacks', 'has', { ...done, manifest: 'older', ...equal, move: otherwise })),
+    'moved; compared, and whole; otherwise than before, which is no loss: a; b; c, and 1 more',
   );
   assert.match(note(stepIn('destination', 'lacks', 'has', done)), /not compared, for its manifest is lost/);
   assert.match(note(stepIn('source', 'has', 'has', { move: worn })), /tried 3 times: NO System I\/O error/);

@@ -2,7 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MessageFacts } from '../../services/backends/tree-facts.ts';
-import { countNumberedAnew, differences } from '../../services/moves/manifest-comparison.ts';
+import {
+  countNumberedAnew,
+  differences,
+  missingNames,
+  remarks,
+  strictDifferences,
+  without,
+} from '../../services/moves/manifest-comparison.ts';
 import { decodeManifest, encodeManifest } from '../../services/moves/manifest-codec.ts';
 import { sizeOf } from '../../services/moves/manifest.ts';
 import type { MailboxManifest, Manifest } from '../../services/moves/manifest.ts';
@@ -56,7 +63,7 @@ const fine: Readonly<Record<string, Manifest>> = {
 
 for (const [what, found] of Object.entries(fine)) {
   test(`no difference: ${what}`, () => {
-    assert.deepEqual(differences(manifest(), found), []);
+    assert.deepEqual(strictDifferences(manifest(), found), []);
   });
 }
 
@@ -73,11 +80,15 @@ const wrong: Readonly<Record<string, [Manifest, RegExp]>> = {
   'another message': [messages(message(2, { guid: 'f'.repeat(40) })), /uid 2 is another message/],
   'expunged without a change': [messages(message(2, { expunged: true })), /uid 2 is expunged without a change/],
   'other flags without a change': [messages(message(2, { flags: ['\\Seen'] })), /uid 2 has other flags/],
+  'no quota': [manifest({ quotas: new Map() }), /the quota root user\.a is not there/],
+  'no script': [manifest({ sieve: [] }), /the sieve script main is not there/],
+};
+
+/** What an owner sets. */
+const otherwise: Readonly<Record<string, [Manifest, RegExp]>> = {
   'another limit': [manifest({ quotas: new Map([['user.a', new Map([['STORAGE', 6]])]]) }), /STORAGE is 6, was 5/],
   'no limit': [manifest({ quotas: new Map([['user.a', new Map()]]) }), /STORAGE is none, was 5/],
-  'no quota': [manifest({ quotas: new Map() }), /the quota root user\.a is not there/],
   'no subscription': [manifest({ subscriptions: ['user.a.S'] }), /the subscription to news is not there/],
-  'no script': [manifest({ sieve: [] }), /the sieve script main is not there/],
   'another script': [manifest({ sieve: [{ name: 'main', digest: 'e', active: true }] }), /main is another one/],
   'no active script': [manifest({ sieve: [{ name: 'main', digest: 'd', active: false }] }), /main is not active/],
 };
@@ -89,6 +100,29 @@ for (const [what, [found, sentence]] of Object.entries(wrong)) {
     assert.match(found_[0] ?? '', sentence);
   });
 }
+
+for (const [what, [found, sentence]] of Object.entries(otherwise)) {
+  test(`no difference, but a remark: ${what}`, () => {
+    assert.deepEqual(differences(manifest(), found), []);
+    const told = remarks(manifest(), found);
+    assert.equal(told.length, 1, told.join('\n'));
+    assert.match(told[0] ?? '', sentence);
+    assert.deepEqual(strictDifferences(manifest(), found), told);
+  });
+}
+
+test('what was deleted since is left out, with all that belongs to it', () => {
+  const folder = mailbox({ name: 'user.a.S', uniqueId: 'id-s', quotaRoot: 'user.a.S' });
+  const quotas = new Map([...manifest().quotas, ['user.a.S', new Map([['STORAGE', 1]])]]);
+  const before = manifest({ mailboxes: [mailbox(), folder], quotas });
+  const found = manifest({ subscriptions: ['news'] });
+  const missing = missingNames(before, found);
+  assert.deepEqual(missing, ['user.a.S']);
+  assert.deepEqual(strictDifferences(without(before, new Set(missing)), found), []);
+  assert.equal(differences(without(before, new Set()), found).length, 2);
+  const renamed = manifest({ mailboxes: [mailbox(), { ...folder, name: 'user.a.T', folderModseq: 10 }] });
+  assert.deepEqual(missingNames(before, renamed), []);
+});
 
 /** A message as Cyrus numbers it anew. */
 const anew = (of: number, uid: number, more: Partial<MessageFacts> = {}) =>
@@ -125,8 +159,11 @@ test('who deletes a folder gives up the subscription to it', () => {
   const folder = mailbox({ name: 'user.a.S', uniqueId: 'id-s' });
   const before = manifest({ mailboxes: [mailbox(), folder] });
   const deleted = { ...folder, name: 'DELETED.user.a.S.5F', folderModseq: 10 };
-  assert.deepEqual(differences(before, manifest({ mailboxes: [mailbox(), deleted], subscriptions: ['news'] })), []);
-  assert.equal(differences(before, manifest({ mailboxes: [mailbox(), folder], subscriptions: ['news'] })).length, 1);
+  assert.deepEqual(
+    strictDifferences(before, manifest({ mailboxes: [mailbox(), deleted], subscriptions: ['news'] })),
+    [],
+  );
+  assert.equal(remarks(before, manifest({ mailboxes: [mailbox(), folder], subscriptions: ['news'] })).length, 1);
 });
 
 test('many messages are counted', () => {

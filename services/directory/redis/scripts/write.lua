@@ -148,6 +148,14 @@ else
   if next ~= row then rewrite(place, next) end
 end
 
+-- ruling.ts, isTakenWhole(): what is its own there by now is no copy of it any more. One that is being made goes on.
+if VERB == 'ACTIVATE' and ok and (shared or name == tree) then
+  local made, destination = copy_of_tree()
+  if made == '-' and next.state == 'A' and destination == server_of(next.location) then
+    redis.call('DEL', prefix .. 'copy:' .. name)
+  end
+end
+
 -- ruling.ts, caseAfter().
 if why ~= '' then
   keep_case(name, rung_for(open, why, session, now, left))

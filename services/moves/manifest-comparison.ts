@@ -22,9 +22,32 @@ export function strictDifferences(manifest: Manifest, found: Manifest): Differen
   return [...differences(manifest, found), ...remarks(manifest, found)];
 }
 
-/** Settings that are otherwise: subscriptions, limits of quotas, scripts of the same name. */
+/** Settings that are otherwise: quota roots, limits of quotas, subscriptions, scripts of the same name. */
 export function remarks(manifest: Manifest, found: Manifest): Remark[] {
-  return [...limitRemarks(manifest, found), ...subscriptionRemarks(manifest, found), ...sieveRemarks(manifest, found)];
+  return [
+    ...rootRemarks(manifest, found),
+    ...limitRemarks(manifest, found),
+    ...subscriptionRemarks(manifest, found),
+    ...sieveRemarks(manifest, found),
+  ];
+}
+
+/** A Cyrus that died while it made a copy may leave folders without their root; it counts anew by `quota -f`, and only so. */
+function rootRemarks(manifest: Manifest, found: Manifest): Remark[] {
+  const byId = new Map(found.mailboxes.map((mailbox) => [mailbox.uniqueId, mailbox]));
+  const others = manifest.mailboxes.filter(({ name, uniqueId, quotaRoot }) => {
+    const there = byId.get(uniqueId);
+    return there?.name === name && there.quotaRoot !== quotaRoot;
+  });
+  const [first] = others;
+  if (!first) return [];
+  const what =
+    others.length === 1 ? readable(first.name) : `${others.length} mailboxes, ${readable(first.name)} first,`;
+  const is = byId.get(first.uniqueId)?.quotaRoot ?? 'none';
+  const was = first.quotaRoot ?? 'none';
+  return [
+    `the quota root of ${what} is ${readable(is)}, was ${readable(was)}: quota -f at ${readable(found.server)} mends that`,
+  ];
 }
 
 /** The manifest without mailboxes that were deleted since, and all that belongs to them. */
@@ -77,8 +100,6 @@ function mailboxDifferences(expected: MailboxManifest, there: MailboxManifest): 
   const [was, is] = [expected.highestModseq, there.highestModseq];
   compare('the highest modseq', is >= was, was, is);
   compare('the ACL', touched || there.acl === expected.acl, readable(expected.acl), readable(there.acl));
-  const sameRoot = there.quotaRoot === expected.quotaRoot || there.name !== expected.name;
-  compare('the quota root', sameRoot, expected.quotaRoot ?? 'none', there.quotaRoot ?? 'none');
   return [...all, ...messageDifferences(name, expected, there)];
 }
 

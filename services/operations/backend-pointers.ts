@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { readable } from '../address/bytes.ts';
 import type { Bytes } from '../address/bytes.ts';
+import { isDeletedName } from '../directory/settling.ts';
 import type { Directory } from '../directory/directory.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { HeldLease } from '../directory/redis/holdings.ts';
@@ -53,7 +54,11 @@ export async function pointersTo(server: string, sources: PointerSources): Promi
   const wanting = ordered.filter((order) => isFor(order, name)).map((order) => order.name);
   const moved = moving.filter(({ from, to }) => from.server === name || to.server === name).map((move) => move.name);
   return [
-    named('mailboxes in the directory', rows),
+    named(
+      'mailboxes in the directory',
+      rows.filter((name) => !isDeletedName(name)),
+    ),
+    named('deleted mailboxes that it keeps until cyr_expire -D removes them there', rows.filter(isDeletedName)),
     named('open cases', [...new Set([...rivals, ...concerned])]),
     named('leases of moves to it', leased),
     named('open orders of users', wanting),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { withCure } from '../../services/moves/cure.ts';
 
-const move = { name: 'user.ann', to: { server: 'mail2', partition: '' } };
+const move = { name: 'user.ann', from: { server: 'mail1', partition: '' }, to: { server: 'mail2', partition: '' } };
 
 test('an old copy that is in the way is removed by a command', () => {
   assert.equal(
@@ -17,6 +17,13 @@ test('one under another name is shown by a command', () => {
   assert.match(
     withCure('NO USER ann (Mailbox has been moved to another server)', move),
     /mail2.*rookery move leftovers/,
+  );
+});
+
+test('a server that may not let users go is named', () => {
+  assert.match(
+    withCure('NO USER ann (Operation is not supported on mailbox)', move),
+    /allowusermoves: yes .* at mail1$/,
   );
 });
 

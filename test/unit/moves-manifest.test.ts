@@ -75,7 +75,6 @@ const wrong: Readonly<Record<string, [Manifest, RegExp]>> = {
   'a lower last uid': [of({ lastUid: 2 }), /the last uid is 2/],
   'a lower modseq': [of({ highestModseq: 8 }), /the highest modseq is 8/],
   'other rights': [of({ acl: '' }), /the ACL is , was a/],
-  'no quota root': [manifest({ mailboxes: [{ ...mailbox(), quotaRoot: 'user' }] }), /quota root is user, was user\.a/],
   'a message missing': [of({ messages: [message(1), message(3)] }), /^user\.a: each of uid 2 is missing$/],
   'another message': [messages(message(2, { guid: 'f'.repeat(40) })), /uid 2 is another message/],
   'expunged without a change': [messages(message(2, { expunged: true })), /uid 2 is expunged without a change/],
@@ -86,6 +85,10 @@ const wrong: Readonly<Record<string, [Manifest, RegExp]>> = {
 
 /** What an owner sets. */
 const otherwise: Readonly<Record<string, [Manifest, RegExp]>> = {
+  'another quota root': [
+    manifest({ mailboxes: [{ ...mailbox(), quotaRoot: 'user' }] }),
+    /^the quota root of user\.a is user, was user\.a: quota -f at mail1 mends that$/,
+  ],
   'another limit': [manifest({ quotas: new Map([['user.a', new Map([['STORAGE', 6]])]]) }), /STORAGE is 6, was 5/],
   'no limit': [manifest({ quotas: new Map([['user.a', new Map()]]) }), /STORAGE is none, was 5/],
   'no subscription': [manifest({ subscriptions: ['user.a.S'] }), /the subscription to news is not there/],

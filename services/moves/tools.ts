@@ -15,6 +15,8 @@ export interface MoveTools {
   differences: (manifest: Manifest, found: Manifest) => readonly Difference[];
   /** What is set otherwise there, which is no loss. */
   remarks: (manifest: Manifest, found: Manifest) => readonly Remark[];
+  /** Both: nothing is removed of which anything is otherwise than in the copy that stays, be it a setting. */
+  strictDifferences: (manifest: Manifest, found: Manifest) => readonly Difference[];
   driver: (around: Around) => MoveDriver;
 }
 

@@ -4,7 +4,6 @@ import type { Registry } from '../backends/registry.ts';
 import type { Config } from '../config/schema.ts';
 import type { Directory } from '../directory/directory.ts';
 import { FindingStore } from '../moves/finding-store.ts';
-import type { MoveTools } from '../moves/tools.ts';
 import type { LeftOverMeans } from '../operations/left-over-operations.ts';
 import { commandConnection, connected, unheard } from '../redis/connection.ts';
 import type { ConnectionHearer } from '../redis/connection.ts';
@@ -40,7 +39,7 @@ export function openLeftOverMeans(
       return all.length > 0 || (await moves.runs.read(run)) ? all : undefined;
     },
     driver,
-    ...{ differences: strictly(moves.tools), retention, lease },
+    ...{ differences: moves.tools.strictDifferences, retention, lease },
     begun: async () => {
       await Promise.all([connected(redis, patience), moves.store.begun()]);
     },
@@ -68,9 +67,4 @@ export async function openLeftOvers(config: Config): Promise<LeftOverMeans & { c
     throw error;
   }
   return { ...means, close };
-}
-
-/** Nothing is removed of which anything is otherwise than in the copy that stays, be it a setting. */
-function strictly({ differences, remarks }: MoveTools): LeftOverMeans['differences'] {
-  return (manifest, found) => [...differences(manifest, found), ...remarks(manifest, found)];
 }

@@ -8,7 +8,8 @@ import type { DrainedValue } from '../../services/operations/backend-operations.
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import type { WholeRunValue } from '../../services/operations/run-value.ts';
 import { changedSince } from '../../services/moves/plan.ts';
-import { readPlan } from '../../services/moves/plan-file.ts';
+import { readPlan, rehashed } from '../../services/moves/plan-file.ts';
+import { planLines } from '../../services/moves/plan-text.ts';
 import { rowsFor } from '../../services/moves/plan-reading.ts';
 import { RunStore } from '../../services/moves/run-store.ts';
 import { openPlanning } from '../../services/process/open-planning.ts';
@@ -356,6 +357,33 @@ test('what has changed since is found by the rows of the plan, and of the server
       'user.new came',
       'user.none moved',
     ]);
+  } finally {
+    await scratch.close();
+  }
+});
+
+test('what was taken out of a plan by hand, or renamed in it, has not come since; who comes later has', async () => {
+  const made = await planned('--evacuate', 'mail1');
+  const text = [...planLines(made), ''].join('\n');
+  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.includes('"from":'));
+  const [first = '', second = '', third = ''] = lines;
+  const name = made.moves[2]?.name ?? '';
+  const content = text
+    .replace(`${first}\n`, '')
+    .replace(`${second}\n`, '')
+    .replace(third, third.replace(`"${name}"`, '"user.misspelt"'));
+  const edited = readPlan([...planLines(rehashed(content, { by: 'ops', at: 1_700_000_001_000 })), ''].join('\n'));
+  assert.equal(edited.moves.length, made.moves.length - 2);
+  const scratch = await openScratchDirectory(redis.socket);
+  try {
+    const told = async () => {
+      const { rows } = changedSince(edited, await rowsFor(edited, scratch.directory));
+      return rows.map((row) => `${row.name} ${row.kind}`).sort();
+    };
+    assert.deepEqual(await told(), ['user.misspelt gone']);
+    const asked = { verb: 'ACTIVATE', name: 'user.later', location: 'mail1!default', acl: 'x\tlrs\t' } as const;
+    await scratch.directory.write(asked, { ...writer, session: 's10' });
+    assert.deepEqual(await told(), ['user.later came', 'user.misspelt gone']);
   } finally {
     await scratch.close();
   }

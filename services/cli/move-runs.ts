@@ -110,13 +110,21 @@ export function retryCommand(surroundings: Surroundings): Command {
     .description('have the failed moves of a run tried again, or one of them')
     .argument('<run>', 'the run')
     .argument('[name]', 'the root of the one tree: user.jdoe')
-    .addHelpText('after', `${none}\n\nExamples:\n  rookery move retry ${id}\n  rookery move retry ${id} user.jdoe`)
+    .addHelpText(
+      'after',
+      `\nA run that has stopped by itself goes on then. With a name it does not: one that is stopped or paused stays so, and this one\ntree is moved, as limits and windows allow.\n${none}\n\nExamples:\n  rookery move retry ${id}\n  rookery move retry ${id} user.jdoe`,
+    )
     .action(async (run: string, text: string | undefined, options: Options) => {
       const [name, by] = [text === undefined ? undefined : bytesFromText(text), operatorOf(surroundings)];
       const tried = await withMoves(options, surroundings, (moves) => moves.retry(run, name, by));
-      const line = `run ${run}: ${tried.again} are tried again; it is ${tried.run.state}`;
-      surroundings.out(options.format === 'json' ? JSON.stringify(tried) : line);
+      surroundings.out(options.format === 'json' ? JSON.stringify(tried) : triedLine(tried));
     });
+}
+
+function triedLine({ run: { run, state, counts }, again }: Awaited<ReturnType<MoveOperations['retry']>>): string {
+  const others = Math.max(0, (counts.waiting ?? 0) - again);
+  const rest = others === 0 ? '' : state === 'running' ? `, and goes on: ${others} more wait` : `: ${others} more wait`;
+  return `run ${run}: ${again} ${again === 1 ? 'is' : 'are'} tried again; it is ${state}${rest}`;
 }
 
 /** How many rows are asked for at once. */

@@ -266,9 +266,23 @@ test('a run is paused, resumed, tried again and cancelled by whoever may, and no
   const one = await ask<{ run: RunValue; again: number }>('operate', 'POST', `/v1/moves/${run}/retry`, {
     name: 'user.u0',
   });
-  assert.deepEqual([one[0], one[1].again, one[1].run.state], [200, 1, 'running']);
+  assert.deepEqual([one[0], one[1].again, one[1].run.state], [200, 1, 'stopped']);
+  const said = await command('move', 'retry', run, 'user.u1');
+  assert.match(said.out, new RegExp(`^run ${run}: 1 is tried again; it is stopped: \\d+ more wait$`, 'm'));
+  await end(100);
+  await conducting.look(run);
+  const moving = async () => {
+    const { under_way, ...rest } = (await ask<WholeRunValue>('read', 'GET', `/v1/moves/${run}`))[1];
+    return [rest.state, under_way.map(({ name }) => name).sort()];
+  };
+  assert.deepEqual(await moving(), ['stopped', ['user.u0', 'user.u1']]);
+  await end(1, 'refused');
+  await end(1);
+  await conducting.look(run);
+  assert.deepEqual(await moving(), ['stopped', []]);
   const all = await ask<{ again: number }>('operate', 'POST', `/v1/moves/${run}/retry`, {});
   assert.equal(all[1].again, 2);
+  assert.equal((await moving())[0], 'running');
   await conducting.look(run);
   const [, cancelled] = await turn('cancel');
   assert.equal(cancelled.state, 'cancelled');
@@ -276,7 +290,10 @@ test('a run is paused, resumed, tried again and cancelled by whoever may, and no
   const [, mine] = await ask<WholeRunValue>('read', 'GET', `/v1/moves/${run}`);
   assert.ok(mine.under_way.length > 0 && mine.under_way.every((move) => move.cancelled));
   await toTheEnd(run);
-  assert.equal((await turn('retry'))[0], 409);
+  assert.match(
+    (await refused('operate', 'POST', `/v1/moves/${run}/retry`))[1],
+    /was cancelled: plan anew what is left/,
+  );
   assert.equal((await turn('pause'))[0], 409);
   assert.equal((await ask('read', 'GET', '/v1/moves/nosuch'))[0], 404);
   assert.equal((await ask('operate', 'POST', '/v1/moves/nosuch/pause'))[0], 404);
@@ -405,7 +422,7 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   await toTheEnd(run);
   const watched = await command('move', 'watch', run);
   assert.deepEqual([watched.code, watched.out.includes(`${run}: done: 11 of 12 are moved`)], [65, true]);
-  assert.match((await command('move', 'retry', run, 'user.u0')).out, /: 1 are tried again; it is running$/m);
+  assert.match((await command('move', 'retry', run, 'user.u0')).out, /: 1 is tried again; it is running$/m);
   await toTheEnd(run);
   assert.equal((await command('move', 'watch', run)).code, 0);
   assert.equal((await command('move', 'cancel', run)).code, 75);

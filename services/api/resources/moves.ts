@@ -255,6 +255,8 @@ function turning(server: Parameters<Resource>[0], moves: MoveOperations): void {
       config: { role: 'operate' },
       schema: {
         ...{ operationId: 'retryRun', summary: 'Has failed moves of a run tried again', tags: ['moves'], params: aRun },
+        description:
+          'A run that has stopped by itself goes on then. With a name it does not: what is paused or stopped stays so, and this tree alone is moved.',
         body: z.strictObject({ name: nameField('This one alone.').optional() }).prefault({}),
         response: { 200: retryAnswer },
       },

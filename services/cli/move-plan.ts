@@ -1,6 +1,7 @@
 // rookery move plan: has moves planned, shows what they come to, and writes the plan into a file for rookery move start.
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { readable } from '../address/bytes.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Plan } from '../moves/plan.ts';
@@ -126,9 +127,18 @@ export function movePlanCommand(surroundings: Surroundings): Command {
         planned(planning, { query, by, file: options.file ?? '', lines }),
       );
       await tell(plan, options, surroundings);
-      if (query.users.length > 0 && plan.moves.length === 0)
-        throw new CommandError(exit.data, 'nothing can be moved: each reason stands above');
+      const nothing = nothingText(plan, query);
+      if (nothing !== undefined) throw new CommandError(exit.data, nothing);
     });
+}
+
+/** Why a plan is not what was asked for; a server that is empty, and servers that are level, need no moves. */
+function nothingText({ moves, leftOut }: Plan, { users, pattern, rebalance }: PlanningQuery): string | undefined {
+  if (moves.length > 0 || rebalance !== undefined) return undefined;
+  if (leftOut.length > 0 || users.length > 0) return 'nothing can be moved: each reason stands above';
+  return pattern === undefined
+    ? undefined
+    : `nothing can be moved: no user or shared mailbox fits ${readable(pattern)}`;
 }
 
 function queryOf(users: readonly Bytes[], options: Options): PlanningQuery {

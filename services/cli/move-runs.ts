@@ -122,7 +122,7 @@ export function retryCommand(surroundings: Surroundings): Command {
 }
 
 function triedLine({ run: { run, state, counts }, again }: Awaited<ReturnType<MoveOperations['retry']>>): string {
-  const others = Math.max(0, (counts.waiting ?? 0) - again);
+  const others = Math.max(0, counts.waiting - again);
   const rest = others === 0 ? '' : state === 'running' ? `, and goes on: ${others} more wait` : `: ${others} more wait`;
   return `run ${run}: ${again} ${again === 1 ? 'is' : 'are'} tried again; it is ${state}${rest}`;
 }

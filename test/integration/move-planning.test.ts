@@ -242,6 +242,7 @@ test('the file: written once, valid when read, refused after an edit, valid afte
 
 for (const [words, code, why] of [
   [['nobody'], 65, /nothing can be moved/],
+  [['--pattern', 'zzz*'], 65, /nothing can be moved: no user or shared mailbox fits zzz\*/],
   [['--evacuate', 'mail8'], 65, /there is no backend mail8; it may be one of mail1, mail2/],
   [['jdoe', '--to', 'mail8'], 65, /there is no backend mail8/],
   [['--evacuate', 'mail1', '--to', 'mail1'], 65, /is to be emptied/],

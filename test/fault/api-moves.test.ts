@@ -299,6 +299,35 @@ test('a run is paused, resumed, tried again and cancelled by whoever may, and no
   assert.equal((await ask('operate', 'POST', '/v1/moves/nosuch/pause'))[0], 404);
 });
 
+test('what is wrong with a path, or with the place to resume at, is told as a problem', async () => {
+  const run = await started('wrong places');
+  const told = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${base}${path}`, { headers: { authorization: `Bearer ${tokens.read}`, ...headers } });
+    assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/, path);
+    const { type, status, detail } = (await response.json()) as ProblemValue;
+    return [response.status, status, type, detail];
+  };
+  assert.deepEqual(await told('/v1/moves/of/%FF'), [
+    ...[400, 400, 'urn:rookery:problem:request', "'/v1/moves/of/%FF' is not a valid url component"],
+  ]);
+  for (const id of ['abc', '-1', '1234567890']) {
+    const [status, , , detail] = await told(`/v1/moves/${run}/events`, { 'last-event-id': id });
+    assert.equal(status, 400, id);
+    assert.match(String(detail), /^header\.last-event-id is "[^"]+"; it may be the id of an event/);
+  }
+  await conducting.look(run);
+  await end(2);
+  await conducting.look(run);
+  const following = stream(`/v1/moves/${run}/events`, 'move', { 'last-event-id': '999' });
+  const first = await stream(`/v1/moves/${run}/events`, 'progress', { 'last-event-id': '999' });
+  assert.deepEqual(
+    first.map(({ event, id }) => [event, id]),
+    [['progress', 2]],
+  );
+  await toTheEnd(run);
+  assert.ok((await following).some(({ event, id }) => event === 'move' && id > 2));
+});
+
 /** The events of a stream, as they come, until one is of this kind. */
 async function stream(path: string, last: string, headers: Record<string, string> = {}) {
   const response = await fetch(`${base}${path}`, { headers: { authorization: `Bearer ${tokens.read}`, ...headers } });

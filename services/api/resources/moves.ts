@@ -171,7 +171,7 @@ function following(server: Parameters<Resource>[0], moves: MoveOperations): void
       schema: {
         ...{ operationId: 'followRun', summary: 'A run as server-sent events', tags: ['moves'], params: aRun },
         description:
-          'move: a tree has been moved, or not (id: how many have ended). progress: the run, when it has changed. over: the run at its end, the last event. Last-Event-ID, or after, resumes.',
+          'move: a tree has been moved, or not (id: how many have ended). progress: the run, when it has changed. over: the run at its end, the last event. Last-Event-ID, or after, resumes; a number that is beyond all ends stands for the last of them.',
         querystring: z.strictObject({
           after: numberField(0, 999_999_999, 'What ended after so many ends.').optional(),
         }),
@@ -180,9 +180,9 @@ function following(server: Parameters<Resource>[0], moves: MoveOperations): void
     },
     async (request, reply) => {
       const { run } = request.params;
-      // Refused as usual where there is no such run.
-      await moves.show(run);
-      const after = lastEventId(request) ?? request.query.after ?? 0;
+      const asked = lastEventId(request) ?? request.query.after ?? 0;
+      // Refused as usual where there is no such run. Whoever was further than it is was so of another one, and misses nothing.
+      const after = Math.min(asked, (await moves.show(run)).ends);
       await streamEvents(request, reply, (signal) => newsOf(moves, run, after, signal));
     },
   );

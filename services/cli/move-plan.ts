@@ -7,10 +7,11 @@ import type { Bytes } from '../directory/entry.ts';
 import type { Plan } from '../moves/plan.ts';
 import { rehashed, UnfitPlanFile } from '../moves/plan-file.ts';
 import { planLines } from '../moves/plan-text.ts';
+import { mostAtATime, mostBytesPerSecond } from '../moves/run.ts';
 import type { MovePlanning, PlanningQuery } from '../operations/move-planning.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { ApiOptions } from './api-client.ts';
-import { formatOption, octets, whereOptions, wholeNumber, withOptions } from './command-options.ts';
+import { formatOption, octets, upTo, whereOptions, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { writePlan } from './move-plan-file.ts';
@@ -49,9 +50,15 @@ function percent(text: string): number {
   throw new InvalidArgumentError('It must be a number of percent above 0, up to 100.');
 }
 
+function bytesPerSecond(text: string): number {
+  const number = octets(text);
+  if (number > mostBytesPerSecond) throw new InvalidArgumentError(`It must be at most ${mostBytesPerSecond}.`);
+  return number;
+}
+
 const limitOption = (name: string, what: string) =>
   new Option(`--limit-${name} <number>`, `at most so many at a time ${what} (default: moves.limits)`).argParser(
-    wholeNumber,
+    upTo(mostAtATime),
   );
 
 function planOptions(command: Command): Command {
@@ -79,7 +86,7 @@ function planOptions(command: Command): Command {
     ...[limitOption('total', 'in all'), limitOption('per-source', 'from one server')],
     ...[limitOption('per-destination', 'to one server'), limitOption('per-partition', 'from or to one partition')],
     new Option('--limit-bytes <number>', 'at most so many bytes a second, as 50M (default: moves.limits)').argParser(
-      octets,
+      bytesPerSecond,
     ),
     new Option('-o, --output <file>', 'write the plan into this file; - is standard output'),
     new Option('--force', 'also where the file is there already'),

@@ -20,6 +20,10 @@ export interface Limits {
   bytesPerSecond: number;
 }
 
+/** How far limits may go, wherever they are given. */
+export const mostAtATime = 10_000;
+export const mostBytesPerSecond = 1_000_000_000_000;
+
 /** Bounds that stop a run by themselves; 0: not looked at. */
 export interface StopWhen {
   /** So many moves have failed since it was started or resumed. */

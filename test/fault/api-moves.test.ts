@@ -430,6 +430,23 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   assert.notEqual(run, '', said.err);
   assert.equal((await command('move', 'start', file, '--yes')).code, 75);
   assert.equal((await command('move', 'start', file, '--yes', '--limit', 'total=0')).code, 64);
+  for (const most of ['total=10000', 'partition=10000', 'bytes=1000000000000']) {
+    const said = await command('move', 'start', file, '--yes', '--limit', `${most}1`);
+    assert.deepEqual([said.code, said.err.includes(`may be ${most} at most`)], [64, true], said.err);
+  }
+  for (const [limit, value] of [
+    ['total', 10_001],
+    ['per_source', 10_001],
+    ['bytes_per_second', 1_000_000_000_001],
+  ] as const) {
+    const body = { plan: (await plan('too much')).plan, limits: { [limit]: value } };
+    const [status, why] = await refused('admin', 'POST', '/v1/moves', body);
+    assert.equal(status, 400);
+    assert.match(
+      why,
+      new RegExp(`^body\\.limits\\.${limit} is ${value}; it may be a whole number from \\d to ${value - 1}$`),
+    );
+  }
   assert.equal((await command('move', 'start', file, '--yes', '--window', 'soon')).code, 64);
   for (const bounds of ['failed', 'errors=5', 'failed=1.5', 'percent=101'])
     assert.equal((await command('move', 'start', file, '--yes', '--stop-when', bounds)).code, 64, bounds);

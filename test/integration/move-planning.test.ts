@@ -250,6 +250,8 @@ for (const [words, code, why] of [
   [[], 64, /one of these/],
   [['--rebalance', '--no-sizes'], 65, /sizes are needed/],
   [['jdoe', '--to', 'mail1!a!b'], 64, /is no place; it may be SERVER or SERVER!PARTITION/],
+  [['jdoe', '--limit-total', '10001'], 64, /It must be at most 10000\./],
+  [['jdoe', '--limit-bytes', '1000G'], 64, /It must be at most 1000000000000\./],
   [['--rebalance', '700'], 64, /percent above 0/],
   [['--file', '/nowhere/users'], 65, /cannot be read/],
   [['--rehash', '/nowhere/plan'], 65, /cannot be read/],

@@ -8,12 +8,11 @@ import { planLines } from '../../moves/plan-text.ts';
 import { mostNamed, planAnswer } from '../../operations/move-planning.ts';
 import { treeWords } from '../../operations/tree-names.ts';
 import { callerName } from '../access.ts';
-import { nameField } from '../fields.ts';
+import { limitFields, nameField } from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
-const limit = (what: string) =>
-  field(z.int().min(1).max(10_000).optional(), `At a time ${what}.`, 'a whole number from 1 to 10000');
+const limit = (what: string) => limitFields.atATime(`At a time ${what}.`);
 const list = <T extends z.ZodType>(of: T, most: number, doc: string, expects: string) =>
   field(z.array(of).max(most).default([]), doc, `a list of ${expects}`);
 
@@ -52,11 +51,7 @@ const wanted = z.strictObject({
       .strictObject({
         ...{ total: limit('in all'), per_source: limit('from one server'), per_destination: limit('to one server') },
         per_partition: limit('from or to one partition'),
-        bytes_per_second: field(
-          z.int().min(0).max(1_000_000_000_000).optional(),
-          'All together, in a second; 0: no limit.',
-          'a whole number from 0 to 1000000000000',
-        ),
+        bytes_per_second: limitFields.bytesPerSecond,
       })
       .default({}),
     'In place of those that are configured.',

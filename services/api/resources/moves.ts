@@ -10,15 +10,15 @@ import { moveValue, runValue, wholeRunValue } from '../../operations/run-value.t
 import { callerName } from '../access.ts';
 import { lastEventId, streamEvents } from '../event-stream.ts';
 import type { StreamedEvent } from '../event-stream.ts';
-import { bytesOf, encodingField, limitField, nameField, numberField } from '../fields.ts';
+import { bytesOf, encodingField, limitField, limitFields, nameField, numberField } from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
 const runField = field(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), 'The run.', 'the id of a run, as the list has it');
 const aRun = z.strictObject({ run: runField });
 
-const bound = (doc: string, least = 1) =>
-  field(z.int().min(least).max(1_000_000_000_000).optional(), doc, `a whole number, ${least} or more`);
+const bound = (doc: string, most = 1_000_000) =>
+  field(z.int().min(0).max(most).optional(), doc, `a whole number from 0 to ${most}`);
 
 const seconds = field(
   z.number().min(0).max(3600).optional(),
@@ -34,9 +34,15 @@ const startBody = z.strictObject({
   ),
   limits: z
     .strictObject({
-      ...{ total: bound('How many moves at a time.'), per_source: bound('From one server.') },
-      ...{ per_destination: bound('To one server.'), per_partition: bound('From or to one partition.') },
-      bytes_per_second: bound('How much in a second; 0: no limit.', 0),
+      ...{
+        total: limitFields.atATime('How many moves at a time.'),
+        per_source: limitFields.atATime('From one server.'),
+      },
+      ...{ per_destination: limitFields.atATime('To one server.') },
+      ...{
+        per_partition: limitFields.atATime('From or to one partition.'),
+        bytes_per_second: limitFields.bytesPerSecond,
+      },
     })
     .prefault({}),
   windows: field(
@@ -46,8 +52,8 @@ const startBody = z.strictObject({
   ),
   stop_when: z
     .strictObject({
-      ...{ failed: bound('So many have failed.', 0), failed_percent: bound('So many of a hundred have failed.', 0) },
-      ...{ deferred: bound('So many messages a minute are put off.', 0), latency: seconds },
+      ...{ failed: bound('So many have failed.'), failed_percent: bound('So many of a hundred have failed.', 100) },
+      ...{ deferred: bound('So many messages a minute are put off.'), latency: seconds },
     })
     .prefault({}),
   again: field(z.boolean().default(false), 'Though the plan has a run that is over.', 'true or false'),

@@ -68,6 +68,24 @@ export function bytesOf(name: string, encoding: 'text' | 'base64url'): Bytes {
   return encoding === 'text' ? bytesFromText(name) : Buffer.from(name, 'base64url').toString('latin1');
 }
 
+/** A name in a body; one that is no text is written as bytes. */
+export function anyNameField(doc: string, expects?: string) {
+  return z.union([
+    nameField(doc, expects),
+    z.strictObject({
+      base64url: z
+        .string()
+        .min(1)
+        .max(2000)
+        .regex(/^[A-Za-z0-9_-]+$/),
+    }),
+  ]);
+}
+
+export function bytesOfAny(name: string | { base64url: string }): Bytes {
+  return typeof name === 'string' ? bytesOf(name, 'text') : bytesOf(name.base64url, 'base64url');
+}
+
 /** Limits of moves in a body. */
 export const limitFields = {
   atATime: (doc: string) =>

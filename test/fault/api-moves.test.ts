@@ -328,6 +328,24 @@ test('what is wrong with a path, or with the place to resume at, is told as a pr
   assert.ok((await following).some(({ event, id }) => event === 'move' && id > 2));
 });
 
+test('a tree whose name is no text is shown and tried again by its bytes, over the API as without it', async () => {
+  const names = ['user.jos\xe9', 'user.jos\xe8'];
+  await holding(directory, 'mail1', names);
+  const run = await started('no text', {}, names);
+  await conducting.look(run);
+  await end(2, 'refused');
+  await conducting.look(run);
+  const [first, second] = names.map((name) => Buffer.from(name, 'latin1').toString('base64url'));
+  const shown = await command('move', 'show', '--base64url', first ?? '');
+  assert.match(shown.out, /user\.jos\\xe9/);
+  const [status, value] = await ask<MoveValue>('read', 'GET', `/v1/moves/of/${second}?encoding=base64url`);
+  assert.deepEqual([status, value.name], [200, 'user.jos\\xe8']);
+  const [tried] = await ask('operate', 'POST', `/v1/moves/${run}/retry`, { name: { base64url: first } });
+  assert.equal(tried, 200);
+  assert.match((await command('move', 'retry', run, second ?? '', '--base64url')).out, /: 1 is tried again/);
+  await toTheEnd(run);
+});
+
 /** The events of a stream, as they come, until one is of this kind. */
 async function stream(path: string, last: string, headers: Record<string, string> = {}) {
   const response = await fetch(`${base}${path}`, { headers: { authorization: `Bearer ${tokens.read}`, ...headers } });

@@ -2,13 +2,12 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { bytesFromText } from '../../directory/entry.ts';
-import type { Bytes } from '../../directory/entry.ts';
 import type { Plan } from '../../moves/plan.ts';
 import { planLines } from '../../moves/plan-text.ts';
 import { mostNamed, planAnswer } from '../../operations/move-planning.ts';
 import { treeWords } from '../../operations/tree-names.ts';
 import { callerName } from '../access.ts';
-import { limitFields, nameField } from '../fields.ts';
+import { anyNameField, bytesOfAny, limitFields, nameField } from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
@@ -16,21 +15,13 @@ const limit = (what: string) => limitFields.atATime(`At a time ${what}.`);
 const list = <T extends z.ZodType>(of: T, most: number, doc: string, expects: string) =>
   field(z.array(of).max(most).default([]), doc, `a list of ${expects}`);
 
-/** A name that is no text is written as bytes. */
-const named = z.union([
-  nameField('A user, or a shared mailbox.', treeWords),
-  z.strictObject({
-    base64url: z
-      .string()
-      .min(1)
-      .max(2000)
-      .regex(/^[A-Za-z0-9_-]+$/),
-  }),
-]);
-
 const wanted = z.strictObject({
   users: list(
-    field(named, 'A name.', `${treeWords}, or { base64url } where it is no text`),
+    field(
+      anyNameField('A user, or a shared mailbox.', treeWords),
+      'A name.',
+      `${treeWords}, or { base64url } where it is no text`,
+    ),
     mostNamed,
     'These users and shared mailboxes.',
     `at most ${mostNamed} names`,
@@ -92,7 +83,7 @@ export const movePlans: Resource = (server, { operations: { planning } }) => {
       const { users, pattern, evacuate, to, limits, ...rest } = request.body;
       const bytes = (text: string | undefined) => (text === undefined ? undefined : bytesFromText(text));
       const query = {
-        ...{ ...rest, users: users.map(nameOf), to: to.map(bytesFromText) },
+        ...{ ...rest, users: users.map(bytesOfAny), to: to.map(bytesFromText) },
         ...{ pattern: bytes(pattern), evacuate: bytes(evacuate), limits: limitsOf(limits) },
       };
       const plan = await planning.plan(query, callerName(request));
@@ -100,10 +91,6 @@ export const movePlans: Resource = (server, { operations: { planning } }) => {
     },
   );
 };
-
-function nameOf(name: z.output<typeof named>): Bytes {
-  return typeof name === 'string' ? bytesFromText(name) : Buffer.from(name.base64url, 'base64url').toString('latin1');
-}
 
 function limitsOf(limits: z.output<typeof wanted>['limits']) {
   const { total, per_source, per_destination, per_partition, bytes_per_second } = limits;

@@ -1,6 +1,5 @@
 // /v1/moves: plans of moves are started, followed, held up, gone on with, and reported on.
 import { z } from 'zod';
-import { bytesFromText } from '../../directory/entry.ts';
 import type { RunWish } from '../../moves/starting.ts';
 import { followRun } from '../../operations/following-run.ts';
 import { checkedValue, endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../../operations/move-operations.ts';
@@ -10,7 +9,16 @@ import { moveValue, runValue, wholeRunValue } from '../../operations/run-value.t
 import { callerName } from '../access.ts';
 import { lastEventId, streamEvents } from '../event-stream.ts';
 import type { StreamedEvent } from '../event-stream.ts';
-import { bytesOf, encodingField, limitField, limitFields, nameField, numberField } from '../fields.ts';
+import {
+  anyNameField,
+  bytesOf,
+  bytesOfAny,
+  encodingField,
+  limitField,
+  limitFields,
+  nameField,
+  numberField,
+} from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
@@ -263,13 +271,21 @@ function turning(server: Parameters<Resource>[0], moves: MoveOperations): void {
         ...{ operationId: 'retryRun', summary: 'Has failed moves of a run tried again', tags: ['moves'], params: aRun },
         description:
           'A run that has stopped by itself goes on then. With a name it does not: what is paused or stopped stays so, and this tree alone is moved.',
-        body: z.strictObject({ name: nameField('This one alone.').optional() }).prefault({}),
+        body: z
+          .strictObject({
+            name: field(
+              anyNameField('A tree.'),
+              'This one alone.',
+              'a mailbox name, as user.jdoe, or { base64url } where it is no text',
+            ).optional(),
+          })
+          .prefault({}),
         response: { 200: retryAnswer },
       },
     },
     (request) => {
       const { name } = request.body;
-      return moves.retry(request.params.run, name === undefined ? undefined : bytesFromText(name), callerName(request));
+      return moves.retry(request.params.run, name === undefined ? undefined : bytesOfAny(name), callerName(request));
     },
   );
 }

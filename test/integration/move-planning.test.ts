@@ -422,10 +422,10 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
     const { out } = await operator(served.configFile, 'backend', 'show', 'mail2');
     assert.match(out, new RegExp(`^emptying +moving, after 1 run: run ${run} moves 1 tree\\nleft +user`, 'm'));
     const kept = await operator(served.configFile, 'backend', 'retire', 'mail2', '--dry-run');
-    assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
+    assert.match(kept.out, new RegExp(`1 run of moves \\(${run}\\)`));
     assert.match(
       (await operator(served.configFile, 'backend', 'retire', 'mail3', '--dry-run')).out,
-      /runs of moves/,
+      /run of moves/,
       'also where it goes to',
     );
     // What was said is heard by a command that asks no API, too.

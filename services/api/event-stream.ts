@@ -1,6 +1,7 @@
 // Server-sent events (the WHATWG's text/event-stream): an answer that goes on, with ids from which a reader resumes.
 import { once } from 'node:events';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { InvalidRequest } from './validation.ts';
 
 export interface StreamedEvent {
   event: string;
@@ -12,10 +13,13 @@ export interface StreamedEvent {
 /** A comment goes out when nothing else has for so long, in milliseconds: proxies close what is silent. */
 const heartbeat = 15_000;
 
-/** Where a reader was, by its header `Last-Event-ID`; undefined where it says nothing that is a number. */
+/** Where a reader was, by its header `Last-Event-ID`; undefined where it has none. Throws InvalidRequest where that is no number. */
 export function lastEventId({ headers }: FastifyRequest): number | undefined {
   const said = headers['last-event-id'];
-  return typeof said === 'string' && /^\d{1,9}$/.test(said) ? Number(said) : undefined;
+  if (said === undefined || said === '') return undefined;
+  if (typeof said === 'string' && /^\d{1,9}$/.test(said)) return Number(said);
+  const expected = 'the id of an event, a whole number from 0 to 999999999';
+  throw new InvalidRequest([{ field: 'header.last-event-id', value: JSON.stringify(said), expected }]);
 }
 
 /**

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { queueName, queueWords } from '../events/queues.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
+import { mostAtATime, mostBytesPerSecond } from '../moves/run.ts';
 import { field } from './validation.ts';
 
 /** A list's length, written in digits in a query. */
@@ -66,3 +67,32 @@ export const encodingField = field(
 export function bytesOf(name: string, encoding: 'text' | 'base64url'): Bytes {
   return encoding === 'text' ? bytesFromText(name) : Buffer.from(name, 'base64url').toString('latin1');
 }
+
+/** A name in a body; one that is no text is written as bytes. */
+export function anyNameField(doc: string, expects?: string) {
+  return z.union([
+    nameField(doc, expects),
+    z.strictObject({
+      base64url: z
+        .string()
+        .min(1)
+        .max(2000)
+        .regex(/^[A-Za-z0-9_-]+$/),
+    }),
+  ]);
+}
+
+export function bytesOfAny(name: string | { base64url: string }): Bytes {
+  return typeof name === 'string' ? bytesOf(name, 'text') : bytesOf(name.base64url, 'base64url');
+}
+
+/** Limits of moves in a body. */
+export const limitFields = {
+  atATime: (doc: string) =>
+    field(z.int().min(1).max(mostAtATime).optional(), doc, `a whole number from 1 to ${mostAtATime}`),
+  bytesPerSecond: field(
+    z.int().min(0).max(mostBytesPerSecond).optional(),
+    'How much in a second, all together; 0: no limit.',
+    `a whole number from 0 to ${mostBytesPerSecond}`,
+  ),
+};

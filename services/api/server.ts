@@ -35,6 +35,10 @@ export class ApiServer {
       requestTimeout: 10_000,
       forceCloseConnections: true,
       routerOptions: { maxParamLength: longestParameter },
+      // What is wrong before there is a route: a path with %FF, which is no text.
+      frameworkErrors: (error, _request, reply) => {
+        sendProblem(reply, problemOf(error));
+      },
     });
     this.#tellProblems();
     healthRoutes(this.#server, options);

@@ -24,7 +24,7 @@ export function apiOnPlanning(api: ApiClient): MovePlanning {
 }
 
 /** What is no UTF-8 goes as bytes. */
-function nameValue(name: Bytes): string | { base64url: string } {
+export function nameValue(name: Bytes): string | { base64url: string } {
   const text = textFromBytes(name);
   if (bytesFromText(text) === name) return text;
   return { base64url: Buffer.from(name, 'latin1').toString('base64url') };

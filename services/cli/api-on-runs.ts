@@ -1,11 +1,11 @@
 // Runs of plans and moves: asked of the API of a running process.
-import { textFromBytes } from '../directory/entry.ts';
 import type { RunWish } from '../moves/starting.ts';
 import { checkedValue, endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../operations/move-operations.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
 import { Refusal } from '../operations/refusal.ts';
 import { moveValue, runValue, wholeRunValue } from '../operations/run-value.ts';
 import type { ApiClient } from './api-client.ts';
+import { nameValue } from './api-on-moves.ts';
 
 export function apiOnMoves(api: ApiClient): MoveOperations {
   const at = (run: string) => `/v1/moves/${encodeURIComponent(run)}`;
@@ -18,11 +18,14 @@ export function apiOnMoves(api: ApiClient): MoveOperations {
       return (await api.ask({ method: 'GET', path: '/v1/moves', query: { limit } }, runsAnswer)).runs;
     },
     show: (run) => api.ask({ method: 'GET', path: at(run), patient: true }, wholeRunValue),
-    of: (name) =>
-      api.ask({ method: 'GET', path: `/v1/moves/of/${encodeURIComponent(textFromBytes(name))}` }, moveValue),
+    of(name) {
+      const value = nameValue(name);
+      const [word, query] = typeof value === 'string' ? [value, {}] : [value.base64url, { encoding: 'base64url' }];
+      return api.ask({ method: 'GET', path: `/v1/moves/of/${encodeURIComponent(word)}`, query }, moveValue);
+    },
     ...{ pause: turn('pause'), resume: turn('resume'), cancel: turn('cancel') },
     retry(run, name) {
-      const body = name === undefined ? {} : { name: textFromBytes(name) };
+      const body = name === undefined ? {} : { name: nameValue(name) };
       return api.ask({ method: 'POST', path: `${at(run)}/retry`, body }, retryAnswer);
     },
     report: (run, from, limit) =>

@@ -42,12 +42,12 @@ function audit(surroundings: Surroundings, end: End): Command {
     .option('-s, --server <server>', 'all that a server has, or should have')
     .addHelpText(
       'after',
-      '\nFiles that lie on a disk without being in the list of mailboxes of their server are not seen.\n\nExit codes: 65 something is not right, 75 not all could be looked at.\n\nExamples:\n  rookery move audit --run 20261127-171408-3f9a\n  rookery move audit user.jdoe user.ann\n  rookery move audit --server mail2.example.org',
+      '\nFiles that lie on a disk without being in the list of mailboxes of their server are not seen.\n\nExit codes: 65 something is not right, or nobody has what is named, 75 not all could be looked at.\n\nExamples:\n  rookery move audit --run 20261127-171408-3f9a\n  rookery move audit user.jdoe user.ann\n  rookery move audit --server mail2.example.org',
     )
     .action(async (names: string[], options: Options & { run?: string; server?: string }) => {
       const choice = choiceOf(names, options);
       const found = await withLeftOvers(options, surroundings, (leftOvers) => leftOvers.audit(choice));
-      if (found.findings.length > 0) end(exit.data);
+      if (found.findings.length + found.nowhere.length > 0) end(exit.data);
       else if (found.silent.length + found.later.length > 0) end(exit.temporary);
       (options.format === 'json' ? [JSON.stringify(found)] : auditLines(found)).forEach(surroundings.out);
     });
@@ -56,11 +56,12 @@ function audit(surroundings: Surroundings, end: End): Command {
 const unknownNote =
   'unknown: the directory does not know it; what can be done is told by: rookery move discard NAME --server SERVER --deleted REASON --dry-run';
 
-function auditLines({ trees, findings, silent, later, note }: AuditedValue): string[] {
+function auditLines({ trees, findings, silent, nowhere, later, note }: AuditedValue): string[] {
   const findingsText = findings.length === 1 ? '1 finding' : `${findings.length} findings`;
   return [
     ...(findings.length === 0 ? [] : tableLines({ columns, rows: findings.map(row) })),
     ...silent.map((line) => `silent: ${line}`),
+    ...nowhere.map((tree) => `${tree}: neither the directory nor any server has it; its name may be misspelt`),
     ...later.map((line) => `not now: ${line}`),
     ...(findings.some(({ kind }) => kind === 'unknown') ? [unknownNote] : []),
     `${treesText(trees)} ${trees === 1 ? 'was' : 'were'} looked at, ${findingsText}; ${note}`,

@@ -1,15 +1,17 @@
 // rookery move plan: has moves planned, shows what they come to, and writes the plan into a file for rookery move start.
 import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { readable } from '../address/bytes.ts';
 import { bytesFromText } from '../directory/entry.ts';
 import type { Bytes } from '../directory/entry.ts';
 import type { Plan } from '../moves/plan.ts';
 import { rehashed, UnfitPlanFile } from '../moves/plan-file.ts';
 import { planLines } from '../moves/plan-text.ts';
+import { mostAtATime, mostBytesPerSecond } from '../moves/run.ts';
 import type { MovePlanning, PlanningQuery } from '../operations/move-planning.ts';
 import { Refusal } from '../operations/refusal.ts';
 import type { ApiOptions } from './api-client.ts';
-import { formatOption, octets, whereOptions, wholeNumber, withOptions } from './command-options.ts';
+import { formatOption, octets, upTo, whereOptions, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
 import { CommandError, exit } from './exit-codes.ts';
 import { writePlan } from './move-plan-file.ts';
@@ -48,9 +50,15 @@ function percent(text: string): number {
   throw new InvalidArgumentError('It must be a number of percent above 0, up to 100.');
 }
 
+function bytesPerSecond(text: string): number {
+  const number = octets(text);
+  if (number > mostBytesPerSecond) throw new InvalidArgumentError(`It must be at most ${mostBytesPerSecond}.`);
+  return number;
+}
+
 const limitOption = (name: string, what: string) =>
   new Option(`--limit-${name} <number>`, `at most so many at a time ${what} (default: moves.limits)`).argParser(
-    wholeNumber,
+    upTo(mostAtATime),
   );
 
 function planOptions(command: Command): Command {
@@ -78,7 +86,7 @@ function planOptions(command: Command): Command {
     ...[limitOption('total', 'in all'), limitOption('per-source', 'from one server')],
     ...[limitOption('per-destination', 'to one server'), limitOption('per-partition', 'from or to one partition')],
     new Option('--limit-bytes <number>', 'at most so many bytes a second, as 50M (default: moves.limits)').argParser(
-      octets,
+      bytesPerSecond,
     ),
     new Option('-o, --output <file>', 'write the plan into this file; - is standard output'),
     new Option('--force', 'also where the file is there already'),
@@ -126,9 +134,18 @@ export function movePlanCommand(surroundings: Surroundings): Command {
         planned(planning, { query, by, file: options.file ?? '', lines }),
       );
       await tell(plan, options, surroundings);
-      if (query.users.length > 0 && plan.moves.length === 0)
-        throw new CommandError(exit.data, 'nothing can be moved: each reason stands above');
+      const nothing = nothingText(plan, query);
+      if (nothing !== undefined) throw new CommandError(exit.data, nothing);
     });
+}
+
+/** Why a plan is not what was asked for; a server that is empty, and servers that are level, need no moves. */
+function nothingText({ moves, leftOut }: Plan, { users, pattern, rebalance }: PlanningQuery): string | undefined {
+  if (moves.length > 0 || rebalance !== undefined) return undefined;
+  if (leftOut.length > 0 || users.length > 0) return 'nothing can be moved: each reason stands above';
+  return pattern === undefined
+    ? undefined
+    : `nothing can be moved: no user or shared mailbox fits ${readable(pattern)}`;
 }
 
 function queryOf(users: readonly Bytes[], options: Options): PlanningQuery {

@@ -1,12 +1,14 @@
 // rookery move list, show, pause, resume, cancel, retry, report: what is asked of runs, and of the moves of single trees.
 import { Command, Option } from 'commander';
 import { bytesFromText } from '../directory/entry.ts';
+import type { Bytes } from '../directory/entry.ts';
 import type { MoveOperations } from '../operations/move-operations.ts';
 import { csvLine, reportColumns } from '../operations/report-csv.ts';
 import type { ReportRow, RunValue } from '../operations/run-value.ts';
 import type { ApiOptions } from './api-client.ts';
 import { formatOption, whereOptions, wholeNumber, withOptions } from './command-options.ts';
 import type { FormatOption } from './command-options.ts';
+import { CommandError, exit } from './exit-codes.ts';
 import { movePairs, movesTable, reportTable, runPairs, runsTable } from './move-view.ts';
 import { jsonLines, pairLines, tableLines } from './render.ts';
 import { operatorOf } from './surroundings.ts';
@@ -14,6 +16,18 @@ import type { Surroundings } from './surroundings.ts';
 import { withMoves } from './with-operations.ts';
 
 type Options = ApiOptions & FormatOption;
+
+type NameOptions = Options & { base64url?: true };
+
+/** What is no text can't be written on a command line. */
+const base64urlOption = () =>
+  new Option('--base64url', 'the name is written so, as name_base64url in a plan: for one that is not UTF-8');
+
+function nameIn(text: string, { base64url }: NameOptions): Bytes {
+  if (!base64url) return bytesFromText(text);
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new CommandError(exit.usage, `'${text}' is no base64url`);
+  return Buffer.from(text, 'base64url').toString('latin1');
+}
 
 const none = "\nExit codes: 65 there is no such run, 75 it can't be as it is now.";
 
@@ -30,22 +44,23 @@ export function listCommand(surroundings: Surroundings): Command {
 }
 
 export function showCommand(surroundings: Surroundings): Command {
-  return withOptions(new Command('show'), [formatOption(), ...whereOptions()])
+  return withOptions(new Command('show'), [base64urlOption(), formatOption(), ...whereOptions()])
     .description('show a run with what is under way, or the last move of one tree')
     .argument('<run or name>', 'the run, or the root of a tree: user.jdoe')
     .addHelpText(
       'after',
       `${none}\n\nExamples:\n  rookery move show 20261127-171408-3f9a\n  rookery move show user.jdoe`,
     )
-    .action(async (text: string, options: Options) => {
+    .action(async (text: string, options: NameOptions) => {
       const lines = await withMoves(options, surroundings, (moves) => shown(text, options, moves));
       lines.forEach(surroundings.out);
     });
 }
 
-async function shown(text: string, { format }: Options, moves: MoveOperations): Promise<string[]> {
-  if (!isRunId(text)) {
-    const move = await moves.of(bytesFromText(text));
+async function shown(text: string, options: NameOptions, moves: MoveOperations): Promise<string[]> {
+  const { format, base64url = false } = options;
+  if (base64url || !isRunId(text)) {
+    const move = await moves.of(nameIn(text, options));
     return format === 'json' ? [JSON.stringify(move)] : pairLines(movePairs(move));
   }
   const run = await moves.show(text);
@@ -106,17 +121,25 @@ export function turnCommands(surroundings: Surroundings): Command[] {
 }
 
 export function retryCommand(surroundings: Surroundings): Command {
-  return withOptions(new Command('retry'), [formatOption(), ...whereOptions()])
+  return withOptions(new Command('retry'), [base64urlOption(), formatOption(), ...whereOptions()])
     .description('have the failed moves of a run tried again, or one of them')
     .argument('<run>', 'the run')
     .argument('[name]', 'the root of the one tree: user.jdoe')
-    .addHelpText('after', `${none}\n\nExamples:\n  rookery move retry ${id}\n  rookery move retry ${id} user.jdoe`)
-    .action(async (run: string, text: string | undefined, options: Options) => {
-      const [name, by] = [text === undefined ? undefined : bytesFromText(text), operatorOf(surroundings)];
+    .addHelpText(
+      'after',
+      `\nA run that has stopped by itself goes on then. With a name it does not: one that is stopped or paused stays so, and this one\ntree is moved, as limits and windows allow.\n${none}\n\nExamples:\n  rookery move retry ${id}\n  rookery move retry ${id} user.jdoe`,
+    )
+    .action(async (run: string, text: string | undefined, options: NameOptions) => {
+      const [name, by] = [text === undefined ? undefined : nameIn(text, options), operatorOf(surroundings)];
       const tried = await withMoves(options, surroundings, (moves) => moves.retry(run, name, by));
-      const line = `run ${run}: ${tried.again} are tried again; it is ${tried.run.state}`;
-      surroundings.out(options.format === 'json' ? JSON.stringify(tried) : line);
+      surroundings.out(options.format === 'json' ? JSON.stringify(tried) : triedLine(tried));
     });
+}
+
+function triedLine({ run: { run, state, counts }, again }: Awaited<ReturnType<MoveOperations['retry']>>): string {
+  const others = Math.max(0, counts.waiting - again);
+  const rest = others === 0 ? '' : state === 'running' ? `, and goes on: ${others} more wait` : `: ${others} more wait`;
+  return `run ${run}: ${again} ${again === 1 ? 'is' : 'are'} tried again; it is ${state}${rest}`;
 }
 
 /** How many rows are asked for at once. */

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { UnfitPlanFile, readPlan } from '../moves/plan-file.ts';
 import { treesText } from '../moves/plan.ts';
 import type { Plan } from '../moves/plan.ts';
+import { mostAtATime, mostBytesPerSecond } from '../moves/run.ts';
 import type { Limits, StopWhen } from '../moves/run.ts';
 import type { RunWish } from '../moves/starting.ts';
 import { windowOf, windowWords } from '../moves/windows.ts';
@@ -39,10 +40,11 @@ const limitNames: Readonly<Record<string, keyof Limits>> = {
 function limitsOf(text: string, before: Partial<Limits> = {}): Partial<Limits> {
   const limits = { ...before };
   for (const word of text.split(',')) {
-    const [, name = '', number = '', unit = ''] = /^([a-z]+)=(\d{1,12})([kMG]?)$/.exec(word) ?? [];
+    const [, name = '', number = '', unit = ''] = /^([a-z]+)=(\d{1,15})([kMG]?)$/.exec(word) ?? [];
     const limit = limitNames[name];
     const value = Number(number) * { '': 1, k: 1e3, M: 1e6, G: 1e9 }[unit as '' | 'k' | 'M' | 'G'];
-    const least = name === 'bytes' ? 0 : 1;
+    const [least, most] = name === 'bytes' ? [0, mostBytesPerSecond] : [1, mostAtATime];
+    if (limit && value > most) throw new InvalidArgumentError(`'${word}' may be ${name}=${most} at most.`);
     if (!limit || value < least || (name !== 'bytes' && unit !== ''))
       throw new InvalidArgumentError(
         `'${word}' may be total=, source=, destination= or partition= with a number, or bytes=50M.`,
@@ -63,6 +65,8 @@ function stopWhenOf(text: string, before: Partial<StopWhen> = {}): Partial<StopW
     const [, name = '', number = '', rest] = /^([a-z]+)=(\d{1,9})(\.\d{1,3})?$/.exec(word) ?? [];
     const bound = stopNames[name];
     const value = Number(`${number}${rest ?? ''}`);
+    if (bound && value > (name === 'latency' ? 3600 : 1_000_000))
+      throw new InvalidArgumentError(`'${word}' may be ${name}=${name === 'latency' ? 3600 : 1_000_000} at most.`);
     if (!bound || (rest !== undefined && bound !== 'latency') || (bound === 'failedPercent' && value > 100))
       throw new InvalidArgumentError(
         `'${word}' may be failed= or deferred= with a number, percent= with one up to 100, or latency= with seconds; 0 is not looked at.`,
@@ -148,7 +152,7 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
     )
     .addHelpText(
       'after',
-      '\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
+      '\nA window goes by the clock of the host: one that lies in the hour that is left out when clocks go forward does not open that day.\n\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
     )
     .action(async (file: string, options: Options) => {
       const { text, plan } = await read(file);

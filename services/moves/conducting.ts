@@ -51,7 +51,7 @@ export class Conducting {
     if (isOver(kept.run) && kept.run.ended !== undefined) return { is: 'over', note: kept.run.why };
     await this.#settleAll(kept.run);
     const standing = await this.#stoppedIfDue(kept);
-    if (standing.run.state === 'running') await this.#begin(standing);
+    if (!isOver(standing.run)) await this.#begin(standing);
     return this.#endedIfEmpty(id);
   }
 
@@ -129,16 +129,21 @@ export class Conducting {
     return this.#options.weather([...new Set(lines.flatMap(({ from, to }) => [from.server, to.server]))]);
   }
 
-  /** Begins what may begin now. */
+  /** Begins what may begin now: of a run that is held up only what was tried again alone. */
   async #begin(kept: KeptRun): Promise<void> {
     const { runs, clock } = this.#options;
     const { run } = kept;
+    const { alone = [] } = run;
+    if (run.state !== 'running' && alone.length === 0) return;
     if (!isOpen(run.windows, localTime(clock()))) return;
     const lines = await runs.lines(run.id);
     for (let tries = 0; tries < mostTries; tries += 1) {
       const pace = await runs.pace();
       const now = clock();
-      const waiting = await runs.waiting(run.id, withRoom(lines, run, pace));
+      const waiting =
+        run.state === 'running'
+          ? await runs.waiting(run.id, withRoom(lines, run, pace))
+          : await runs.waitingAmong(run.id, alone);
       const { begin, bucket } = mayBegin(waiting, pace.underWay, run.limits, pace.bucket, now);
       if (begin.length === 0) return;
       const begun = begin.map((row) => ({ ...row, since: now }));

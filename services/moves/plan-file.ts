@@ -7,6 +7,7 @@ import { alreadyAt, isRoot, placeAt, serversIn, totalsOf } from './plan.ts';
 import type { Plan, PlannedMove } from './plan.ts';
 import { durationOf } from './plan-duration.ts';
 import { planHash, planVersion } from './plan-text.ts';
+import { mostAtATime, mostBytesPerSecond } from './run.ts';
 
 /** What is no plan; the message has a line for each of the first faults. */
 export class UnfitPlanFile extends Error {
@@ -28,6 +29,11 @@ const whole = (least: number) => {
   const expected = `a whole number, ${least} or more`;
   return z.int(expected).min(least, expected);
 };
+const upTo = (least: number, most: number) => {
+  const expected = `a whole number from ${least} to ${most}`;
+  return z.int(expected).min(least, expected).max(most, expected);
+};
+const atATime = upTo(1, mostAtATime);
 const above0 = z.number('a number above 0').positive('a number above 0');
 const text = z.string('a text');
 const time = z.iso.datetime('a time, ISO 8601 in UTC');
@@ -56,8 +62,8 @@ const form = object({
   directory: object({ epoch: whole(0), position: list(object({ seq: whole(0), nonce: text })) }),
   ...{ emptied: list(server), servers: list(server) },
   limits: object({
-    ...{ total: whole(1), per_source: whole(1), per_destination: whole(1), per_partition: whole(1) },
-    bytes_per_second: whole(0),
+    ...{ total: atATime, per_source: atATime, per_destination: atATime, per_partition: atATime },
+    bytes_per_second: upTo(0, mostBytesPerSecond),
   }),
   rate: object({ seconds_per_tree: above0, octets_per_second: above0, measured: whole(0) }),
   totals: object({

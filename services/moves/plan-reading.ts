@@ -1,6 +1,7 @@
 // Reads the trees that a plan is about: those that are named, and those that it is compared with later.
 import type { Directory } from '../directory/directory.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
+import { shardOf } from '../directory/redis/keys.ts';
 import { placeOf } from '../directory/tree.ts';
 import type { WalkedTree } from '../directory/tree.ts';
 import { walkTrees } from '../directory/tree-walk.ts';
@@ -27,10 +28,17 @@ export async function rowsFor(plan: Plan, directory: Reading): Promise<Entry[]> 
     for await (const walked of walkTrees(directory, undefined)) if (trees.has(walked.tree)) walked.rows.forEach(keep);
   for (const server of plan.emptied) {
     for await (const walked of walkTrees(directory, server)) {
-      for (const row of walked.rows) if (!names.has(row.name)) rows.push(row);
+      for (const row of walked.rows) if (!names.has(row.name) && !wasTakenOut(row, plan)) rows.push(row);
     }
   }
   return rows;
+}
+
+/** Whether it was there when the plan was made, and is missing in it because somebody who edited it has wanted that. */
+function wasTakenOut({ name, version }: Entry, { edited, directory: { position } }: Plan): boolean {
+  if (!edited) return false;
+  const { seq = -1 } = position[shardOf(placeOf(name).tree, position.length)] ?? {};
+  return version <= seq;
 }
 
 /** Trees by the names of their roots, a few at a time; one that is not there has no rows. */

@@ -153,14 +153,15 @@ function driftOf({ name, from, to, version }: PlannedMove, row: Entry | undefine
   return { name, kind: 'changed', why: `its row has changed (${version}, now ${row.version}): its ACL, or made anew` };
 }
 
-function newcomers({ emptied, moves, leftOut }: Plan, rows: Iterable<Entry>): Drifted[] {
+function newcomers({ emptied, moves, leftOut, edited }: Plan, rows: Iterable<Entry>): Drifted[] {
   if (emptied.length === 0) return [];
   const known = new Set([...moves, ...leftOut].map(({ name }) => name));
   const came: Drifted[] = [];
+  const has = edited ? 'has come to, or changed at,' : 'has come to';
   for (const { name, state, location } of rows) {
     const server = serverOf(location);
     if (state !== 'active' || !emptied.includes(server) || !isRoot(name) || known.has(name)) continue;
-    came.push({ name, kind: 'came', why: `it has come to ${server}, which is to be emptied` });
+    came.push({ name, kind: 'came', why: `it ${has} ${server}, which is to be emptied` });
   }
   return came;
 }

@@ -77,7 +77,7 @@ const form: z.ZodType<Run> = z.strictObject({
     ...{ failed: whole, failedPercent: z.number(), deferred: whole, latency: z.number() },
   }),
   forgiven: z.strictObject({ failed: whole, ended: whole }),
-  ended: z.exactOptional(z.int()),
+  ...{ alone: z.exactOptional(z.array(whole)), ended: z.exactOptional(z.int()) },
 });
 
 /** How a run is written. */

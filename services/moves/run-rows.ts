@@ -50,6 +50,20 @@ export async function writeRows(redis: Redis, id: string, rows: readonly NewRow[
   return lines.size;
 }
 
+/** Rows as they are kept, by their indices, in that order. */
+export async function keptRows(
+  redis: Redis,
+  rows: string,
+  indices: readonly number[],
+): Promise<(KeptRow & { index: number })[]> {
+  if (indices.length === 0) return [];
+  const texts = await redis.hmget(rows, ...indices.map(String));
+  return indices.flatMap((index, at) => {
+    const text = texts[at];
+    return typeof text === 'string' ? [{ ...(JSON.parse(text) as KeptRow), index }] : [];
+  });
+}
+
 /** Failed rows as they are kept, by their indices. */
 export async function failedRows(redis: Redis, { ends, rows }: RunKeys, indices: readonly string[]) {
   const [ended, texts] = await Promise.all([redis.hmget(ends, ...indices), redis.hmget(rows, ...indices)]);

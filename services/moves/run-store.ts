@@ -7,7 +7,7 @@ import { admitScript, againScript, beginScript, settleScript, turnScript } from 
 import { failedStates, isOver } from './run.ts';
 import type { Progress, RowEnd, Run, RunMove } from './run.ts';
 import type { Bucket } from './pacing.ts';
-import { allKeys, failedRows, membersOf, page, readRows, writeRows } from './run-rows.ts';
+import { allKeys, failedRows, keptRows, membersOf, page, readRows, writeRows } from './run-rows.ts';
 import type { NewRow } from './run-rows.ts';
 
 type Redis = ReturnType<typeof commandConnection>;
@@ -129,12 +129,15 @@ export class RunStore {
       .flat()
       .map(Number)
       .sort((a, b) => a - b);
-    if (indices.length === 0) return [];
-    const texts = await this.#redis.hmget(rows, ...indices.map(String));
-    return indices.flatMap((index, at) => {
-      const text = texts[at];
-      return typeof text === 'string' ? [{ ...(JSON.parse(text) as KeptRow), index }] : [];
-    });
+    return keptRows(this.#redis, rows, indices);
+  }
+
+  /** Those of these rows that wait, in this order. */
+  async waitingAmong(id: string, indices: readonly number[]): Promise<(KeptRow & { index: number })[]> {
+    const { line, rows } = keysOf(id);
+    const all = await keptRows(this.#redis, rows, indices);
+    const places = await Promise.all(all.map((row) => this.#redis.zscore(line(row.line), String(row.index))));
+    return all.filter((_, at) => places[at] !== null);
   }
 
   /** Lets moves begin; false where the run, or what is under way, is not as it was read any more. */

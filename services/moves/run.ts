@@ -20,6 +20,10 @@ export interface Limits {
   bytesPerSecond: number;
 }
 
+/** How far limits may go, wherever they are given. */
+export const mostAtATime = 10_000;
+export const mostBytesPerSecond = 1_000_000_000_000;
+
 /** Bounds that stop a run by themselves; 0: not looked at. */
 export interface StopWhen {
   /** So many moves have failed since it was started or resumed. */
@@ -93,6 +97,8 @@ export interface Run {
   stopWhen: StopWhen;
   /** Failures and ends that count no more towards `stopWhen`: an operator has seen them, and has it go on. */
   forgiven: { failed: number; ended: number };
+  /** Rows, by their index, that an operator has tried again while it is paused or stopped: these begin though nothing else does. */
+  alone?: readonly number[];
   /** When nothing was under way any more, in milliseconds since 1970. */
   ended?: number;
 }
@@ -171,13 +177,24 @@ const allowed: Readonly<Record<Turn['to'], readonly RunState[]>> = {
 /** The run after a turn; undefined where it can't take it as it is. What had failed by then is forgiven to one that goes on. */
 export function turned(run: Run, { to, why }: Turn, counts: Counts): Run | undefined {
   if (!allowed[to].includes(run.state)) return undefined;
-  return { ...run, state: to, why, ...(to === 'running' && { forgiven: forgivenIn(counts) }) };
+  const { alone: _, ...rest } = run;
+  return { ...rest, state: to, why, ...(to === 'running' && { forgiven: forgivenIn(counts) }) };
+}
+
+/** Whether it stands still, and may go on. */
+export function isHeldUp({ state }: Pick<Run, 'state'>): boolean {
+  return state === 'paused' || state === 'stopped';
+}
+
+/** A run that is held up, and stays so, but for this row. */
+export function retriedAlone(run: Run, index: number): Run {
+  return { ...run, alone: [...new Set([...(run.alone ?? []), index])] };
 }
 
 /** A run some of whose rows wait again. One that was paused stays so; undefined where it was cancelled. */
 export function retried(run: Run, why: string, counts: Counts): Run | undefined {
   if (run.state === 'cancelled') return undefined;
-  const { ended, ...rest } = run;
+  const { ended, alone, ...rest } = run;
   const forgiven = forgivenIn(counts);
   return run.state === 'paused' ? { ...rest, forgiven } : { ...rest, state: 'running', why, forgiven };
 }

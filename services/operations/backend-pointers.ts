@@ -84,8 +84,11 @@ function counted(what: string, count: number): PointerValue {
   return { what, count, examples: [] };
 }
 
-/** `2000 mailboxes in the directory (user.a, user.b, ...)`. */
+const plural = /^((?:open )?(?:mailbox|case|lease|order|user|move|run|job))e?s\b/;
+
+/** `1 run of moves (...)`, `2000 mailboxes in the directory (user.a, user.b, ...)`. */
 export function pointerText({ what, count, examples }: PointerValue): string {
   const more = count > examples.length && examples.length > 0 ? ', ...' : '';
-  return `${count} ${what}${examples.length === 0 ? '' : ` (${examples.join(', ')}${more})`}`;
+  const things = count === 1 ? what.replace(plural, '$1') : what;
+  return `${count} ${things}${examples.length === 0 ? '' : ` (${examples.join(', ')}${more})`}`;
 }

@@ -40,6 +40,9 @@ export const auditedValue = z
     trees: z.int().meta({ description: 'How many were looked at.' }),
     findings: z.array(findingValue),
     silent: z.array(z.string()).meta({ description: 'Servers that could not be asked, and why.' }),
+    nowhere: z
+      .array(z.string())
+      .meta({ description: 'Trees that were named, and that neither the directory nor any server has.' }),
     later: z.array(z.string()).meta({ description: 'Trees of which nothing can be said now, and why.' }),
     note: z.string(),
   })
@@ -136,9 +139,18 @@ async function audited(choice: AuditChoice, means: LeftOverMeans, lists: Mailbox
     trees: looked,
     findings: all.flatMap(({ findings }) => findings.map(findingValueOf)),
     silent: Array.from(silence, ([server, why]) => `${readable(server)}: ${why}`),
+    nowhere: nowhereIn(choice, all).map(readable),
     later: all.flatMap(({ tree, later }) => (later === undefined ? [] : `${readable(tree)}: ${later}`)),
     note: unseen,
   };
+}
+
+/** Names that were asked for and that nobody has: misspelt, it may be. Where a server was silent that is not known. */
+function nowhereIn(choice: AuditChoice, all: readonly AuditedTree[]): Bytes[] {
+  if (!('names' in choice)) return [];
+  return all.flatMap(({ tree, there, findings, silent, later }) =>
+    there || findings.length > 0 || silent.size > 0 || later !== undefined ? [] : [tree],
+  );
 }
 
 interface Wish {

@@ -6,13 +6,14 @@ import { bytesFromText } from '../directory/entry.ts';
 import type { MoveStore } from '../moves/move-store.ts';
 import { readPlan, UnfitPlanFile } from '../moves/plan-file.ts';
 import { planHash } from '../moves/plan-text.ts';
-import { retried, turned } from '../moves/run.ts';
+import { turned } from '../moves/run.ts';
 import type { Run, Turn } from '../moves/run.ts';
 import { recentEnds, speedOf } from '../moves/run-eta.ts';
-import type { KeptRun, RunStore } from '../moves/run-store.ts';
+import type { RunStore } from '../moves/run-store.ts';
 import { checkRun, UnfitRun, startRun } from '../moves/starting.ts';
 import type { Checked, RunWish, StartingOptions } from '../moves/starting.ts';
 import { Refusal } from './refusal.ts';
+import { changesTooFast, found, mostTries, retryRun } from './retrying.ts';
 import { endValue, endValueOf, moveValueOf, reportRow, reportRowOf, runValue, runValueOf } from './run-value.ts';
 import { wholeRunValueOf } from './run-value.ts';
 import type { EndValue, MoveValue, ReportRow, RunValue, WholeRunValue } from './run-value.ts';
@@ -64,7 +65,7 @@ export interface MoveOperations {
   resume(run: string, by: string): Promise<RunValue>;
   /** Begins nothing more, for good; what is before its cut goes back. */
   cancel(run: string, by: string): Promise<RunValue>;
-  /** Has what failed tried again: one tree, or all. */
+  /** Has what failed tried again: all, and the run goes on; or one tree, and a run that is held up stays so. */
   retry(run: string, name: Bytes | undefined, by: string): Promise<{ run: RunValue; again: number }>;
   /** A page of the rows of the plan, in its order. */
   report(run: string, from: number, most: number): Promise<z.output<typeof reportAnswer>>;
@@ -81,9 +82,6 @@ export interface OperatorsMoves {
   ring: (run: string) => void;
   clock: () => number;
 }
-
-/** How often somebody else may have changed the run in between before that is told. */
-const mostTries = 10;
 
 /** What an operator asks for, as he calls it. */
 const turns: Record<Turn['to'], string> = {
@@ -104,7 +102,7 @@ export function moveOperations(parts: OperatorsMoves): MoveOperations {
       ring(id);
       return valueOf(now.run);
     }
-    throw new Refusal('unavailable', `run ${id} changes too fast: try again`);
+    throw changesTooFast(id);
   };
   return {
     async start(text, wish, by) {
@@ -128,17 +126,9 @@ export function moveOperations(parts: OperatorsMoves): MoveOperations {
     resume: (id, by) => turn(id, { to: 'running', why: `resumed by ${by}` }),
     cancel: (id, by) => turn(id, { to: 'cancelled', why: `cancelled by ${by}` }),
     async retry(id, name, by) {
-      const again = await retryRows(id, name, parts);
-      for (let tries = 0; tries < mostTries; tries += 1) {
-        const kept = await found(id, runs);
-        const next = retried(kept.run, `failed moves are tried again by ${by}`, (await runs.progress(kept.run)).counts);
-        if (!next) throw new Refusal('unsafe', `run ${id} was cancelled: start the plan again`);
-        const now = await runs.turn(kept, next);
-        if (!now) continue;
-        ring(id);
-        return { run: await valueOf(now.run), again };
-      }
-      throw new Refusal('unavailable', `run ${id} changes too fast: try again`);
+      const { run, again } = await retryRun(id, name, by, runs);
+      ring(id);
+      return { run: await valueOf(run), again };
     },
     async report(id, from, most) {
       const { run } = await found(id, runs);
@@ -166,12 +156,6 @@ function checkedOf({ drift, rows, refused }: Checked, most: number): CheckedValu
   };
 }
 
-async function found(id: string, runs: RunStore): Promise<KeptRun> {
-  const kept = await runs.read(id);
-  if (!kept) throw new Refusal('missing', `there is no run ${readable(bytesFromText(id))}`);
-  return kept;
-}
-
 async function whole(id: string, { runs, moves, clock }: OperatorsMoves): Promise<WholeRunValue> {
   const { run } = await found(id, runs);
   const [progress, { underWay }, ends] = await Promise.all([runs.progress(run), runs.pace(), runs.endCount(id)]);
@@ -187,30 +171,6 @@ async function whole(id: string, { runs, moves, clock }: OperatorsMoves): Promis
     speed,
     ends,
   );
-}
-
-/** Has rows wait again; gives how many. */
-async function retryRows(id: string, name: Bytes | undefined, { runs }: OperatorsMoves): Promise<number> {
-  const only = name === undefined ? undefined : await runs.indexOf(id, name);
-  if (name !== undefined && only === undefined) {
-    await found(id, runs);
-    throw new Refusal('missing', `run ${id} has no ${readable(name)}`);
-  }
-  let again = 0;
-  for (let tries = 0; tries < mostTries; tries += 1) {
-    const kept = await found(id, runs);
-    if (kept.run.state === 'cancelled') throw new Refusal('unsafe', `run ${id} was cancelled: start the plan again`);
-    if (await runs.isSuperseded(kept.run)) throw new Refusal('unsafe', `the plan of run ${id} has a newer run`);
-    const some = await runs.again(kept, only);
-    again += some.again;
-    if (!some.whole) continue;
-    // Whoever had them tried again was interrupted before the run was told: they wait in a run that is over.
-    const { counts } = await runs.progress(kept.run);
-    if (again > 0 || (only === undefined && kept.run.state === 'done' && counts.waiting > 0)) return again;
-    const what = name === undefined ? 'nothing of it has failed' : `${readable(name)} has not failed`;
-    throw new Refusal('unsafe', `run ${id}: ${what}`);
-  }
-  throw new Refusal('unavailable', `run ${id} changes too fast: try again`);
 }
 
 async function fit<T>(act: () => T | Promise<T>): Promise<T> {

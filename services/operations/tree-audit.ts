@@ -1,5 +1,5 @@
 // One tree looked at in three places at once: the directory, and every server that may have something of it.
-import { textFromBytes, serverOf } from '../directory/entry.ts';
+import { isGrave, textFromBytes, serverOf } from '../directory/entry.ts';
 import type { Bytes, Entry } from '../directory/entry.ts';
 import { isUser } from '../address/user-name.ts';
 import type { ImapAdmins } from '../backends/imap-admins.ts';
@@ -21,6 +21,8 @@ export interface TreeAuditMeans {
 
 export interface AuditedTree {
   tree: Bytes;
+  /** Whether the directory, or a server, has anything of it, as far as is known. */
+  there: boolean;
   /** Those that are kept, of servers that were not asked now, too. */
   findings: readonly (Finding & { since: number })[];
   /** Servers that said nothing, and why. */
@@ -50,13 +52,15 @@ export async function auditOne(
     const found = await confirmed(auditTree({ tree, rows, lists, expected }), means);
     const told = new Set([...lists].flatMap(([server, { is }]) => (is === 'told' ? server : [])));
     const findings = await means.findings.looked(tree, found, told, Date.now());
-    return { tree, findings, silent: silentIn(lists) };
+    const there =
+      rows.some((row) => !isGrave(row)) || [...lists.values()].some((one) => one.is === 'told' && one.names.length > 0);
+    return { tree, there, findings, silent: silentIn(lists) };
   }
   return later(tree, 'it changes under every look', means);
 }
 
 async function later(tree: Bytes, why: string, { findings }: TreeAuditMeans): Promise<AuditedTree> {
-  return { tree, findings: await findings.of(tree), silent: new Map(), later: why };
+  return { tree, there: true, findings: await findings.of(tree), silent: new Map(), later: why };
 }
 
 /** Whether somebody moves it: then what is at two servers is on its way. */

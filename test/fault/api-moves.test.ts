@@ -266,9 +266,23 @@ test('a run is paused, resumed, tried again and cancelled by whoever may, and no
   const one = await ask<{ run: RunValue; again: number }>('operate', 'POST', `/v1/moves/${run}/retry`, {
     name: 'user.u0',
   });
-  assert.deepEqual([one[0], one[1].again, one[1].run.state], [200, 1, 'running']);
+  assert.deepEqual([one[0], one[1].again, one[1].run.state], [200, 1, 'stopped']);
+  const said = await command('move', 'retry', run, 'user.u1');
+  assert.match(said.out, new RegExp(`^run ${run}: 1 is tried again; it is stopped: \\d+ more wait$`, 'm'));
+  await end(100);
+  await conducting.look(run);
+  const moving = async () => {
+    const { under_way, ...rest } = (await ask<WholeRunValue>('read', 'GET', `/v1/moves/${run}`))[1];
+    return [rest.state, under_way.map(({ name }) => name).sort()];
+  };
+  assert.deepEqual(await moving(), ['stopped', ['user.u0', 'user.u1']]);
+  await end(1, 'refused');
+  await end(1);
+  await conducting.look(run);
+  assert.deepEqual(await moving(), ['stopped', []]);
   const all = await ask<{ again: number }>('operate', 'POST', `/v1/moves/${run}/retry`, {});
   assert.equal(all[1].again, 2);
+  assert.equal((await moving())[0], 'running');
   await conducting.look(run);
   const [, cancelled] = await turn('cancel');
   assert.equal(cancelled.state, 'cancelled');
@@ -276,10 +290,60 @@ test('a run is paused, resumed, tried again and cancelled by whoever may, and no
   const [, mine] = await ask<WholeRunValue>('read', 'GET', `/v1/moves/${run}`);
   assert.ok(mine.under_way.length > 0 && mine.under_way.every((move) => move.cancelled));
   await toTheEnd(run);
-  assert.equal((await turn('retry'))[0], 409);
+  assert.match(
+    (await refused('operate', 'POST', `/v1/moves/${run}/retry`))[1],
+    /was cancelled: plan anew what is left/,
+  );
   assert.equal((await turn('pause'))[0], 409);
   assert.equal((await ask('read', 'GET', '/v1/moves/nosuch'))[0], 404);
   assert.equal((await ask('operate', 'POST', '/v1/moves/nosuch/pause'))[0], 404);
+});
+
+test('what is wrong with a path, or with the place to resume at, is told as a problem', async () => {
+  const run = await started('wrong places');
+  const told = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${base}${path}`, { headers: { authorization: `Bearer ${tokens.read}`, ...headers } });
+    assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json/, path);
+    const { type, status, detail } = (await response.json()) as ProblemValue;
+    return [response.status, status, type, detail];
+  };
+  assert.deepEqual(await told('/v1/moves/of/%FF'), [
+    ...[400, 400, 'urn:rookery:problem:request', "'/v1/moves/of/%FF' is not a valid url component"],
+  ]);
+  for (const id of ['abc', '-1', '1234567890']) {
+    const [status, , , detail] = await told(`/v1/moves/${run}/events`, { 'last-event-id': id });
+    assert.equal(status, 400, id);
+    assert.match(String(detail), /^header\.last-event-id is "[^"]+"; it may be the id of an event/);
+  }
+  await conducting.look(run);
+  await end(2);
+  await conducting.look(run);
+  const following = stream(`/v1/moves/${run}/events`, 'move', { 'last-event-id': '999' });
+  const first = await stream(`/v1/moves/${run}/events`, 'progress', { 'last-event-id': '999' });
+  assert.deepEqual(
+    first.map(({ event, id }) => [event, id]),
+    [['progress', 2]],
+  );
+  await toTheEnd(run);
+  assert.ok((await following).some(({ event, id }) => event === 'move' && id > 2));
+});
+
+test('a tree whose name is no text is shown and tried again by its bytes, over the API as without it', async () => {
+  const names = ['user.jos\xe9', 'user.jos\xe8'];
+  await holding(directory, 'mail1', names);
+  const run = await started('no text', {}, names);
+  await conducting.look(run);
+  await end(2, 'refused');
+  await conducting.look(run);
+  const [first, second] = names.map((name) => Buffer.from(name, 'latin1').toString('base64url'));
+  const shown = await command('move', 'show', '--base64url', first ?? '');
+  assert.match(shown.out, /user\.jos\\xe9/);
+  const [status, value] = await ask<MoveValue>('read', 'GET', `/v1/moves/of/${second}?encoding=base64url`);
+  assert.deepEqual([status, value.name], [200, 'user.jos\\xe8']);
+  const [tried] = await ask('operate', 'POST', `/v1/moves/${run}/retry`, { name: { base64url: first } });
+  assert.equal(tried, 200);
+  assert.match((await command('move', 'retry', run, second ?? '', '--base64url')).out, /: 1 is tried again/);
+  await toTheEnd(run);
 });
 
 /** The events of a stream, as they come, until one is of this kind. */
@@ -384,6 +448,23 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   assert.notEqual(run, '', said.err);
   assert.equal((await command('move', 'start', file, '--yes')).code, 75);
   assert.equal((await command('move', 'start', file, '--yes', '--limit', 'total=0')).code, 64);
+  for (const most of ['total=10000', 'partition=10000', 'bytes=1000000000000']) {
+    const said = await command('move', 'start', file, '--yes', '--limit', `${most}1`);
+    assert.deepEqual([said.code, said.err.includes(`may be ${most} at most`)], [64, true], said.err);
+  }
+  for (const [limit, value] of [
+    ['total', 10_001],
+    ['per_source', 10_001],
+    ['bytes_per_second', 1_000_000_000_001],
+  ] as const) {
+    const body = { plan: (await plan('too much')).plan, limits: { [limit]: value } };
+    const [status, why] = await refused('admin', 'POST', '/v1/moves', body);
+    assert.equal(status, 400);
+    assert.match(
+      why,
+      new RegExp(`^body\\.limits\\.${limit} is ${value}; it may be a whole number from \\d to ${value - 1}$`),
+    );
+  }
   assert.equal((await command('move', 'start', file, '--yes', '--window', 'soon')).code, 64);
   for (const bounds of ['failed', 'errors=5', 'failed=1.5', 'percent=101'])
     assert.equal((await command('move', 'start', file, '--yes', '--stop-when', bounds)).code, 64, bounds);
@@ -405,7 +486,7 @@ test('the commands start, show and turn a run; watching ends with its exit code'
   await toTheEnd(run);
   const watched = await command('move', 'watch', run);
   assert.deepEqual([watched.code, watched.out.includes(`${run}: done: 11 of 12 are moved`)], [65, true]);
-  assert.match((await command('move', 'retry', run, 'user.u0')).out, /: 1 are tried again; it is running$/m);
+  assert.match((await command('move', 'retry', run, 'user.u0')).out, /: 1 is tried again; it is running$/m);
   await toTheEnd(run);
   assert.equal((await command('move', 'watch', run)).code, 0);
   assert.equal((await command('move', 'cancel', run)).code, 75);

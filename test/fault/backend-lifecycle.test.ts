@@ -110,7 +110,7 @@ test('retire is refused while anything points to it, each named; then nothing go
   assert.equal((await asked(program, 'operate', 'POST', '/v1/backends/mail1/retire', {}))[0], 403);
   assert.match(
     await refusal(),
-    /mail1 is not retired, for there point to it: 1 mailboxes in the directory \(user\.ann\)$/,
+    /mail1 is not retired, for there point to it: 1 mailbox in the directory \(user\.ann\)$/,
   );
   const scratch = await openScratchDirectory(redis.socket);
   t.after(() => scratch.close());
@@ -154,7 +154,7 @@ test('retire is refused while anything points to it, each named; then nothing go
   );
   assert.match(
     await refusal(),
-    /1 leases of moves to it \(user\.bob\); 1 open orders of users \(user\.new\); 1 users promised/,
+    /1 lease of moves to it \(user\.bob\); 1 open order of users \(user\.new\); 1 user promised/,
   );
 
   await directory.release('user.bob', 'move-1');

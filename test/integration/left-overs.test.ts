@@ -119,6 +119,10 @@ test('by the API and by command: found, told, and kept for want of proof; before
     /silent: mail2[^]*without being in the list of mailboxes of its server is not seen over IMAP/,
   );
   assert.equal((await operator(program.configFile, 'move', 'audit')).code, 64);
+  const nobody = await operator(program.configFile, 'move', 'audit', 'user.nobody', '-f', 'json');
+  assert.deepEqual([nobody.code, (JSON.parse(nobody.out) as AuditedValue).nowhere], [65, ['user.nobody']]);
+  const misspelt = await operator(program.configFile, 'move', 'audit', 'user.nobody');
+  assert.match(misspelt.out, /^user\.nobody: neither the directory nor any server has it/m);
   const dry = await operator(program.configFile, 'move', 'discard', 'user.ann', '--server', 'mail9', '--dry-run');
   assert.equal(dry.code, 65);
 });

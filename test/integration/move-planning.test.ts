@@ -8,7 +8,8 @@ import type { DrainedValue } from '../../services/operations/backend-operations.
 import type { ProblemValue } from '../../services/operations/problem-value.ts';
 import type { WholeRunValue } from '../../services/operations/run-value.ts';
 import { changedSince } from '../../services/moves/plan.ts';
-import { readPlan } from '../../services/moves/plan-file.ts';
+import { readPlan, rehashed } from '../../services/moves/plan-file.ts';
+import { planLines } from '../../services/moves/plan-text.ts';
 import { rowsFor } from '../../services/moves/plan-reading.ts';
 import { RunStore } from '../../services/moves/run-store.ts';
 import { openPlanning } from '../../services/process/open-planning.ts';
@@ -241,6 +242,7 @@ test('the file: written once, valid when read, refused after an edit, valid afte
 
 for (const [words, code, why] of [
   [['nobody'], 65, /nothing can be moved/],
+  [['--pattern', 'zzz*'], 65, /nothing can be moved: no user or shared mailbox fits zzz\*/],
   [['--evacuate', 'mail8'], 65, /there is no backend mail8; it may be one of mail1, mail2/],
   [['jdoe', '--to', 'mail8'], 65, /there is no backend mail8/],
   [['--evacuate', 'mail1', '--to', 'mail1'], 65, /is to be emptied/],
@@ -248,6 +250,8 @@ for (const [words, code, why] of [
   [[], 64, /one of these/],
   [['--rebalance', '--no-sizes'], 65, /sizes are needed/],
   [['jdoe', '--to', 'mail1!a!b'], 64, /is no place; it may be SERVER or SERVER!PARTITION/],
+  [['jdoe', '--limit-total', '10001'], 64, /It must be at most 10000\./],
+  [['jdoe', '--limit-bytes', '1000G'], 64, /It must be at most 1000000000000\./],
   [['--rebalance', '700'], 64, /percent above 0/],
   [['--file', '/nowhere/users'], 65, /cannot be read/],
   [['--rehash', '/nowhere/plan'], 65, /cannot be read/],
@@ -361,6 +365,33 @@ test('what has changed since is found by the rows of the plan, and of the server
   }
 });
 
+test('what was taken out of a plan by hand, or renamed in it, has not come since; who comes later has', async () => {
+  const made = await planned('--evacuate', 'mail1');
+  const text = [...planLines(made), ''].join('\n');
+  const lines = text.split('\n').filter((line) => line.startsWith('{') && line.includes('"from":'));
+  const [first = '', second = '', third = ''] = lines;
+  const name = made.moves[2]?.name ?? '';
+  const content = text
+    .replace(`${first}\n`, '')
+    .replace(`${second}\n`, '')
+    .replace(third, third.replace(`"${name}"`, '"user.misspelt"'));
+  const edited = readPlan([...planLines(rehashed(content, { by: 'ops', at: 1_700_000_001_000 })), ''].join('\n'));
+  assert.equal(edited.moves.length, made.moves.length - 2);
+  const scratch = await openScratchDirectory(redis.socket);
+  try {
+    const told = async () => {
+      const { rows } = changedSince(edited, await rowsFor(edited, scratch.directory));
+      return rows.map((row) => `${row.name} ${row.kind}`).sort();
+    };
+    assert.deepEqual(await told(), ['user.misspelt gone']);
+    const asked = { verb: 'ACTIVATE', name: 'user.later', location: 'mail1!default', acl: 'x\tlrs\t' } as const;
+    await scratch.directory.write(asked, { ...writer, session: 's10' });
+    assert.deepEqual(await told(), ['user.later came', 'user.misspelt gone']);
+  } finally {
+    await scratch.close();
+  }
+});
+
 test('drained with --move by the API: one run at a time, for whoever may; it keeps the backend from being retired', async () => {
   const served = await startApi(redis.socket, ['run', 'api'], settings as Record<string, unknown>);
   try {
@@ -391,10 +422,10 @@ test('drained with --move by the API: one run at a time, for whoever may; it kee
     const { out } = await operator(served.configFile, 'backend', 'show', 'mail2');
     assert.match(out, new RegExp(`^emptying +moving, after 1 run: run ${run} moves 1 tree\\nleft +user`, 'm'));
     const kept = await operator(served.configFile, 'backend', 'retire', 'mail2', '--dry-run');
-    assert.match(kept.out, new RegExp(`1 runs of moves \\(${run}\\)`));
+    assert.match(kept.out, new RegExp(`1 run of moves \\(${run}\\)`));
     assert.match(
       (await operator(served.configFile, 'backend', 'retire', 'mail3', '--dry-run')).out,
-      /runs of moves/,
+      /run of moves/,
       'also where it goes to',
     );
     // What was said is heard by a command that asks no API, too.

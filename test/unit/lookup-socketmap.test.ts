@@ -157,7 +157,7 @@ test('a user without a domain is not said to exist where he may be several', () 
 test('values are valid UTF-8 without control characters, or Postfix would take the table for broken', () => {
   const text = wireText(mailboxAnswer(deliver, 'user.\xe4\r\n\xc3\xa4'));
   const bytes = Buffer.from(text, 'latin1');
-  assert.equal(bytes.toString('utf8'), `${text.split(':')[0]}:OK user.\ufffd\\x0d\\x0a\u00e4 mail1!default,`);
+  assert.equal(bytes.toString('utf8'), `${text.split(':')[0]}:OK user.\\xe4\\x0d\\x0a\u00e4 mail1!default,`);
   assert.match(text, new RegExp(`^${bytes.length - 4}:`));
 });
 

@@ -7,6 +7,8 @@ import { afterLook, auditTree, movedAs } from '../../services/moves/audit.ts';
 import type { Listing } from '../../services/moves/audit.ts';
 import { proofsOf } from '../../services/moves/left-over.ts';
 import type { DiscardFacts } from '../../services/moves/left-over.ts';
+import { auditOne } from '../../services/operations/tree-audit.ts';
+import type { TreeAuditMeans } from '../../services/operations/tree-audit.ts';
 
 const row = (name: string, server: string, state: State = 'active'): Entry => ({
   ...{ name, state, location: `${server}!default`, acl: '', version: 1 },
@@ -159,4 +161,20 @@ test('names come back from what servers list; what is no name of the directory d
   }
   assert.equal(internalName('INBOX', '/'), undefined);
   assert.equal(internalName('user//x', '/'), undefined);
+});
+
+test('a tree is there when the directory has a row of it, or a server lists it', async () => {
+  const looked = (rows: readonly Entry[], names: readonly string[]) =>
+    auditOne('user.a', { servers: ['mail1'] }, {
+      directory: { tree: () => Promise.resolve(rows), lookup: () => Promise.resolve({ concerns: [] }) },
+      lists: { of: () => Promise.resolve({ is: 'told', names }) },
+      admins: { ask: () => Promise.resolve('holds') },
+      findings: { looked: () => Promise.resolve([]), of: () => Promise.resolve([]) },
+      moveOf: () => Promise.resolve(undefined),
+    } as unknown as TreeAuditMeans);
+  assert.equal((await looked([], [])).there, false);
+  assert.equal((await looked([], ['user.a'])).there, true);
+  assert.equal((await looked([row('user.a', 'mail1')], [])).there, true);
+  const grave: Entry = { ...row('user.a', 'mail1', 'tombstone'), ended: 1 };
+  assert.equal((await looked([grave], [])).there, false);
 });

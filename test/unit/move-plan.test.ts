@@ -86,7 +86,12 @@ for (const [what, change, why] of [
   ['a place', ['"to":"mail8!"', '"to":"mail8"'], /moves\[0\] \(user\.a\): to is "mail8"; it may be server!partition/],
   ['a key', ['"sized"', '"size"'], /sized is missing; it may be quota[^]*size is no key of a plan/],
   ['the version', ['"rookery_plan": 1', '"rookery_plan": 2'], /rookery_plan is 2; it may be 1/],
-  ['a limit', ['"total":8', '"total":0'], /limits\.total is 0; it may be a whole number, 1 or more/],
+  ['a limit', ['"total":8', '"total":0'], /limits\.total is 0; it may be a whole number from 1 to 10000/],
+  [
+    'a limit that is too large',
+    ['"total":8', '"total":10001'],
+    /limits\.total is 10001; it may be a whole number from 1 to 10000/,
+  ],
   ['a name twice', ['"name":"user.b"', '"name":"user.a"'], /moves\[1\] \(user\.a\): name stands in another line/],
   ['a folder', ['"name":"user.b"', '"name":"user.b.Sent"'], /name is "user\.b\.Sent"; it may be a user's INBOX/],
   ['no move', ['"to":"mail8!"', '"to":"mail7!"'], /to is where it comes from/],

@@ -2,36 +2,26 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { bytesFromText } from '../../directory/entry.ts';
-import type { Bytes } from '../../directory/entry.ts';
 import type { Plan } from '../../moves/plan.ts';
 import { planLines } from '../../moves/plan-text.ts';
 import { mostNamed, planAnswer } from '../../operations/move-planning.ts';
 import { treeWords } from '../../operations/tree-names.ts';
 import { callerName } from '../access.ts';
-import { nameField } from '../fields.ts';
+import { anyNameField, bytesOfAny, limitFields, nameField } from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
-const limit = (what: string) =>
-  field(z.int().min(1).max(10_000).optional(), `At a time ${what}.`, 'a whole number from 1 to 10000');
+const limit = (what: string) => limitFields.atATime(`At a time ${what}.`);
 const list = <T extends z.ZodType>(of: T, most: number, doc: string, expects: string) =>
   field(z.array(of).max(most).default([]), doc, `a list of ${expects}`);
 
-/** A name that is no text is written as bytes. */
-const named = z.union([
-  nameField('A user, or a shared mailbox.', treeWords),
-  z.strictObject({
-    base64url: z
-      .string()
-      .min(1)
-      .max(2000)
-      .regex(/^[A-Za-z0-9_-]+$/),
-  }),
-]);
-
 const wanted = z.strictObject({
   users: list(
-    field(named, 'A name.', `${treeWords}, or { base64url } where it is no text`),
+    field(
+      anyNameField('A user, or a shared mailbox.', treeWords),
+      'A name.',
+      `${treeWords}, or { base64url } where it is no text`,
+    ),
     mostNamed,
     'These users and shared mailboxes.',
     `at most ${mostNamed} names`,
@@ -52,11 +42,7 @@ const wanted = z.strictObject({
       .strictObject({
         ...{ total: limit('in all'), per_source: limit('from one server'), per_destination: limit('to one server') },
         per_partition: limit('from or to one partition'),
-        bytes_per_second: field(
-          z.int().min(0).max(1_000_000_000_000).optional(),
-          'All together, in a second; 0: no limit.',
-          'a whole number from 0 to 1000000000000',
-        ),
+        bytes_per_second: limitFields.bytesPerSecond,
       })
       .default({}),
     'In place of those that are configured.',
@@ -97,7 +83,7 @@ export const movePlans: Resource = (server, { operations: { planning } }) => {
       const { users, pattern, evacuate, to, limits, ...rest } = request.body;
       const bytes = (text: string | undefined) => (text === undefined ? undefined : bytesFromText(text));
       const query = {
-        ...{ ...rest, users: users.map(nameOf), to: to.map(bytesFromText) },
+        ...{ ...rest, users: users.map(bytesOfAny), to: to.map(bytesFromText) },
         ...{ pattern: bytes(pattern), evacuate: bytes(evacuate), limits: limitsOf(limits) },
       };
       const plan = await planning.plan(query, callerName(request));
@@ -105,10 +91,6 @@ export const movePlans: Resource = (server, { operations: { planning } }) => {
     },
   );
 };
-
-function nameOf(name: z.output<typeof named>): Bytes {
-  return typeof name === 'string' ? bytesFromText(name) : Buffer.from(name.base64url, 'base64url').toString('latin1');
-}
 
 function limitsOf(limits: z.output<typeof wanted>['limits']) {
   const { total, per_source, per_destination, per_partition, bytes_per_second } = limits;

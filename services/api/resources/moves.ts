@@ -1,6 +1,5 @@
 // /v1/moves: plans of moves are started, followed, held up, gone on with, and reported on.
 import { z } from 'zod';
-import { bytesFromText } from '../../directory/entry.ts';
 import type { RunWish } from '../../moves/starting.ts';
 import { followRun } from '../../operations/following-run.ts';
 import { checkedValue, endsAnswer, reportAnswer, retryAnswer, runsAnswer } from '../../operations/move-operations.ts';
@@ -10,15 +9,24 @@ import { moveValue, runValue, wholeRunValue } from '../../operations/run-value.t
 import { callerName } from '../access.ts';
 import { lastEventId, streamEvents } from '../event-stream.ts';
 import type { StreamedEvent } from '../event-stream.ts';
-import { bytesOf, encodingField, limitField, nameField, numberField } from '../fields.ts';
+import {
+  anyNameField,
+  bytesOf,
+  bytesOfAny,
+  encodingField,
+  limitField,
+  limitFields,
+  nameField,
+  numberField,
+} from '../fields.ts';
 import type { Resource } from '../resource.ts';
 import { field } from '../validation.ts';
 
 const runField = field(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), 'The run.', 'the id of a run, as the list has it');
 const aRun = z.strictObject({ run: runField });
 
-const bound = (doc: string, least = 1) =>
-  field(z.int().min(least).max(1_000_000_000_000).optional(), doc, `a whole number, ${least} or more`);
+const bound = (doc: string, most = 1_000_000) =>
+  field(z.int().min(0).max(most).optional(), doc, `a whole number from 0 to ${most}`);
 
 const seconds = field(
   z.number().min(0).max(3600).optional(),
@@ -34,9 +42,15 @@ const startBody = z.strictObject({
   ),
   limits: z
     .strictObject({
-      ...{ total: bound('How many moves at a time.'), per_source: bound('From one server.') },
-      ...{ per_destination: bound('To one server.'), per_partition: bound('From or to one partition.') },
-      bytes_per_second: bound('How much in a second; 0: no limit.', 0),
+      ...{
+        total: limitFields.atATime('How many moves at a time.'),
+        per_source: limitFields.atATime('From one server.'),
+      },
+      ...{ per_destination: limitFields.atATime('To one server.') },
+      ...{
+        per_partition: limitFields.atATime('From or to one partition.'),
+        bytes_per_second: limitFields.bytesPerSecond,
+      },
     })
     .prefault({}),
   windows: field(
@@ -46,8 +60,8 @@ const startBody = z.strictObject({
   ),
   stop_when: z
     .strictObject({
-      ...{ failed: bound('So many have failed.', 0), failed_percent: bound('So many of a hundred have failed.', 0) },
-      ...{ deferred: bound('So many messages a minute are put off.', 0), latency: seconds },
+      ...{ failed: bound('So many have failed.'), failed_percent: bound('So many of a hundred have failed.', 100) },
+      ...{ deferred: bound('So many messages a minute are put off.'), latency: seconds },
     })
     .prefault({}),
   again: field(z.boolean().default(false), 'Though the plan has a run that is over.', 'true or false'),
@@ -171,7 +185,7 @@ function following(server: Parameters<Resource>[0], moves: MoveOperations): void
       schema: {
         ...{ operationId: 'followRun', summary: 'A run as server-sent events', tags: ['moves'], params: aRun },
         description:
-          'move: a tree has been moved, or not (id: how many have ended). progress: the run, when it has changed. over: the run at its end, the last event. Last-Event-ID, or after, resumes.',
+          'move: a tree has been moved, or not (id: how many have ended). progress: the run, when it has changed. over: the run at its end, the last event. Last-Event-ID, or after, resumes; a number that is beyond all ends stands for the last of them.',
         querystring: z.strictObject({
           after: numberField(0, 999_999_999, 'What ended after so many ends.').optional(),
         }),
@@ -180,9 +194,9 @@ function following(server: Parameters<Resource>[0], moves: MoveOperations): void
     },
     async (request, reply) => {
       const { run } = request.params;
-      // Refused as usual where there is no such run.
-      await moves.show(run);
-      const after = lastEventId(request) ?? request.query.after ?? 0;
+      const asked = lastEventId(request) ?? request.query.after ?? 0;
+      // Refused as usual where there is no such run. Whoever was further than it is was so of another one, and misses nothing.
+      const after = Math.min(asked, (await moves.show(run)).ends);
       await streamEvents(request, reply, (signal) => newsOf(moves, run, after, signal));
     },
   );
@@ -255,13 +269,23 @@ function turning(server: Parameters<Resource>[0], moves: MoveOperations): void {
       config: { role: 'operate' },
       schema: {
         ...{ operationId: 'retryRun', summary: 'Has failed moves of a run tried again', tags: ['moves'], params: aRun },
-        body: z.strictObject({ name: nameField('This one alone.').optional() }).prefault({}),
+        description:
+          'A run that has stopped by itself goes on then. With a name it does not: what is paused or stopped stays so, and this tree alone is moved.',
+        body: z
+          .strictObject({
+            name: field(
+              anyNameField('A tree.'),
+              'This one alone.',
+              'a mailbox name, as user.jdoe, or { base64url } where it is no text',
+            ).optional(),
+          })
+          .prefault({}),
         response: { 200: retryAnswer },
       },
     },
     (request) => {
       const { name } = request.body;
-      return moves.retry(request.params.run, name === undefined ? undefined : bytesFromText(name), callerName(request));
+      return moves.retry(request.params.run, name === undefined ? undefined : bytesOfAny(name), callerName(request));
     },
   );
 }

@@ -222,7 +222,9 @@ test('a server that was told, and does not say what came of it, is asked what it
 
 test('an order that is not answered stays open: no other is given until somebody says that it is over', async () => {
   const servers = await leftOver();
-  servers.atOrder = () => { assert.deepEqual(removing(), [], 'nothing is written down before the proof'); };
+  servers.atOrder = () => {
+    assert.deepEqual(removing(), [], 'nothing is written down before the proof');
+  };
   const removing = () => servers.findings.filter(({ kind }) => kind === 'removing').map(({ server }) => server);
   servers.afterOrder = () => {
     assert.deepEqual(removing(), ['mail1'], 'written down before it is told');

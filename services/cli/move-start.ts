@@ -152,7 +152,7 @@ export function startCommand(surroundings: Surroundings, end: (code: number) => 
     )
     .addHelpText(
       'after',
-      '\nA window goes by the clock of the host: one that lies in the hour that is left out when clocks go forward does not open that day.\n\nExit codes: 65 it is no plan, or was edited, 75 it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
+      '\nA window goes by the clock of the host: one that lies in the hour that is left out when clocks go forward does not open that day.\n\nExit codes: 65 it is no plan, or was edited, 75 nothing is started: without --yes, or it has a run, or too much has changed since it was made. With --watch those of watch.\n\nExamples:\n  rookery move start evacuate.json --yes\n  rookery move start evacuate.json --yes --limit total=4,bytes=50M --window "mon-fri 22:00-06:00"\n  rookery move plan --evacuate mail7 -o - | rookery move start - --yes --watch',
     )
     .action(async (file: string, options: Options) => {
       const { text, plan } = await read(file);

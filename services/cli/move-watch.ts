@@ -136,10 +136,19 @@ export function progressText(run: WholeRunValue): string {
     `${passedOf(run)} of ${treesText(run.moves)}`,
     ...(failed > 0 ? [`${failed} failed`] : []),
     ...(back > 0 ? [`${back} back`] : []),
-    ...[`${run.counts.moving} under way`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
+    ...(run.counts.dropped > 0 ? [`${run.counts.dropped} dropped`] : []),
+    ...[`${run.counts.moving} under way${waitText(run)}`, `${sizeText(run.octets_moved)} of ${sizeText(run.octets)}`],
     ...(speed === '' ? [] : [speed]),
     ...(run.state === 'running' ? windowText(run) : [`${run.state}: ${run.why}`]),
   ].join(', ');
+}
+
+/** ` (2 wait: mail3 does not answer)`: what most of those wait for that wait. */
+function waitText({ under_way: moves }: WholeRunValue): string {
+  const notes = moves.flatMap(({ step, note }) => (step === 'wait' ? [note] : []));
+  const count = (note: string) => notes.filter((one) => one === note).length;
+  const [most] = notes.toSorted((one, other) => count(other) - count(one));
+  return most === undefined ? '' : ` (${notes.length} wait: ${most})`;
 }
 
 /** A run that does nothing says why it may. */

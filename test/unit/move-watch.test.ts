@@ -140,6 +140,14 @@ test('what no worker takes is told once, and not where others are at work or not
 
 test('one tree is told as one, and what was cancelled has not failed', () => {
   assert.match(progressText(runAt({ back: 1 }, { moves: 1 })), /^1 of 1 tree, 1 back, 0 under way/);
+  assert.match(progressText(runAt({ done: 2, dropped: 8 }, {})), /^10 of 10 trees, 8 dropped, 0 under way/);
+  const notes = ['mail3 does not answer', 'mail2 does not answer', 'mail3 does not answer'];
+  const cut = { name: 'user.x', from: 'mail1!', to: 'mail2!', step: 'cut', note: '' };
+  const waiting = notes.map((note) => ({ ...cut, step: 'wait', note }));
+  assert.match(
+    progressText(runAt({ moving: 4 }, { under_way: [cut, ...waiting] as never })),
+    /4 under way \(3 wait: mail3 does not answer\), /,
+  );
   const [row = []] = runsTable([runAt({ done: 3, back: 4, refused: 1, stopped: 1 })]).rows;
   assert.deepEqual(row.slice(2, 6), ['10', '3', '2', '4']);
 });

@@ -149,7 +149,7 @@ elif [ "$mode" = proof ]; then
   # One after the other: their thousands of mailboxes and messages leave no room for a second Murder.
   for file in test/peers/murder-*.test.ts; do ROOKERY_TEST_SCALE=full run_files "$file"; done
   for file in test/peers/move-faults.test.ts test/peers/moves-evacuation.test.ts; do
-    patience=3600 ROOKERY_TEST_SCALE=full run_files "$file"
+    patience=7200 ROOKERY_TEST_SCALE=full run_files "$file"
   done
   ROOKERY_TEST_SCALE=full run_files test/fault/moves-model.test.ts
   ROOKERY_TEST_SCALE=full run_files test/fault/tree-events.test.ts
@@ -163,6 +163,8 @@ elif [ "$mode" = proof ]; then
   [ "${ROOKERY_PEERS:-}" != none ] && [ -d "${left[1]}" ] || left=(--without "dovecot,cyrus")
   node test/bench/lmtp.ts --rounds 3 "${left[@]}"
   node test/bench/cyrus-frontend.ts
+  node test/bench/moves.ts
+  node test/bench/move-plan.ts
 else
   say "needs the real peers, from Debian's packages: ${peers[*]} ${unpacked[*]}"
   bring_peers

@@ -17,6 +17,19 @@ export interface Brought {
   unclear: boolean;
 }
 
+/** What a proxy says of a backend that broke the connection: it may have taken the message before, and not have said so. */
+const unknownOutcome = /^451 4\.4\.2 .*connection lost/;
+
+/**
+ * Whether a message may be there so many times. Once where it was taken; once more for each time at which nobody can know
+ * whether it was, for then an MTA brings it again (RFC 5321 section 4.5.4.1): twice is better than never.
+ */
+export function isRightCount({ taken, unclear, replies }: Brought, count: number): boolean {
+  const unknown = replies.filter((reply) => unknownOutcome.test(reply)).length + (unclear ? 1 : 0);
+  const least = taken === undefined ? 0 : 1;
+  return count >= least && count <= least + unknown;
+}
+
 /** A proxy that is being killed never answers: so long is waited for a reply, in milliseconds. */
 const REPLY_BOUND_MS = 60_000;
 /** An MTA's queue, in milliseconds. */

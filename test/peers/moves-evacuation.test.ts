@@ -10,6 +10,7 @@ import { syncMessages, syncSession, syncTree } from '../../services/backends/ima
 import { differences, remarks } from '../../services/moves/manifest-comparison.ts';
 import type { Manifest, MailboxManifest } from '../../services/moves/manifest.ts';
 import { CYRUS_PASSWORD } from '../harness/cyrus.ts';
+import { idCounts } from '../harness/id-counts.ts';
 import { ImapClient } from '../harness/imap.ts';
 import { isRightCount, MailRound } from '../harness/mail-round.ts';
 import type { Brought } from '../harness/mail-round.ts';
@@ -136,8 +137,10 @@ describe('a backend is emptied', { skip: withoutCyrus() }, () => {
     const byUser = Map.groupBy(brought, ({ user }) => user);
     let twice = 0;
     const wrong: string[] = [];
+    const rows = await murder.rows();
     for (const [user, messages] of byUser) {
-      const counts = await idCounts(murder, `user.${user}`);
+      const server = (rows.get(`user.${user}`)?.server ?? 'mail1') as Backend;
+      const counts = await idCounts(murder.cyrus.node(server).imap, user);
       for (const one of messages) {
         const count = counts.get(one.id) ?? 0;
         if (count > 1) twice += 1;
@@ -282,22 +285,4 @@ async function manifests(murder: Murder, backends: readonly Backend[]): Promise<
     await session.close();
   }
   return found;
-}
-
-/** How often each Message-ID is in a user's INBOX, wherever that is. */
-async function idCounts(murder: Murder, inbox: string): Promise<Map<string, number>> {
-  const server = ((await murder.rows()).get(inbox)?.server ?? 'mail1') as Backend;
-  const counts = new Map<string, number>();
-  const imap = await ImapClient.connect(murder.cyrus.node(server).imap);
-  try {
-    await imap.login('mailproxy', CYRUS_PASSWORD.mailproxy, inbox.slice('user.'.length));
-    await imap.ok('EXAMINE INBOX');
-    for (const line of await imap.ok('UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]')) {
-      const id = /Message-ID: <([^>]*)>/i.exec(line)?.[1];
-      if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
-    }
-    return counts;
-  } finally {
-    imap.close();
-  }
 }

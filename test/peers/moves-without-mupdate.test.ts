@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CYRUS_PASSWORD, startCyrus } from '../harness/cyrus.ts';
 import type { Cyrus } from '../harness/cyrus.ts';
+import { idCounts } from '../harness/id-counts.ts';
 import { ImapClient } from '../harness/imap.ts';
 import { isRightCount, MailRound } from '../harness/mail-round.ts';
 import { withoutCyrus } from '../harness/peers.ts';
@@ -76,23 +77,6 @@ describe('moves between servers that speak no MUPDATE', { skip: withoutCyrus() }
     }
   }
 
-  /** How often each Message-ID is in an INBOX. */
-  async function idCounts(login: string, server: Server): Promise<Map<string, number>> {
-    const counts = new Map<string, number>();
-    const imap = await ImapClient.connect(cyrus.node(server).imap);
-    try {
-      await imap.login('mailproxy', CYRUS_PASSWORD.mailproxy, login);
-      await imap.ok('EXAMINE INBOX');
-      for (const line of await imap.ok('UID FETCH 1:* BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]')) {
-        const id = /Message-ID: <([^>]*)>/i.exec(line)?.[1];
-        if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
-      }
-      return counts;
-    } finally {
-      imap.close();
-    }
-  }
-
   /** All of them to the other server, `meanwhile` going on beside; what mail came is there, once. */
   async function moved(logins: readonly string[], to: Server, meanwhile: () => Promise<void>): Promise<void> {
     const round = new MailRound(() => rookery.address('LMTP'), logins, 2, 50);
@@ -129,7 +113,7 @@ describe('moves between servers that speak no MUPDATE', { skip: withoutCyrus() }
       // Of a user whose rows we write the INBOX has one.
       const { out, err } = await rookery.command('mailbox', 'where', `user.${login}`, '-f', 'json');
       assert.match(out, new RegExp(`"${to}"`), out + err);
-      const counts = await idCounts(login, to);
+      const counts = await idCounts(cyrus.node(to).imap, login);
       for (const one of messages.filter(({ user }) => user === login)) {
         const count = counts.get(one.id) ?? 0;
         const isTaken = one.taken !== undefined || one.unclear;
